@@ -1,0 +1,140 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>The writable layers that a domain uses now and the process that runs it.</summary>
+public sealed record Head
+{
+    /// <summary>The definition in force.</summary>
+    public required ShortId Definition { get; init; }
+
+    /// <summary>Each disk with the layer it writes to, in the definition's order.</summary>
+    public required ImmutableArray<HeadDisk> Disks { get; init; }
+
+    /// <summary>
+    /// The process that runs the domain, by the name the driver gave it; null if it is off. That it is named here does not
+    /// say that it still lives: only the driver knows.
+    /// </summary>
+    public ShortId? Process { get; init; }
+}
+
+/// <summary>A head that a revert left behind, kept so that one can return to it.</summary>
+public sealed record Tip
+{
+    /// <summary>Unique for ever, within the domain.</summary>
+    public required ShortId Id { get; init; }
+
+    /// <summary>When it was left.</summary>
+    public required DateTimeOffset LeftAt { get; init; }
+
+    /// <summary>What the domain was doing.</summary>
+    public required DomainState State { get; init; }
+
+    /// <summary>The snapshot that was current.</summary>
+    public SnapshotId? Current { get; init; }
+
+    /// <summary>The head as it was; its process is gone.</summary>
+    public required Head Head { get; init; }
+
+    /// <summary>Its memory, if it ran.</summary>
+    public required MemoryImage Memory { get; init; }
+}
+
+/// <summary>How an operation ended, as the root of the catalog remembers it.</summary>
+public enum OperationEnd
+{
+    /// <summary>It was committed.</summary>
+    Committed,
+
+    /// <summary>It failed after the guest had moved to its new layers: the head follows, the reference does not.</summary>
+    RolledForward,
+}
+
+/// <summary>The last operation that replaced the root.</summary>
+public sealed record LastOperation(ShortId Id, OperationEnd End);
+
+/// <summary>
+/// All that is known about one domain: its head, its snapshots, the tips. Immutable; an operation computes a
+/// <see cref="CatalogChange"/> and the engine replaces the stored root by the result in one step.
+/// </summary>
+public sealed record Catalog
+{
+    /// <summary>The domain.</summary>
+    public required DomainId Domain { get; init; }
+
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Counts the replacements of the root, from 1.</summary>
+    public long Revision { get; init; }
+
+    /// <summary>The operation that made this revision.</summary>
+    public required LastOperation Last { get; init; }
+
+    /// <summary>What the domain uses now.</summary>
+    public required Head Head { get; init; }
+
+    /// <summary>The snapshot that the head came from (R7).</summary>
+    public SnapshotId? Current { get; init; }
+
+    /// <summary>Every snapshot.</summary>
+    public ImmutableDictionary<SnapshotId, Snapshot> Snapshots { get; init; } = ImmutableDictionary<SnapshotId, Snapshot>.Empty;
+
+    /// <summary>The heads that reverts left, oldest first.</summary>
+    public ImmutableArray<Tip> Tips { get; init; } = [];
+
+    /// <summary>Layers that no snapshot froze: the heads' own, the tips', and those of snapshots that were deleted.</summary>
+    public ImmutableArray<Layer> Layers { get; init; } = [];
+}
+
+/// <summary>
+/// What an operation makes of a catalog. What is not named stays. Head and current snapshot are always stated, so that a
+/// change says in full where the domain stands after it.
+/// </summary>
+public sealed record CatalogChange
+{
+    /// <summary>The head afterwards.</summary>
+    public required Head Head { get; init; }
+
+    /// <summary>The current snapshot afterwards.</summary>
+    public required SnapshotId? Current { get; init; }
+
+    /// <summary>A new name of the domain; null keeps it.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Snapshots that are new, or known ones with another name, description or parent.</summary>
+    public ImmutableArray<Snapshot> Put { get; init; } = [];
+
+    /// <summary>Snapshots that go.</summary>
+    public ImmutableArray<SnapshotId> Drop { get; init; } = [];
+
+    /// <summary>New tips.</summary>
+    public ImmutableArray<Tip> PutTips { get; init; } = [];
+
+    /// <summary>Tips that go.</summary>
+    public ImmutableArray<ShortId> DropTips { get; init; } = [];
+
+    /// <summary>Layers that are now listed by the catalog itself.</summary>
+    public ImmutableArray<Layer> PutLayers { get; init; } = [];
+
+    /// <summary>Layers that the catalog itself no longer lists: a snapshot froze them, or they go.</summary>
+    public ImmutableArray<ShortId> DropLayers { get; init; } = [];
+
+    /// <summary>The catalog after this change; the revision grows by one.</summary>
+    public Catalog ApplyTo(Catalog catalog, LastOperation last)
+    {
+        var dropTips = DropTips;
+        var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
+        return catalog with
+        {
+            Name = Name ?? catalog.Name,
+            Revision = catalog.Revision + 1,
+            Last = last,
+            Head = Head,
+            Current = Current,
+            Snapshots = catalog.Snapshots.RemoveRange(Drop).SetItems(Put.Select(s => KeyValuePair.Create(s.Id, s))),
+            Tips = [.. catalog.Tips.Where(t => !dropTips.Contains(t.Id)), .. PutTips],
+            Layers = [.. catalog.Layers.Where(l => !dropLayers.Contains(l.Id)), .. PutLayers],
+        };
+    }
+}

@@ -1,0 +1,78 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>The layers of a catalog and who reaches them.</summary>
+public sealed class LayerGraph
+{
+    /// <summary>The longest chain that is planned; QEMU's queries take seconds beyond it.</summary>
+    public const int MaximumDepth = 64;
+
+    private readonly FrozenDictionary<ShortId, Layer> _layers;
+    private readonly Catalog _catalog;
+
+    /// <summary>Indexes the layers of a catalog.</summary>
+    /// <exception cref="CoppiceException">A layer is listed twice (<see cref="ErrorKind.Damaged"/>).</exception>
+    public LayerGraph(Catalog catalog)
+    {
+        _catalog = catalog;
+        var layers = new Dictionary<ShortId, Layer>();
+        foreach (var layer in catalog.Layers.Concat(catalog.Snapshots.Values.SelectMany(s => s.Layers)))
+        {
+            if (!layers.TryAdd(layer.Id, layer))
+            {
+                throw Damaged($"layer {layer.Id} is listed twice");
+            }
+        }
+
+        _layers = layers.ToFrozenDictionary();
+    }
+
+    /// <summary>All layers.</summary>
+    public ImmutableArray<Layer> All => _layers.Values;
+
+    /// <summary>A layer by its id.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.Damaged"/>).</exception>
+    public Layer this[ShortId id] => _layers.TryGetValue(id, out var layer) ? layer : throw Damaged($"layer {id} is missing");
+
+    /// <summary>A layer and all that it builds on, top first.</summary>
+    /// <exception cref="CoppiceException">A layer is missing or the chain runs in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
+    public ImmutableArray<Layer> Chain(ShortId top)
+    {
+        var chain = ImmutableArray.CreateBuilder<Layer>();
+        for (ShortId? id = top; id is { } next; id = chain[^1].Parent)
+        {
+            if (chain.Count > _layers.Count)
+            {
+                throw Damaged($"the chain of layer {top} runs in a circle");
+            }
+
+            chain.Add(this[next]);
+        }
+
+        return chain.ToImmutable();
+    }
+
+    /// <summary>The layers that no snapshot, head or tip reaches. A disk that took no part in a snapshot is not kept by it.</summary>
+    public ImmutableArray<Layer> Unreached()
+    {
+        var reached = new HashSet<ShortId>();
+        foreach (var root in Roots())
+        {
+            for (ShortId? id = root; id is { } next && reached.Add(next); id = this[next].Parent)
+            {
+            }
+        }
+
+        return [.. _layers.Values.Where(l => !reached.Contains(l.Id)).OrderBy(l => l.Path, StringComparer.Ordinal)];
+    }
+
+    private IEnumerable<ShortId> Roots() =>
+        _catalog.Head.Disks.Select(d => d.Layer)
+            .Concat(_catalog.Tips.SelectMany(t => t.Head.Disks).Select(d => d.Layer))
+            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer));
+
+    private CoppiceException Damaged(string problem) => new(
+        ErrorKind.Damaged, $"domain '{_catalog.Name}'", problem, "restore its catalog from a backup");
+}

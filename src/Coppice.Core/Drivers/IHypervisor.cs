@@ -1,0 +1,129 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>What a hypervisor says about a domain.</summary>
+public sealed record HypervisorObservation
+{
+    /// <summary>The domain is off.</summary>
+    public static HypervisorObservation Off { get; } = new() { State = DomainState.Off };
+
+    /// <summary>What the domain is doing now.</summary>
+    public required DomainState State { get; init; }
+
+    /// <summary>The process that was recorded is alive. Domains that are off have none.</summary>
+    public bool IsAlive { get; init; }
+
+    /// <summary>The path of the image each disk writes to now, by target, as the process itself says.</summary>
+    public ImmutableDictionary<string, string> ActiveImages { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>About how many bytes a memory image would have.</summary>
+    public ByteCount MemoryEstimate { get; init; }
+}
+
+/// <summary>A domain's disk with the whole chain of its images, top first.</summary>
+public sealed record DiskChain(string Target, ImmutableArray<Layer> Layers);
+
+/// <summary>Start a process for a domain.</summary>
+/// <param name="Process">The name it gets.</param>
+/// <param name="Definition">The sealed definition.</param>
+/// <param name="Disks">Its disks.</param>
+/// <param name="Memory">The memory to load; <see cref="MemoryImage.None"/> to boot.</param>
+public sealed record LaunchRequest(ShortId Process, DomainDefinition Definition, ImmutableArray<DiskChain> Disks, MemoryImage Memory);
+
+/// <summary>A disk that moves to a new layer within a checkpoint.</summary>
+/// <param name="Target">The disk.</param>
+/// <param name="From">The layer that becomes frozen.</param>
+/// <param name="To">The empty layer that takes the writes from then on.</param>
+public sealed record DiskSwitch(string Target, Layer From, Layer To);
+
+/// <summary>Keep the memory and move the disks of an active domain, all of one instant.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="State">The state to return to afterwards.</param>
+/// <param name="Memory">Where the memory goes; <see cref="MemoryImage.None"/> if it is not kept.</param>
+/// <param name="Disks">The disks that move.</param>
+/// <param name="MemoryEstimate">About how many bytes the memory image will have.</param>
+public sealed record CheckpointRequest(
+    ShortId Process, DomainState State, MemoryImage Memory, ImmutableArray<DiskSwitch> Disks, ByteCount MemoryEstimate);
+
+/// <summary>Stop an active domain for good, so that another process can follow it.</summary>
+/// <param name="Process">The process that is left.</param>
+/// <param name="State">What it was doing; undoing returns to it.</param>
+/// <param name="Memory">Where its memory is kept; <see cref="MemoryImage.None"/> to let it go.</param>
+/// <param name="Successor">The process that follows, waiting with its memory loaded; null if none does.</param>
+/// <param name="SuccessorRuns">Whether the successor is to run, rather than stay paused.</param>
+/// <param name="MemoryEstimate">About how many bytes the memory image will have.</param>
+public sealed record LeaveRequest(
+    ShortId Process, DomainState State, MemoryImage Memory, ShortId? Successor, bool SuccessorRuns, ByteCount MemoryEstimate);
+
+/// <summary>A plain command to an active domain.</summary>
+public enum DomainSignal
+{
+    /// <summary>Let the guest stand still.</summary>
+    Pause,
+
+    /// <summary>Let it go on.</summary>
+    Resume,
+
+    /// <summary>Press the power button.</summary>
+    PowerButton,
+
+    /// <summary>Ask the guest to reboot, or reset it if it cannot be asked.</summary>
+    Reboot,
+}
+
+/// <summary>
+/// A hypervisor. It observes, it seals definitions, it lowers requests that have been resolved into steps, and as an
+/// <see cref="IStepExecutor"/> it carries these steps out. Lowering is pure.
+/// </summary>
+public interface IHypervisor : IStepExecutor
+{
+    /// <summary>What it can do. Read once, from the hypervisor itself.</summary>
+    /// <exception cref="CoppiceException">It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Resolves what a definition leaves open and a memory image needs unchanged: versioned machine type, CPU model, an
+    /// address for every device. Sealing a sealed definition changes nothing.
+    /// </summary>
+    /// <exception cref="CoppiceException">The definition asks for what this hypervisor has not.</exception>
+    Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation);
+
+    /// <summary>What a domain is doing. Reads only; needs no lock; never waits for a guest.</summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process that the catalog records; null if none.</param>
+    /// <param name="definition">The definition in force.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    Task<HypervisorObservation> ObserveAsync(
+        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation);
+
+    /// <summary>
+    /// A process that stands still before its first or next instruction, under sockets of its own. Undo ends it.
+    /// </summary>
+    /// <exception cref="CoppiceException">
+    /// The definition has a device this driver does not know (<see cref="ErrorKind.MissingCapability"/>), naming it.
+    /// </exception>
+    Step Launch(LaunchRequest request);
+
+    /// <summary>
+    /// The one pause of a snapshot: stop, move the disks, keep the memory, go on as before. A guard resumes the guest if
+    /// the caller dies meanwhile. Probing asks the process; a dead process counts as moved, because empty layers are
+    /// complete before the step begins. Undo lets the guest go on and removes a partial memory image.
+    /// </summary>
+    Step Checkpoint(CheckpointRequest request);
+
+    /// <summary>
+    /// Stops a process, keeping its memory if asked. Undo lets it go on. If the caller dies, a guard resumes the successor
+    /// if the catalog's root names this operation as committed, else the process that was left.
+    /// </summary>
+    Step Leave(LeaveRequest request);
+
+    /// <summary>Makes a process the one behind the domain's consoles, ports and screen, and lets it run if asked. Clean-up.</summary>
+    Step TakeOver(ShortId process, DomainDefinition definition, bool run);
+
+    /// <summary>Ends a process at once and removes its sockets. Clean-up; also for one that is gone already.</summary>
+    Step End(ShortId process);
+
+    /// <summary>Sends a plain command. Pause and resume undo each other; the others cannot be undone.</summary>
+    Step Signal(ShortId process, DomainSignal signal);
+}

@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>What a storage backend says about the layer a disk writes to.</summary>
+public sealed record LayerObservation
+{
+    /// <summary>The layer.</summary>
+    public required ShortId Layer { get; init; }
+
+    /// <summary>Whether the image is there.</summary>
+    public bool Exists { get; init; }
+
+    /// <summary>Whether nothing was written to it since it was made: nothing is lost if it goes.</summary>
+    public bool IsEmpty { get; init; }
+
+    /// <summary>The folder in which the next layer goes when none was named.</summary>
+    public required string OverlayFolder { get; init; }
+
+    /// <summary>Free space in that folder.</summary>
+    public ByteCount Free { get; init; }
+
+    /// <summary>Free space for memory images, in the domain's memory folder.</summary>
+    public ByteCount FreeForMemory { get; init; }
+}
+
+/// <summary>
+/// A kind of storage. It observes layers, checks chains before anybody opens them, and lowers what a plan needs into
+/// prepare and clean-up steps, which it carries out as an <see cref="IStepExecutor"/>. Lowering is pure.
+/// </summary>
+public interface IStorage : IStepExecutor
+{
+    /// <summary>
+    /// The layers of an image that a user brought, top first. Follows the backing names only where the image states their
+    /// format and they stay inside the folder of the image or below an allowed root.
+    /// </summary>
+    /// <exception cref="CoppiceException">
+    /// The image is missing (<see cref="ErrorKind.NotFound"/>), broken (<see cref="ErrorKind.Damaged"/>) or leads
+    /// elsewhere (<see cref="ErrorKind.Forbidden"/>).
+    /// </exception>
+    Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation);
+
+    /// <summary>Checks that the images of a chain are what the catalog says, before anybody else opens them.</summary>
+    /// <exception cref="CoppiceException">They are not.</exception>
+    Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation);
+
+    /// <summary>What is to be known of a layer before the next one is planned on it.</summary>
+    Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation);
+
+    /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
+    Step CreateOverlay(Layer overlay, Layer backing);
+
+    /// <summary>Removes a file that nothing reaches any more. Clean-up; also for one that is gone already.</summary>
+    Step Remove(string path, ByteCount bytes);
+
+    /// <summary>Writes a text file, durable, that must not exist yet. Undo removes it.</summary>
+    Step WriteFile(string path, string content);
+}

@@ -1,0 +1,54 @@
+namespace Coppice.Core;
+
+/// <summary>Where a home keeps its things. Paths only; nothing is touched.</summary>
+/// <param name="Path">The absolute path of the home.</param>
+public sealed record HomeFolder(string Path)
+{
+    /// <summary>Held while a domain is defined, undefined or renamed, so that names and images stay unique.</summary>
+    public string Lock => $"{Path}/lock";
+
+    /// <summary>One folder a domain, by uuid.</summary>
+    public string Domains => $"{Path}/domains";
+
+    /// <summary>The folder of a domain.</summary>
+    public DomainFolder Domain(DomainId id) => new(this, $"{Domains}/{id}");
+
+    /// <summary>
+    /// The sockets and pid file of a process. It is kept outside the domain's folder and short, because the address of a
+    /// unix socket has at most 107 bytes.
+    /// </summary>
+    public string Process(ShortId process) => $"{Path}/run/{process}";
+}
+
+/// <summary>Where a domain keeps its things. Paths only; nothing is touched.</summary>
+/// <param name="Home">The home it belongs to.</param>
+/// <param name="Path">The absolute path of the folder.</param>
+public sealed record DomainFolder(HomeFolder Home, string Path)
+{
+    /// <summary>The root of the catalog: replacing it is the commit point of every operation.</summary>
+    public string CatalogRoot => $"{Path}/catalog/root.json";
+
+    /// <summary>The records that roots name, one a snapshot.</summary>
+    public string CatalogRecords => $"{Path}/catalog/snapshots";
+
+    /// <summary>The journals of unfinished operations.</summary>
+    public string Journals => $"{Path}/journal";
+
+    /// <summary>Held by the one command that changes the domain.</summary>
+    public string Lock => $"{Path}/lock";
+
+    /// <summary>Links to the sockets of whichever process runs the domain: consoles, channels, VNC.</summary>
+    public string Endpoints => $"{Path}/endpoints";
+
+    /// <summary>Memory images.</summary>
+    public string MemoryFolder => $"{Path}/memory";
+
+    /// <summary>A stored definition, in libvirt's format; written once, never replaced.</summary>
+    public string Definition(ShortId id) => $"{Path}/definitions/{id}.xml";
+
+    /// <summary>A memory image made by an operation.</summary>
+    public string Memory(ShortId id) => $"{MemoryFolder}/{id}.mem";
+
+    /// <summary>The folder for the layers of a disk.</summary>
+    public string Images(string disk) => $"{Path}/images/{disk}";
+}

@@ -1,0 +1,54 @@
+namespace Coppice.Core;
+
+/// <summary>How an image stores its data. It comes from our records, never from looking at the file.</summary>
+public enum ImageFormat
+{
+    /// <summary>The bytes of the disk, one after the other.</summary>
+    Raw,
+
+    /// <summary>QEMU's copy-on-write format.</summary>
+    Qcow2,
+}
+
+/// <summary>Who made a layer, which decides who may remove it.</summary>
+public enum LayerOrigin
+{
+    /// <summary>The user brought it: it is used, never removed.</summary>
+    User,
+
+    /// <summary>Coppice made it: it is removed once nothing reaches it.</summary>
+    Coppice,
+}
+
+/// <summary>
+/// One node of a disk's image graph: a file with its format and the layer it builds on. The layer a head uses is
+/// writable; every layer that a snapshot, or another layer, refers to is frozen.
+/// </summary>
+public sealed record Layer
+{
+    /// <summary>Unique for ever, within the domain.</summary>
+    public required ShortId Id { get; init; }
+
+    /// <summary>The disk it belongs to, by target (<c>vda</c>).</summary>
+    public required string Disk { get; init; }
+
+    /// <summary>The absolute path of the image.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The format of the image.</summary>
+    public required ImageFormat Format { get; init; }
+
+    /// <summary>The size that the guest sees.</summary>
+    public required ByteCount VirtualSize { get; init; }
+
+    /// <summary>The layer it builds on; null for the lowest.</summary>
+    public ShortId? Parent { get; init; }
+
+    /// <summary>Who made it.</summary>
+    public required LayerOrigin Origin { get; init; }
+}
+
+/// <summary>A disk of a head or tip and the layer it writes to.</summary>
+/// <param name="Target">The disk, by target.</param>
+/// <param name="Layer">The layer that is written.</param>
+public sealed record HeadDisk(string Target, ShortId Layer);

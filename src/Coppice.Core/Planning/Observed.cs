@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>Everything a plan is made from. Read once, before planning; planners read nothing else.</summary>
+public sealed record Observed
+{
+    /// <summary>Where the domain keeps its things.</summary>
+    public required DomainFolder Folder { get; init; }
+
+    /// <summary>The catalog.</summary>
+    public required Catalog Catalog { get; init; }
+
+    /// <summary>The definition of the head.</summary>
+    public required DomainDefinition Definition { get; init; }
+
+    /// <summary>The definitions that snapshots and tips were left with.</summary>
+    public required ImmutableDictionary<ShortId, DomainDefinition> Definitions { get; init; }
+
+    /// <summary>What the hypervisor says.</summary>
+    public required HypervisorObservation Hypervisor { get; init; }
+
+    /// <summary>What the storage says about the layer of each disk of the head.</summary>
+    public required ImmutableDictionary<ShortId, LayerObservation> Layers { get; init; }
+
+    /// <summary>What the driver can do.</summary>
+    public required CapabilitySet Capabilities { get; init; }
+
+    /// <summary>When this was observed.</summary>
+    public required DateTimeOffset Now { get; init; }
+
+    /// <summary>New ids for whatever the plan makes.</summary>
+    public required IdSource Ids { get; init; }
+}
+
+/// <summary>Hands out ids. Planners take theirs from here so that a seed repeats a plan.</summary>
+/// <param name="next">Fills a buffer with random bytes.</param>
+public sealed class IdSource(Action<Span<byte>> next)
+{
+    /// <summary>A new short id.</summary>
+    public ShortId NextShort()
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        next(bytes);
+        return new ShortId(Convert.ToHexStringLower(bytes));
+    }
+
+    /// <summary>A new snapshot id: a random uuid (RFC 9562, version 4).</summary>
+    public SnapshotId NextSnapshot()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        next(bytes);
+        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x40);
+        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
+        return new SnapshotId(new Guid(bytes, bigEndian: true));
+    }
+}

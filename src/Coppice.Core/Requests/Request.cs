@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>Something a user wants changed. Names are as the user gave them; nothing is resolved.</summary>
+public abstract record Request;
+
+/// <summary>Make a domain known, or replace the definition of one that is off. Its uuid decides which.</summary>
+public sealed record DefineDomain(DomainDefinition Definition) : Request;
+
+/// <summary>Something about a domain that exists.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+public abstract record DomainRequest(string Domain) : Request;
+
+/// <summary>Forget a domain. Images the user brought stay.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Snapshots">Also if it has snapshots or tips; they go with it.</param>
+public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainRequest(Domain);
+
+/// <summary>Start a domain that is off.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Paused">Stand still before the first instruction.</param>
+public sealed record StartDomain(string Domain, bool Paused) : DomainRequest(Domain);
+
+/// <summary>Press the power button, and wait until the domain is off.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Limit">How long to wait.</param>
+public sealed record StopDomain(string Domain, TimeSpan Limit) : DomainRequest(Domain);
+
+/// <summary>End a domain at once, as if its power failed.</summary>
+public sealed record KillDomain(string Domain) : DomainRequest(Domain);
+
+/// <summary>Let a running domain stand still. Nothing happens if it does already.</summary>
+public sealed record PauseDomain(string Domain) : DomainRequest(Domain);
+
+/// <summary>Let a paused domain go on. Nothing happens if it runs.</summary>
+public sealed record ResumeDomain(string Domain) : DomainRequest(Domain);
+
+/// <summary>Reboot the guest.</summary>
+public sealed record RebootDomain(string Domain) : DomainRequest(Domain);
+
+/// <summary>What is asked of a disk in a snapshot.</summary>
+/// <param name="Target">The disk, by target or by the path of its image.</param>
+/// <param name="Mode">How it takes part; null leaves it to the rules.</param>
+/// <param name="File">The new layer's file, for <see cref="DiskMode.External"/>.</param>
+/// <param name="Format">The new layer's format; null means qcow2.</param>
+public sealed record DiskRequest(string Target, DiskMode? Mode, string? File = null, string? Format = null);
+
+/// <summary>What is asked of the memory in a snapshot.</summary>
+/// <param name="Mode">Where it goes.</param>
+/// <param name="File">The file, for <see cref="MemoryMode.External"/>; null to have one chosen (R185).</param>
+/// <param name="Disk">The disk, for <see cref="MemoryMode.Internal"/>; null to have one chosen (R98).</param>
+public sealed record MemoryRequest(MemoryMode Mode, string? File = null, string? Disk = null);
+
+/// <summary>Take a snapshot. Whatever is null or absent follows the matrix (R109–R133).</summary>
+public sealed record CreateSnapshot(string Domain) : DomainRequest(Domain)
+{
+    /// <summary>Its name; null to have one made (R23).</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Free text.</summary>
+    public string Description { get; init; } = "";
+
+    /// <summary>What is asked of the memory; null leaves it to the matrix.</summary>
+    public MemoryRequest? Memory { get; init; }
+
+    /// <summary>What is asked of disks.</summary>
+    public ImmutableArray<DiskRequest> Disks { get; init; } = [];
+
+    /// <summary>Disks only, no memory (<c>--disk-only</c>).</summary>
+    public bool DiskOnly { get; init; }
+
+    /// <summary>The guest runs on while its memory is written.</summary>
+    public bool Live { get; init; }
+
+    /// <summary>Freeze the guest's file systems first.</summary>
+    public bool Quiesce { get; init; }
+
+    /// <summary>The domain is off afterwards.</summary>
+    public bool Halt { get; init; }
+}
+
+/// <summary>In which state a domain is left by a revert.</summary>
+public enum RevertState
+{
+    /// <summary>In the one the snapshot was taken in.</summary>
+    AsTaken,
+
+    /// <summary>Running; it boots if the snapshot has no memory (R182).</summary>
+    Running,
+
+    /// <summary>Paused.</summary>
+    Paused,
+}
+
+/// <summary>Put a domain's head on a snapshot.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Snapshot">The snapshot's name or uuid; null for the current one.</param>
+/// <param name="State">How the domain is left.</param>
+/// <param name="DiscardCurrent">Do not keep what is left behind as a tip.</param>
+/// <param name="Force">Also if memory and an excluded disk may not fit each other (R180).</param>
+public sealed record RevertSnapshot(string Domain, string? Snapshot, RevertState State, bool DiscardCurrent, bool Force)
+    : DomainRequest(Domain);
+
+/// <summary>Return to the newest tip; what is left becomes a tip in turn, so that undoing twice leads back.</summary>
+public sealed record UndoRevert(string Domain) : DomainRequest(Domain);
+
+/// <summary>Remove a snapshot.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Snapshot">The snapshot's name or uuid.</param>
+/// <param name="MetadataOnly">Forget it but leave its files.</param>
+public sealed record DeleteSnapshot(string Domain, string Snapshot, bool MetadataOnly) : DomainRequest(Domain);
+
+/// <summary>Change the name or the description of a snapshot; null keeps either (R9, R36).</summary>
+public sealed record EditSnapshot(string Domain, string Snapshot, string? Name, string? Description) : DomainRequest(Domain);
+
+/// <summary>Make a snapshot the current one without touching head or disks (R7).</summary>
+public sealed record SetCurrentSnapshot(string Domain, string Snapshot) : DomainRequest(Domain);

@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+
+namespace Coppice.Core;
+
+/// <summary>What a domain is doing, as <c>&lt;state&gt;</c> names it (R25, R138).</summary>
+public enum DomainState
+{
+    /// <summary>Not running: <c>shutoff</c>.</summary>
+    Off,
+
+    /// <summary><c>running</c>.</summary>
+    Running,
+
+    /// <summary>Stopped by a user: <c>paused</c>.</summary>
+    Paused,
+
+    /// <summary>Asleep by the guest's own doing: <c>pmsuspended</c>.</summary>
+    Suspended,
+
+    /// <summary>Stopped by the hypervisor because a disk failed: <c>paused</c>, reason I/O error.</summary>
+    IoError,
+
+    /// <summary>Off, with its memory kept by a managed save: <c>shutoff</c>, reason saved.</summary>
+    Saved,
+
+    /// <summary>The guest panicked: <c>crashed</c>.</summary>
+    Crashed,
+}
+
+/// <summary>Where a snapshot keeps the memory of the domain (R95–R99).</summary>
+public enum MemoryMode
+{
+    /// <summary>Not kept.</summary>
+    None,
+
+    /// <summary>Inside one of the disks.</summary>
+    Internal,
+
+    /// <summary>In a file of its own.</summary>
+    External,
+}
+
+/// <summary>How a disk takes part in a snapshot.</summary>
+public enum DiskMode
+{
+    /// <summary>It does not.</summary>
+    None,
+
+    /// <summary>Inside its own image.</summary>
+    Internal,
+
+    /// <summary>Its layer is frozen and a new one takes the writes.</summary>
+    External,
+
+    /// <summary>Somebody else snapshots it while the domain is paused.</summary>
+    Manual,
+}
+
+/// <summary>How an external memory image is laid out.</summary>
+public enum MemoryFormat
+{
+    /// <summary>A migration stream: device state and RAM, read from beginning to end.</summary>
+    Stream,
+
+    /// <summary>A file that can be mapped as RAM, beside a small device state.</summary>
+    Mapped,
+}
+
+/// <summary>The memory that a snapshot or tip keeps.</summary>
+public sealed record MemoryImage
+{
+    /// <summary>Where it is.</summary>
+    public required MemoryMode Mode { get; init; }
+
+    /// <summary>The absolute path of an external image.</summary>
+    public string? File { get; init; }
+
+    /// <summary>The disk that holds an internal one (R98).</summary>
+    public string? Disk { get; init; }
+
+    /// <summary>The layout of an external one.</summary>
+    public MemoryFormat Format { get; init; }
+
+    /// <summary>Who made the file, which decides who may remove it.</summary>
+    public LayerOrigin Origin { get; init; } = LayerOrigin.Coppice;
+
+    /// <summary>No memory.</summary>
+    public static MemoryImage None { get; } = new() { Mode = MemoryMode.None };
+}
+
+/// <summary>What a snapshot keeps of one disk.</summary>
+public sealed record DiskSnapshot
+{
+    /// <summary>The disk, by target.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>How it took part.</summary>
+    public required DiskMode Mode { get; init; }
+
+    /// <summary>
+    /// The layer the guest was using: frozen for <see cref="DiskMode.External"/>, the image that holds the snapshot for
+    /// <see cref="DiskMode.Internal"/>, the one that went on being written for the others.
+    /// </summary>
+    public required ShortId Layer { get; init; }
+
+    /// <summary>Whether the snapshot keeps the content of the disk.</summary>
+    [JsonIgnore]
+    public bool IsKept => Mode is DiskMode.Internal or DiskMode.External;
+}
+
+/// <summary>
+/// A named, immutable reference: frozen layers, a memory image or none, the definition and state at that time, the parent.
+/// Only name and description ever change.
+/// </summary>
+public sealed record Snapshot
+{
+    /// <summary>Unique for ever.</summary>
+    public required SnapshotId Id { get; init; }
+
+    /// <summary>Unique within the domain (R39).</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Free text; empty if none was given (R24).</summary>
+    public string Description { get; init; } = "";
+
+    /// <summary>When it was taken.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>What the domain was doing (R25).</summary>
+    public required DomainState State { get; init; }
+
+    /// <summary>The snapshot that was current then (R26); null for a root.</summary>
+    public SnapshotId? Parent { get; init; }
+
+    /// <summary>The stored definition it was taken with.</summary>
+    public required ShortId Definition { get; init; }
+
+    /// <summary>The memory it keeps.</summary>
+    public required MemoryImage Memory { get; init; }
+
+    /// <summary>Every disk of the domain, in the definition's order, also those that took no part.</summary>
+    public required ImmutableArray<DiskSnapshot> Disks { get; init; }
+
+    /// <summary>The layers that this snapshot froze. Each layer stands in exactly one place of a catalog.</summary>
+    public ImmutableArray<Layer> Layers { get; init; } = [];
+}
