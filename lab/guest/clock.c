@@ -1,0 +1,33 @@
+#define _GNU_SOURCE
+#include "witness.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+uint64_t clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t clock_ms(void)
+{
+    return clock_us() / 1000;
+}
+
+void clock_sleep_us(uint64_t us)
+{
+    struct timespec left = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
+    }
+}
+
+uint64_t random_u64(void)
+{
+    uint64_t value = 0;
+    if (getrandom(&value, sizeof value, 0) != sizeof value)
+        value = clock_us() * 0x9e3779b97f4a7c15;
+    return value;
+}
