@@ -1,0 +1,148 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Coppice.Files;
+
+/// <summary>
+/// Files that survive a loss of power: when a method returns, what it did is on disk. All files are readable by their owner
+/// only. Every failure is a <see cref="FileException"/>.
+/// </summary>
+public static class DurableFile
+{
+    /// <summary>
+    /// Replaces a file, or makes it: readers see the old or the new content, never a part. The new content is written
+    /// beside it first, as <c>name.new</c>; callers see to it that only one of them replaces a file at a time.
+    /// </summary>
+    public static Task ReplaceAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellation = default) =>
+        Task.Run(() => Replace(path, content.Span), cancellation);
+
+    /// <summary>Makes a file that must not exist yet. A crash may leave a part of it.</summary>
+    public static Task CreateAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellation = default) =>
+        Task.Run(() => Create(path, content.Span), cancellation);
+
+    /// <summary>Makes a text file that must not exist yet. A crash may leave a part of it.</summary>
+    public static Task CreateAsync(string path, string content, CancellationToken cancellation = default) =>
+        CreateAsync(path, Encoding.UTF8.GetBytes(content), cancellation);
+
+    /// <summary>Removes a file; nothing happens if it is gone. The folder is not flushed.</summary>
+    public static void Remove(string path)
+    {
+        FileActs.Before(FileAct.Remove, path);
+        try
+        {
+            FileException.Guard(path, () => File.Delete(path));
+        }
+        catch (FileException e) when (e.IsMissing)
+        {
+        }
+    }
+
+    /// <summary>Flushes a file that somebody else wrote.</summary>
+    public static void Flush(string path)
+    {
+        FileActs.Before(FileAct.Flush, path);
+        using var handle = Native.Open(path, Native.ReadOnly);
+        Native.Flush(handle, path);
+    }
+
+    /// <summary>Reads a file, but not one of more than <paramref name="maximum"/> bytes.</summary>
+    public static byte[] ReadBounded(string path, int maximum)
+    {
+        using var handle = Native.Open(path, Native.ReadOnly);
+        return FileException.Guard(path, () => ReadBounded(handle, path, maximum));
+    }
+
+    /// <summary>Reads a UTF-8 text, but not one of more than <paramref name="maximum"/> bytes.</summary>
+    public static string ReadTextBounded(string path, int maximum) => Encoding.UTF8.GetString(ReadBounded(path, maximum));
+
+    private static byte[] ReadBounded(SafeFileHandle handle, string path, int maximum)
+    {
+        // Sockets, pipes and /proc have no length that says anything; a file that grows meanwhile is bounded all the same.
+        var length = RandomAccess.GetLength(handle);
+        if (length > maximum)
+        {
+            throw new FileException(path, 0, $"is longer than {maximum} bytes", "it is not what it should be: look at it");
+        }
+
+        var content = new byte[length];
+        var read = 0;
+        while (read < content.Length && RandomAccess.Read(handle, content.AsSpan(read), read) is > 0 and var n)
+        {
+            read += n;
+        }
+
+        return read == content.Length ? content : content[..read];
+    }
+
+    private static void Replace(string path, ReadOnlySpan<byte> content)
+    {
+        var temporary = path + ".new";
+        Write(temporary, content, Native.Truncate);
+        try
+        {
+            FileActs.Before(FileAct.Rename, path);
+            FileException.Guard(path, () => File.Move(temporary, path, overwrite: true));
+        }
+        catch (FileException)
+        {
+            RemoveQuietly(temporary);
+            throw;
+        }
+
+        DurableFolder.Flush(FolderOf(path));
+    }
+
+    private static void Create(string path, ReadOnlySpan<byte> content)
+    {
+        Write(path, content, Native.Exclusive);
+        try
+        {
+            DurableFolder.Flush(FolderOf(path));
+        }
+        catch (FileException)
+        {
+            RemoveQuietly(path);
+            throw;
+        }
+    }
+
+    private static void Write(string path, ReadOnlySpan<byte> content, int flag)
+    {
+        FileActs.Before(FileAct.Write, path);
+        using var handle = Native.Open(path, Native.WriteOnly | Native.Create | flag);
+        try
+        {
+            try
+            {
+                RandomAccess.Write(handle, content, fileOffset: 0);
+            }
+            catch (IOException e)
+            {
+                throw FileException.Of(path, Errno.From(e), e);
+            }
+
+            FileActs.Before(FileAct.Flush, path);
+            Native.Flush(handle, path);
+        }
+        catch (FileException)
+        {
+            RemoveQuietly(path);
+            throw;
+        }
+    }
+
+    private static void RemoveQuietly(string path)
+    {
+        try
+        {
+            Remove(path);
+        }
+        catch (FileException)
+        {
+            // The error that brought us here says more.
+        }
+    }
+
+    private static string FolderOf(string path) =>
+        Path.GetDirectoryName(path) is { Length: > 0 } folder ? folder : throw new ArgumentException("not a file in a folder", nameof(path));
+}

@@ -1,0 +1,79 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Coppice.Files;
+
+/// <summary>The system calls that the framework has not. Flags are those that all Linux ports share.</summary>
+internal static partial class Native
+{
+    public const int ReadOnly = 0;
+    public const int ReadWrite = 2;
+    public const int WriteOnly = 1;
+    public const int Create = 0x40;
+    public const int Exclusive = 0x80;
+    public const int Truncate = 0x200;
+    public const int Append = 0x400;
+    public const int CloseOnExec = 0x80000;
+
+    public const int LockExclusive = 2;
+    public const int LockNonBlocking = 4;
+
+    private const int OwnerOnly = 0b110_000_000;
+
+    /// <summary>Opens a file, closed when another program is executed and readable by its owner only.</summary>
+    public static SafeFileHandle Open(string path, int flags)
+    {
+        while (true)
+        {
+            var handle = OpenCore(path, flags | CloseOnExec, OwnerOnly);
+            if (handle >= 0)
+            {
+                return new SafeFileHandle(handle, ownsHandle: true);
+            }
+
+            Retry(path);
+        }
+    }
+
+    public static void Flush(SafeFileHandle handle, string path)
+    {
+        while (FsyncCore(handle) != 0)
+        {
+            Retry(path);
+        }
+    }
+
+    /// <summary>Takes the lock of an open file; false if somebody else has it.</summary>
+    public static bool TryLock(SafeFileHandle handle, string path)
+    {
+        while (FlockCore(handle, LockExclusive | LockNonBlocking) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() == Errno.WouldBlock)
+            {
+                return false;
+            }
+
+            Retry(path);
+        }
+
+        return true;
+    }
+
+    private static void Retry(string path)
+    {
+        var errno = Marshal.GetLastPInvokeError();
+        if (errno != Errno.Interrupted)
+        {
+            throw FileException.Of(path, errno);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenCore(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FsyncCore(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FlockCore(SafeFileHandle handle, int operation);
+}

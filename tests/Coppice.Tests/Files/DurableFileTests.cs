@@ -1,0 +1,128 @@
+using System.Text;
+using Coppice.Files;
+
+namespace Coppice.Tests.Files;
+
+public sealed class DurableFileTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("coppice-files-").FullName;
+
+    private string File1 => Path.Combine(_folder, "file");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task A_file_is_replaced_wholly_and_is_its_owners_only()
+    {
+        await DurableFile.ReplaceAsync(File1, Encoding.UTF8.GetBytes("a long first text"));
+        await DurableFile.ReplaceAsync(File1, "short"u8.ToArray());
+
+        Assert.Equal("short", DurableFile.ReadTextBounded(File1, 100));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
+        Assert.Equal([File1], Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public async Task A_file_that_exists_is_not_created_again()
+    {
+        await DurableFile.CreateAsync(File1, "first");
+        var e = await Assert.ThrowsAsync<FileException>(() => DurableFile.CreateAsync(File1, "second"));
+
+        Assert.True(e.IsTaken);
+        Assert.Equal(File1, e.Path);
+        Assert.Equal("first", File.ReadAllText(File1));
+    }
+
+    [Theory]
+    [InlineData("Write")]
+    [InlineData("Flush")]
+    [InlineData("Rename")]
+    public async Task A_failure_leaves_the_old_file_and_nothing_else(string act)
+    {
+        await DurableFile.ReplaceAsync(File1, "old"u8.ToArray());
+        FileActs.Observer = (a, path) =>
+        {
+            if (a.ToString() == act)
+            {
+                throw FileException.Of(path, Errno.NoSpace);
+            }
+        };
+        var e = await Assert.ThrowsAsync<FileException>(() => DurableFile.ReplaceAsync(File1, "new"u8.ToArray()));
+
+        Assert.Equal("no space is left on the file system", e.Problem);
+        Assert.Equal("old", File.ReadAllText(File1));
+        Assert.Equal([File1], Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public async Task A_full_device_is_named()
+    {
+        var e = await Assert.ThrowsAsync<FileException>(() => DurableFile.ReplaceAsync("/proc/nothing", "x"u8.ToArray()));
+        Assert.Equal("/proc/nothing.new", e.Path);
+        var tooLong = await Assert.ThrowsAsync<FileException>(
+            () => DurableFile.CreateAsync(Path.Combine(_folder, new string('x', 300)), "x"));
+        Assert.Equal("the name is too long", tooLong.Problem);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_too_long_is_not_read()
+    {
+        await DurableFile.CreateAsync(File1, "12345");
+        Assert.Equal(5, DurableFile.ReadBounded(File1, 5).Length);
+        Assert.Throws<FileException>(() => DurableFile.ReadBounded(File1, 4));
+        Assert.True(Assert.Throws<FileException>(() => DurableFile.ReadBounded(File1 + "-not", 4)).IsMissing);
+    }
+
+    [Fact]
+    public async Task A_lock_is_waited_for_and_its_holder_is_known()
+    {
+        using var held = FileLock.TryAcquire(File1)!;
+        held.Note("me");
+        Assert.Null(FileLock.TryAcquire(File1));
+        Assert.Equal("me", FileLock.ReadNote(File1));
+        Assert.Null(await FileLock.AcquireAsync(File1, TimeSpan.FromMilliseconds(30), TimeProvider.System));
+
+        var waiting = FileLock.AcquireAsync(File1, TimeSpan.FromSeconds(20), TimeProvider.System);
+        held.Dispose();
+        using var taken = await waiting;
+        Assert.NotNull(taken);
+    }
+
+    [Fact]
+    public void A_lock_of_a_file_that_was_removed_keeps_nobody_out()
+    {
+        using var held = FileLock.TryAcquire(File1)!;
+        File.Delete(File1);
+        using var next = FileLock.TryAcquire(File1);
+        Assert.NotNull(next);
+    }
+
+    [Fact]
+    public void Folders_are_made_with_their_parents_for_their_owner_only()
+    {
+        var path = Path.Combine(_folder, "a/b");
+        DurableFolder.Create(path);
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(path));
+        Assert.True(DurableFolder.FreeBytes(Path.Combine(path, "not/there")) > 0);
+        DurableFolder.Remove(path);
+        DurableFolder.Remove(path);
+    }
+
+    [Fact]
+    public void What_a_crash_left_at_the_end_of_a_growing_file_is_cut_off()
+    {
+        using (var file = AppendFile.Create(File1))
+        {
+            file.Append("whole\nto"u8.ToArray());
+            file.Flush();
+        }
+
+        using (var file = AppendFile.Continue(File1, 6))
+        {
+            file.Append("next\n"u8.ToArray());
+        }
+
+        Assert.Equal("whole\nnext\n", File.ReadAllText(File1));
+    }
+}
