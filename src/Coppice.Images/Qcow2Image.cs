@@ -51,6 +51,17 @@ public sealed class Qcow2Image : IDisposable
         }
     }
 
+    /// <summary>Reads an image that is not a file, a volume for instance. The stream is disposed of with the image.</summary>
+    /// <param name="image">Seekable; taken over if the header is accepted.</param>
+    /// <param name="path">What to call it in messages; becomes <see cref="RealPath"/>.</param>
+    /// <exception cref="ImageException">Malformed, unsupported or unreadable.</exception>
+    public static Qcow2Image Open(Stream image, string path)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(path);
+        return new Qcow2Image(image, path, path);
+    }
+
     /// <summary>The internal snapshots, in the order of the table.</summary>
     /// <exception cref="ImageException">The table is malformed or over a limit.</exception>
     public IReadOnlyList<InternalSnapshot> ReadSnapshots()

@@ -21,7 +21,7 @@ internal static class Tool
         await process.WaitForExitAsync(cancel);
         return process.ExitCode == 0
             ? await output
-            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {await error}");
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {await output}{await error}");
     }
 
     public static async Task<JsonElement> JsonAsync(string program, params string[] arguments) =>
