@@ -57,7 +57,7 @@ internal sealed class ImageBytes(Stream stream, string path)
     }
 
     public ImageException Malformed(string problem) => new(ImageFault.Malformed, path, problem,
-        "the image is damaged or not qcow2: check it with \"qemu-img check -f qcow2\", or restore it");
+        "restore it; QEMU's tools would open what it names, so run them only if the image is your own");
 
     public ImageException Unsupported(string problem, string nextStep) => new(ImageFault.Unsupported, path, problem, nextStep);
 

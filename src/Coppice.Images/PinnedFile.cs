@@ -3,11 +3,6 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Images;
 
-/// <summary>What the file system calls a file: equal for two names (hard links) of one file.</summary>
-/// <param name="Device">Major number in the upper 32 bits, minor in the lower.</param>
-/// <param name="Inode">The inode number on that device.</param>
-public readonly record struct FileIdentity(ulong Device, ulong Inode);
-
 /// <summary>
 /// A regular file held by an <c>O_PATH</c> descriptor: looked up, but not opened. A FIFO does not block, a device does
 /// not act, and whatever a name is later swapped for, <see cref="OpenRead"/> opens the file that was checked.
@@ -16,14 +11,14 @@ public sealed partial class PinnedFile : IDisposable
 {
     private readonly SafeFileHandle _handle;
 
-    private PinnedFile(SafeFileHandle handle, string namedPath, string realPath, Statx stat)
+    private PinnedFile(SafeFileHandle handle, string namedPath, string realPath, FileStatus status)
     {
         _handle = handle;
         NamedPath = namedPath;
         RealPath = realPath;
-        Identity = stat.Identity;
-        HardLinks = stat.HardLinks;
-        LengthBytes = stat.LengthBytes;
+        Identity = status.Identity;
+        HardLinks = status.HardLinks;
+        LengthBytes = status.LengthBytes;
     }
 
     /// <summary>The path as given.</summary>
@@ -45,16 +40,16 @@ public sealed partial class PinnedFile : IDisposable
     /// <exception cref="ImageException">Missing, not a regular file, or not accessible.</exception>
     public static PinnedFile Open(string path)
     {
-        var (handle, stat) = Lookup(path);
+        var (handle, status) = Lookup(path);
         try
         {
-            if (stat.Type != FileType.Regular)
+            if (status.Type != FileType.Regular)
             {
-                throw new ImageException(ImageFault.Forbidden, path, $"it is {Describe(stat.Type)}, not a regular file",
+                throw new ImageException(ImageFault.Forbidden, path, $"it is {status.Describe()}, not a regular file",
                     "give a regular file");
             }
 
-            return new PinnedFile(handle, path, RealPathOf(handle, path, stat), stat);
+            return new PinnedFile(handle, path, RealPathOf(handle, path, status), status);
         }
         catch
         {
@@ -67,18 +62,20 @@ public sealed partial class PinnedFile : IDisposable
     /// <exception cref="ImageException">Missing, not a folder, or not accessible.</exception>
     internal static string RealFolder(string path)
     {
-        var (handle, stat) = Lookup(path);
+        var (handle, status) = Lookup(path);
         using (handle)
         {
-            return stat.Type == FileType.Folder
-                ? RealPathOf(handle, path, stat)
-                : throw new ImageException(ImageFault.Forbidden, path, $"it is {Describe(stat.Type)}, not a folder", "give a folder");
+            return status.Type == FileType.Folder
+                ? RealPathOf(handle, path, status)
+                : throw new ImageException(ImageFault.Forbidden, path, $"it is {status.Describe()}, not a folder", "give a folder");
         }
     }
 
     /// <summary>Opens the pinned file for reading, without any lock: QEMU may have it open.</summary>
     public Stream OpenRead()
     {
+        ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
+
         // By hand, since FileStream takes a flock, which NFS turns into the kind of lock that QEMU itself takes.
         var handle = open(DescriptorPath(_handle), O_RDONLY | O_CLOEXEC);
         if (handle.IsInvalid)
@@ -94,7 +91,7 @@ public sealed partial class PinnedFile : IDisposable
     /// <summary>Lets the file go.</summary>
     public void Dispose() => _handle.Dispose();
 
-    private static (SafeFileHandle Handle, Statx Stat) Lookup(string path)
+    private static (SafeFileHandle Handle, FileStatus Status) Lookup(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (path.Contains('\0', StringComparison.Ordinal))
@@ -105,13 +102,13 @@ public sealed partial class PinnedFile : IDisposable
         var handle = open(path, O_PATH | O_CLOEXEC);
         try
         {
-            Span<byte> stat = stackalloc byte[Statx.SizeBytes];
-            if (handle.IsInvalid || statx(handle, "", AT_EMPTY_PATH, STATX_BASIC_STATS, stat) != 0)
+            Span<byte> raw = stackalloc byte[FileStatus.SizeBytes];
+            if (handle.IsInvalid || statx(handle, "", AT_EMPTY_PATH, STATX_BASIC_STATS, raw) != 0)
             {
                 throw Failure(path, Marshal.GetLastPInvokeError());
             }
 
-            return (handle, Statx.Parse(stat));
+            return (handle, FileStatus.Parse(raw));
         }
         catch
         {
@@ -120,7 +117,7 @@ public sealed partial class PinnedFile : IDisposable
         }
     }
 
-    private static string RealPathOf(SafeFileHandle handle, string path, Statx stat)
+    private static string RealPathOf(SafeFileHandle handle, string path, FileStatus status)
     {
         var real = new FileInfo(DescriptorPath(handle)).LinkTarget;
         if (real is null)
@@ -128,7 +125,7 @@ public sealed partial class PinnedFile : IDisposable
             throw new ImageException(ImageFault.Unreadable, path, "its real path cannot be read from /proc/self/fd", "mount /proc");
         }
 
-        if (stat.HardLinks == 0)
+        if (status.HardLinks == 0)
         {
             throw new ImageException(ImageFault.Missing, path, "it is being removed", "give a file that stays");
         }
@@ -144,45 +141,6 @@ public sealed partial class PinnedFile : IDisposable
         ? new ImageException(ImageFault.Missing, path, "it does not exist", "check the path, or restore the file")
         : new ImageException(ImageFault.Unreadable, path, $"it cannot be opened ({Marshal.GetPInvokeErrorMessage(errno)})",
             "check the permissions of the file and of its folders");
-
-    private static string Describe(FileType type) => type switch
-    {
-        FileType.Fifo => "a FIFO",
-        FileType.CharacterDevice => "a character device",
-        FileType.BlockDevice => "a block device",
-        FileType.Folder => "a folder",
-        FileType.Socket => "a socket",
-        FileType.Regular => "a regular file",
-        _ => "of an unknown type",
-    };
-
-    // S_IFMT values, inode(7).
-    private enum FileType
-    {
-        Fifo = 0x1000,
-        CharacterDevice = 0x2000,
-        Folder = 0x4000,
-        BlockDevice = 0x6000,
-        Regular = 0x8000,
-        Socket = 0xC000,
-    }
-
-    /// <summary>The fields of <c>struct statx</c> that are used. Unlike <c>struct stat</c> it has one layout everywhere.</summary>
-    private readonly record struct Statx(FileType Type, FileIdentity Identity, int HardLinks, long LengthBytes)
-    {
-        public const int SizeBytes = 256;
-
-        public static Statx Parse(ReadOnlySpan<byte> raw)
-        {
-            var major = MemoryMarshal.Read<uint>(raw[136..]);
-            var minor = MemoryMarshal.Read<uint>(raw[140..]);
-            return new Statx(
-                (FileType)(MemoryMarshal.Read<ushort>(raw[28..]) & 0xF000),
-                new FileIdentity(((ulong)major << 32) | minor, MemoryMarshal.Read<ulong>(raw[32..])),
-                (int)Math.Min(MemoryMarshal.Read<uint>(raw[16..]), int.MaxValue),
-                (long)Math.Min(MemoryMarshal.Read<ulong>(raw[40..]), long.MaxValue));
-        }
-    }
 
 #pragma warning disable IDE1006, CA1707, SYSLIB1054 // The names are the system's.
     // Values that x86-64, arm64 and riscv64 share; O_NOFOLLOW and O_DIRECTORY, which differ, are not needed.

@@ -27,7 +27,7 @@ internal static class Qcow2HeaderParser
         var version = fields.U32(4);
         if (version is not (2 or 3))
         {
-            throw bytes.Unsupported($"it is qcow2 version {version}", "convert it to version 3 with \"qemu-img amend -o compat=1.1\"");
+            throw bytes.Unsupported($"it is qcow2 version {version}", "convert it to version 3 with the program that wrote it");
         }
 
         var header = ReadCommon(fields, (int)version);

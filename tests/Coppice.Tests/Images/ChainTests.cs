@@ -133,6 +133,32 @@ public sealed class ChainTests : IDisposable
     }
 
     [Fact]
+    public void An_allowed_folder_given_by_a_link_allows_what_it_leads_to()
+    {
+        var records = Chain(2);
+        using TempFolder elsewhere = new();
+        Directory.CreateSymbolicLink(elsewhere.File("link"), _folder.Path);
+        RecordedLayer throughLink = new(elsewhere.File("link/l0.qcow2"), ImageFormat.Qcow2);
+
+        var layers = ImageChain.Discover(throughLink, new AllowedFolders(elsewhere.File("link")));
+
+        Assert.Equal(records.Select(r => r.Path), layers.Select(l => l.RealPath));
+    }
+
+    [Fact]
+    public void A_pinned_file_is_read_as_it_was_checked_whatever_its_name_is_swapped_for()
+    {
+        var path = _folder.Write("a", [1, 2, 3]);
+        using var pinned = PinnedFile.Open(path);
+        File.Move(path, _folder.File("moved"));
+        _folder.Write("a", [9]);
+
+        using var stream = pinned.OpenRead();
+
+        Assert.Equal((3L, 1), (stream.Length, stream.ReadByte()));
+    }
+
+    [Fact]
     public void Hard_links_are_counted_since_a_shared_file_must_not_be_written()
     {
         var path = _folder.Write("a", [1, 2, 3]);
