@@ -1,0 +1,112 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>What a snapshot request has to meet besides the matrix.</summary>
+internal static class SnapshotConditions
+{
+    /// <summary>The memory's file and disk fit its mode (R97–R99, R135).</summary>
+    public static void CheckMemory(MemoryRequest? memory, ImmutableArray<DiskIntent> disks, string domain)
+    {
+        if (memory is null)
+        {
+            return;
+        }
+
+        var subject = $"memory of domain '{domain}'";
+        if (memory is { File: not null, Mode: not MemoryMode.External })
+        {
+            throw Invalid(subject, "a file is given, yet the memory is not external", "drop the file or ask for external memory");
+        }
+
+        if (memory is { Disk: not null, Mode: not MemoryMode.Internal })
+        {
+            throw Invalid(subject, "a disk is given, yet the memory is not internal", "drop the disk or ask for internal memory");
+        }
+
+        if (memory.Disk is { } target)
+        {
+            var disk = disks.FirstOrDefault(d => d.Device.Target == target) ?? throw new CoppiceException(
+                ErrorKind.NotFound, subject, $"the domain has no disk '{target}' to hold it", DiskIntents.Known(disks.Select(d => d.Device)));
+            if (!disk.CanBeInternal)
+            {
+                throw Invalid(subject, $"disk '{target}' has no qcow2 image that is written, so it cannot hold it", "name another disk");
+            }
+        }
+    }
+
+    /// <summary>What was asked makes sense in the state of the domain.</summary>
+    public static void CheckState(CreateSnapshot request, DomainState state, ImmutableArray<DiskIntent> disks, string domain)
+    {
+        var subject = $"snapshot of domain '{domain}'";
+        if (request.Live && SnapshotResolver.ActivityOf(state) != Activities.Online)
+        {
+            throw Wrong(subject, "live was asked for, yet no guest runs", "leave live out or start the domain first");
+        }
+
+        if (request.Quiesce && state != DomainState.Running)
+        {
+            throw Wrong(subject, "quiesce was asked for, yet no guest runs that could be asked", "leave quiesce out or let the guest run");
+        }
+
+        if (request.Quiesce && disks.Any(d => d.Mode == DiskMode.Manual))
+        {
+            throw Invalid(subject, "a manual disk leaves the guest paused, so that its agent could not thaw it", "leave quiesce out");
+        }
+    }
+
+    /// <summary>
+    /// Leaves out the ways that the flags exclude: live is about memory in a file; memory taken while the file systems are
+    /// frozen would come back frozen.
+    /// </summary>
+    public static SnapshotMechanism[] KeepFitting(CreateSnapshot request, SnapshotMechanism[] candidates, string domain)
+    {
+        var subject = $"snapshot of domain '{domain}'";
+        SnapshotMechanism[] live = [.. candidates.Where(m => !request.Live || m.Memory == MemoryMode.External)];
+        if (live.Length == 0)
+        {
+            throw Invalid(subject, "live was asked for, yet no memory goes to a file", "leave live out or ask for external memory");
+        }
+
+        SnapshotMechanism[] quiesced = [.. live.Where(m => !request.Quiesce || m.Memory == MemoryMode.None)];
+        return quiesced.Length > 0
+            ? quiesced
+            : throw Invalid(subject, "quiesce would keep the memory of a guest whose file systems are frozen", "ask for disk-only or leave quiesce out");
+    }
+
+    /// <summary>What the flags need of the driver.</summary>
+    public static IEnumerable<CapabilityNeed> Needs(CreateSnapshot request, DomainState state, string domain)
+    {
+        var subject = $"snapshot of domain '{domain}'";
+        if (request.Live && state == DomainState.Running)
+        {
+            yield return new CapabilityNeed(Capability.LiveMemory, subject, "leave live out");
+        }
+
+        if (request.Quiesce)
+        {
+            yield return new CapabilityNeed(Capability.Quiesce, subject, "leave quiesce out");
+        }
+    }
+
+    /// <summary>No chain grows beyond <see cref="LayerGraph.MaximumDepth"/>.</summary>
+    public static void CheckDepth(SnapshotMechanism mechanism, LayerGraph graph, string domain)
+    {
+        foreach (var (intent, mode) in mechanism.Disks)
+        {
+            if (mode == DiskMode.External && graph.Chain(intent.Head!.Id).Length >= LayerGraph.MaximumDepth)
+            {
+                throw Wrong(
+                    $"disk '{intent.Device.Target}' of domain '{domain}'",
+                    $"its chain has {LayerGraph.MaximumDepth} layers, and a longer one is not made",
+                    "delete snapshots that are no longer needed");
+            }
+        }
+    }
+
+    private static CoppiceException Invalid(string subject, string problem, string nextStep) =>
+        new(ErrorKind.InvalidInput, subject, problem, nextStep);
+
+    private static CoppiceException Wrong(string subject, string problem, string nextStep) =>
+        new(ErrorKind.WrongState, subject, problem, nextStep);
+}

@@ -1,0 +1,98 @@
+namespace Coppice.Core;
+
+/// <summary>
+/// The files that a snapshot makes. One that was given is used if it is free; the others get names that are never used
+/// again (R185, R186).
+/// </summary>
+internal sealed class SnapshotFiles
+{
+    private const int LongestNamePart = 64;
+    private const int LongestPath = 4095;
+
+    private readonly Observed _observed;
+    private readonly Dictionary<string, string> _taken = new(StringComparer.Ordinal);
+
+    /// <summary>Notes the files that the domain uses already.</summary>
+    public SnapshotFiles(Observed observed, LayerGraph graph)
+    {
+        _observed = observed;
+        foreach (var disk in observed.Definition.Disks.Where(d => d.Source is not null))
+        {
+            _taken[disk.Source!] = $"disk '{disk.Target}'";
+        }
+
+        foreach (var layer in graph.All)
+        {
+            _taken[layer.Path] = $"a layer of disk '{layer.Disk}'";
+        }
+
+        var catalog = observed.Catalog;
+        foreach (var file in catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory)).Select(m => m.File))
+        {
+            if (file is not null)
+            {
+                _taken[file] = "a memory image";
+            }
+        }
+    }
+
+    /// <summary>The memory image of a snapshot.</summary>
+    /// <param name="given">The file that was asked for; null to have one made.</param>
+    /// <exception cref="CoppiceException">It is not absolute or taken.</exception>
+    public MemoryImage Memory(string? given)
+    {
+        var file = Take("memory file", given ?? _observed.Folder.Memory(_observed.Ids.NextShort()), "this memory image");
+
+        // A device node that somebody brought (R102) is written to, but must outlive the snapshot.
+        var isDevice = file.StartsWith("/dev/", StringComparison.Ordinal);
+        return new MemoryImage
+        {
+            Mode = MemoryMode.External,
+            File = file,
+            Origin = isDevice ? LayerOrigin.User : LayerOrigin.Coppice,
+        };
+    }
+
+    /// <summary>The new layer of a disk.</summary>
+    /// <param name="disk">The disk.</param>
+    /// <param name="snapshot">The name of the snapshot.</param>
+    /// <exception cref="CoppiceException">The file that was asked for is not absolute or taken.</exception>
+    public string Overlay(DiskIntent disk, string snapshot)
+    {
+        var target = disk.Device.Target;
+        var file = disk.File
+            ?? $"{OverlayFolder(disk.Head!)}/{target}.{SafePart(snapshot)}.{_observed.Ids.NextShort()}.qcow2";
+        return Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'");
+    }
+
+    /// <summary>A name made safe for a part of a file name.</summary>
+    public static string SafePart(string name) =>
+        string.Concat(name.Take(LongestNamePart).Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '_'));
+
+    private string OverlayFolder(Layer head) => _observed.Layers.TryGetValue(head.Id, out var layer)
+        ? layer.OverlayFolder
+        : throw new CoppiceException(ErrorKind.Internal, $"layer {head.Id}", "it was not observed before planning");
+
+    private string Take(string thing, string file, string user)
+    {
+        var subject = $"{thing} '{file}'";
+        if (Problem(file) is { } problem)
+        {
+            throw new CoppiceException(ErrorKind.InvalidInput, subject, problem, "give the full path of a file that does not exist yet");
+        }
+
+        return _taken.TryAdd(file, user)
+            ? file
+            : throw new CoppiceException(ErrorKind.AlreadyExists, subject, $"it is {_taken[file]} already", "give another file");
+    }
+
+    private static string? Problem(string file) => file switch
+    {
+        _ when !file.StartsWith('/') => "it is not an absolute path",
+        _ when file.Length > LongestPath => $"it is longer than {LongestPath} characters",
+        _ when file.Any(char.IsControl) || !SnapshotNaming.CanEnterXml(file) => "it contains a control character",
+        _ when file.EndsWith('/') => "it names a folder",
+        _ when Path.GetFullPath(file) != file => "it has empty, '.' or '..' parts",
+        _ => null,
+    };
+}
