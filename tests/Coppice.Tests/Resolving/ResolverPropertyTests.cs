@@ -1,0 +1,116 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Coppice.Tests.Resolving;
+
+public sealed class ResolverPropertyTests
+{
+    private static readonly string?[] s_files =
+        [null, null, null, "/new/a", "/new/b", "/images/vda.img", "relative", "", "/x/../y", "/dev/vg/lv", "/\0"];
+
+    private static readonly string[] s_targets = ["vda", "vdb", "vdc", "vdd", "sda", "/images/vdb.img", "vdz", ""];
+
+    private static readonly Gen<DiskRequest> s_disk =
+        from target in Gen.Elements(s_targets)
+        from mode in Gen.Elements<DiskMode?>(null, DiskMode.None, DiskMode.Internal, DiskMode.External, DiskMode.External, DiskMode.Manual)
+        from file in Gen.Elements(s_files)
+        from format in Gen.Elements(null, null, null, "qcow2", "raw")
+        select new DiskRequest(target, mode, file, format);
+
+    private static readonly Gen<MemoryRequest> s_memory =
+        from mode in Gen.Elements(MemoryMode.None, MemoryMode.Internal, MemoryMode.External, MemoryMode.External)
+        from file in Gen.Elements(s_files)
+        from disk in Gen.Elements(null, null, null, "vda", "vdc", "vdz")
+        select new MemoryRequest(mode, file, disk);
+
+    private static readonly Gen<CreateSnapshot> s_request =
+        from memory in s_memory.OrNull()
+        from disks in s_disk.ListOf().Resize(3)
+        from name in Gen.OneOf(Gen.Elements("ok", "taken", "ü/ü", "a b"), ArbMap.Default.GeneratorFor<NonNull<string>>().Select(s => s.Get)).OrNull()
+        from flags in Gen.Elements(0, 0, 0, 0, 1, 1, 2, 4, 8, 15)
+        select new CreateSnapshot("web")
+        {
+            Name = name, Memory = memory, Disks = [.. disks],
+            DiskOnly = (flags & 1) != 0, Live = (flags & 2) != 0, Quiesce = (flags & 4) != 0, Halt = (flags & 8) != 0,
+        };
+
+    private static readonly Gen<Scene> s_scene =
+        from state in Gen.Elements(Enum.GetValues<DomainState>())
+        from alive in Gen.Elements(true, false)
+        from disks in Gen.SubListOf(Scene.Vda, Scene.Vdb, Scene.Vda with { Target = "vde", Source = "/images/vde.img", Snapshot = DiskMode.None }, Scene.Raw, Scene.Fixed, Scene.Cdrom)
+        from held in Gen.OneOf(Gen.Constant(Scene.Everything), Gen.SubListOf(Enum.GetValues<Capability>()).Select(c => c.ToImmutableHashSet()))
+        select new Scene { State = state, IsAlive = alive, Disks = [.. disks], Capabilities = held, Snapshots = [Scene.Snapshot("taken")] };
+
+    [Fact]
+    public void Resolving_either_succeeds_or_refuses_with_a_reason() => ForAll((scene, request) =>
+    {
+        _ = TryResolve(scene, request);
+        return true;
+    });
+
+    [Fact]
+    public void Every_external_disk_has_an_absolute_file_of_its_own_and_no_other_disk_has_one() => ForAll((scene, request) =>
+    {
+        if (TryResolve(scene, request) is not { } resolved)
+        {
+            return true;
+        }
+
+        var files = resolved.Disks.Select(d => d.File).Append(resolved.Memory.File).OfType<string>().ToList();
+        return resolved.Disks.All(d => d.Mode == DiskMode.External == (d.File is not null))
+            && (resolved.Memory.Mode == MemoryMode.External) == (resolved.Memory.File is not null)
+            && files.All(f => f.StartsWith('/') && !f.Contains("/../", StringComparison.Ordinal))
+            && files.Distinct().Count() == files.Count;
+    });
+
+    [Fact]
+    public void A_result_that_is_asked_for_again_in_full_resolves_to_itself() => ForAll((scene, request) =>
+    {
+        if (TryResolve(scene, request) is not { } first)
+        {
+            return true;
+        }
+
+        var again = scene.Resolve(new CreateSnapshot("web")
+        {
+            Name = first.Name,
+            Description = first.Description,
+            Memory = new MemoryRequest(first.Memory.Mode, first.Memory.File, first.Memory.Disk),
+            Disks = [.. first.Disks.Select(d => new DiskRequest(d.Target, d.Mode, d.File))],
+            Live = first.Live,
+            Quiesce = first.Quiesce,
+            Halt = first.Halt,
+        });
+        return again.Disks.SequenceEqual(first.Disks) && again with { Disks = first.Disks, Rule = first.Rule } == first;
+    });
+
+    [Fact]
+    public void A_result_covers_every_disk_and_snapshots_something() => ForAll((scene, request) =>
+        TryResolve(scene, request) is not { } resolved
+        || (resolved.Disks.Select(d => d.Target).SequenceEqual(scene.Disks.Select(d => d.Target))
+            && (resolved.Memory.Mode != MemoryMode.None || resolved.Disks.Any(d => d.Mode != DiskMode.None))));
+
+    [Fact]
+    public void The_same_observation_leads_to_the_same_result() => ForAll((scene, request) =>
+    {
+        var (first, second) = (TryResolve(scene, request), TryResolve(scene, request));
+        return first is null ? second is null : first.Disks.SequenceEqual(second!.Disks) && first == second with { Disks = first.Disks };
+    });
+
+    private static ResolvedSnapshot? TryResolve(Scene scene, CreateSnapshot request)
+    {
+        try
+        {
+            return scene.Resolve(request);
+        }
+        catch (CoppiceException e) when (e.Kind is not (ErrorKind.Internal or ErrorKind.Damaged))
+        {
+            return null;
+        }
+    }
+
+    private static void ForAll(Func<Scene, CreateSnapshot, bool> property) =>
+        Prop.ForAll(Arb.From(s_scene), Arb.From(s_request), property).Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
+}
