@@ -46,7 +46,8 @@ internal static class BackingLink
         if (header.BackingFormatName is not { } name)
         {
             return declared ?? throw new ImageException(ImageFault.Unsupported, imagePath,
-                $"its header does not state the format of its backing file {Quoted.Name(header.BackingName!)}, and formats are never guessed",
+                $"its header does not state the format of its backing file {Quoted.Name(header.BackingName!)}, "
+                    + "and formats are never guessed",
                 "declare the backing file's format, or write it with \"qemu-img rebase -u -F\"");
         }
 

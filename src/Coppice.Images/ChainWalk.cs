@@ -39,7 +39,8 @@ internal sealed class ChainWalk
         Qcow2HeaderRules.RequireReadableTables(header, bytes);
         if (header.Encryption != Qcow2Encryption.None)
         {
-            throw bytes.Unsupported($"it is encrypted ({header.Encryption})", "convert it with \"qemu-img convert\" to an image without");
+            throw bytes.Unsupported($"it is encrypted ({header.Encryption})",
+                "convert it with \"qemu-img convert\" to an image without");
         }
 
         return header;

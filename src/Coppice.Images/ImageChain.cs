@@ -15,7 +15,7 @@ public sealed record RecordedLayer(string Path, ImageFormat Format)
 /// <summary>A layer that was found and checked.</summary>
 /// <param name="RealPath">The file after all symbolic links. Open this one: its name cannot be read in two ways.</param>
 /// <param name="Format">Its format, by record, declaration or the header above it.</param>
-/// <param name="VirtualSizeBytes">The disk's size: the header's, or the length of a raw file, which QEMU rounds up to 512.</param>
+/// <param name="VirtualSizeBytes">The disk's size: the header's, or a raw file's length, which QEMU rounds up to 512.</param>
 /// <param name="Header">The header of a qcow2 layer, null for a raw one.</param>
 public sealed record ChainLayer(string RealPath, ImageFormat Format, long VirtualSizeBytes, Qcow2Header? Header);
 
@@ -103,7 +103,8 @@ public static class ImageChain
         var stated = BackingLink.FormatOf(header, file.NamedPath, record.ParentFormatDeclared ? parent.Format : null);
         if (stated != parent.Format)
         {
-            throw Mismatch(file, $"its header says that {Quoted.Name(name)} is {stated.Name()}, but it is recorded as {parent.Format.Name()}");
+            throw Mismatch(file,
+                $"its header says that {Quoted.Name(name)} is {stated.Name()}, but it is recorded as {parent.Format.Name()}");
         }
 
         using var recorded = PinnedFile.Open(parent.Path);

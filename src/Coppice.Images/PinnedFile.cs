@@ -67,7 +67,8 @@ public sealed partial class PinnedFile : IDisposable
         {
             return status.Type == FileType.Folder
                 ? RealPathOf(handle, path, status)
-                : throw new ImageException(ImageFault.Forbidden, path, $"it is {status.Describe()}, not a folder", "give a folder");
+                : throw new ImageException(ImageFault.Forbidden, path, $"it is {status.Describe()}, not a folder",
+                    "give a folder");
         }
     }
 
@@ -122,7 +123,8 @@ public sealed partial class PinnedFile : IDisposable
         var real = new FileInfo(DescriptorPath(handle)).LinkTarget;
         if (real is null)
         {
-            throw new ImageException(ImageFault.Unreadable, path, "its real path cannot be read from /proc/self/fd", "mount /proc");
+            throw new ImageException(ImageFault.Unreadable, path, "its real path cannot be read from /proc/self/fd",
+                "mount /proc");
         }
 
         if (status.HardLinks == 0)

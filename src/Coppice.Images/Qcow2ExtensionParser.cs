@@ -15,7 +15,7 @@ internal static class Qcow2ExtensionParser
     private const int PrefixBytes = 8;
     private const int FeatureNameBytes = 48;
 
-    /// <summary>Reads the extensions between the header and <paramref name="end"/>: the backing file name or the cluster's end.</summary>
+    /// <summary>Reads the extensions from the header's end to <paramref name="end"/>: backing file name or cluster's end.</summary>
     public static Qcow2Header Parse(Qcow2Header header, ImageBytes bytes, long end)
     {
         Span<byte> prefix = stackalloc byte[PrefixBytes];
@@ -52,7 +52,8 @@ internal static class Qcow2ExtensionParser
     {
         BackingFormat => header with
         {
-            BackingFormatName = Text(header.BackingFormatName, bytes, offset, length, Qcow2Limits.MaxBackingFormatBytes, "backing format"),
+            BackingFormatName = Text(
+                header.BackingFormatName, bytes, offset, length, Qcow2Limits.MaxBackingFormatBytes, "backing format"),
         },
         DataFile => header with
         {

@@ -45,7 +45,7 @@ public sealed record Qcow2Header
     /// <summary>The backing file name exactly as written, or null (qcow2 spec, header bytes 8–19). Hostile until checked.</summary>
     public string? BackingName { get; init; }
 
-    /// <summary>The backing format as written, or null (qcow2 spec, header extension 0xe2792aca). Not a probed format.</summary>
+    /// <summary>The backing format as written, or null (qcow2 spec, header extension 0xe2792aca).</summary>
     public string? BackingFormatName { get; init; }
 
     /// <summary>Encryption (qcow2 spec, header bytes 32–35).</summary>

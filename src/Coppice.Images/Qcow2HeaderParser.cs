@@ -77,14 +77,17 @@ internal static class Qcow2HeaderParser
             Autoclear = (Qcow2AutoclearFeatures)fields.U64(88),
             RefcountBits = 1 << fields.Within(96, 0, 6, "refcount_order"),
             HeaderLengthBytes = length,
-            Compression = compression <= 1 ? (Qcow2Compression)compression : throw fields.Unsupported("compression type", compression),
+            Compression = compression <= 1
+                ? (Qcow2Compression)compression
+                : throw fields.Unsupported("compression type", compression),
         };
     }
 
     private static void CheckRefcountTable(Qcow2Header header, HeaderFields fields)
     {
         const string what = "refcount table";
-        var clusters = fields.Within(56, 1, Qcow2Limits.MaxRefcountTableBytes >> header.ClusterBits, "number of refcount table clusters");
+        const int mostBytes = Qcow2Limits.MaxRefcountTableBytes;
+        var clusters = fields.Within(56, 1, mostBytes >> header.ClusterBits, "number of refcount table clusters");
         Qcow2HeaderRules.CheckTable(header, fields.Bytes, fields.Int64(48, what), (long)clusters << header.ClusterBits, what);
     }
 
@@ -99,7 +102,8 @@ internal static class Qcow2HeaderParser
 
         if (backingOffset < header.HeaderLengthBytes || backingOffset > end)
         {
-            throw fields.Malformed($"its backing file name (offset {backingOffset}) does not lie between header and first cluster's end");
+            throw fields.Malformed(
+                $"its backing file name (offset {backingOffset}) does not lie between header and first cluster's end");
         }
 
         var most = (int)Math.Min(Qcow2Limits.MaxBackingNameBytes, end - backingOffset);

@@ -39,9 +39,12 @@ internal static class SnapshotTableReader
         var entry = Take(ref rest, FixedBytes, bytes);
         var l1Offset = BinaryPrimitives.ReadInt64BigEndian(entry);
         var l1Entries = BinaryPrimitives.ReadUInt32BigEndian(entry[8..]);
-        var idLength = AtMost(BinaryPrimitives.ReadUInt16BigEndian(entry[12..]), Qcow2Limits.MaxSnapshotIdBytes, "id", bytes);
-        var nameLength = AtMost(BinaryPrimitives.ReadUInt16BigEndian(entry[14..]), Qcow2Limits.MaxSnapshotNameBytes, "name", bytes);
-        var extraLength = AtMost(BinaryPrimitives.ReadUInt32BigEndian(entry[36..]), Qcow2Limits.MaxSnapshotExtraBytes, "extra data", bytes);
+        var idLength = AtMost(
+            BinaryPrimitives.ReadUInt16BigEndian(entry[12..]), Qcow2Limits.MaxSnapshotIdBytes, "id", bytes);
+        var nameLength = AtMost(
+            BinaryPrimitives.ReadUInt16BigEndian(entry[14..]), Qcow2Limits.MaxSnapshotNameBytes, "name", bytes);
+        var extraLength = AtMost(
+            BinaryPrimitives.ReadUInt32BigEndian(entry[36..]), Qcow2Limits.MaxSnapshotExtraBytes, "extra data", bytes);
 
         var extra = Take(ref rest, extraLength, bytes);
         var id = Take(ref rest, idLength, bytes);
@@ -80,7 +83,8 @@ internal static class SnapshotTableReader
 
     private static int AtMost(uint value, int most, string what, ImageBytes bytes) => value <= most
         ? (int)value
-        : throw bytes.Unsupported($"a snapshot's {what} is {value}, more than the {most} that are accepted", "do not use the image");
+        : throw bytes.Unsupported(
+            $"a snapshot's {what} is {value}, more than the {most} that are accepted", "do not use the image");
 
     private static long Size(ReadOnlySpan<byte> raw, ImageBytes bytes)
     {
