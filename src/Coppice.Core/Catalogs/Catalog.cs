@@ -85,6 +85,17 @@ public sealed record Catalog
 
     /// <summary>Layers that no snapshot froze: the heads' own, the tips', and those of snapshots that were deleted.</summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
+
+    /// <summary>The snapshot with this name or uuid.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Snapshot Find(string nameOrId) =>
+        Snapshots.Values.FirstOrDefault(s => s.Name == nameOrId)
+        ?? (Guid.TryParse(nameOrId, out var id) ? Snapshots.GetValueOrDefault(new SnapshotId(id)) : null)
+        ?? throw new CoppiceException(
+            ErrorKind.NotFound,
+            $"snapshot '{nameOrId}' of domain '{Name}'",
+            "does not exist",
+            $"see: coppice snapshot list {Name}");
 }
 
 /// <summary>
@@ -111,6 +122,9 @@ public sealed record CatalogChange
     /// <summary>New tips.</summary>
     public ImmutableArray<Tip> PutTips { get; init; } = [];
 
+    /// <summary>Tips that stay where they are in the order, with other fields.</summary>
+    public ImmutableArray<Tip> ReplaceTips { get; init; } = [];
+
     /// <summary>Tips that go.</summary>
     public ImmutableArray<ShortId> DropTips { get; init; } = [];
 
@@ -124,6 +138,7 @@ public sealed record CatalogChange
     public Catalog ApplyTo(Catalog catalog, LastOperation last)
     {
         var dropTips = DropTips;
+        var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         return catalog with
         {
@@ -133,7 +148,11 @@ public sealed record CatalogChange
             Head = Head,
             Current = Current,
             Snapshots = catalog.Snapshots.RemoveRange(Drop).SetItems(Put.Select(s => KeyValuePair.Create(s.Id, s))),
-            Tips = [.. catalog.Tips.Where(t => !dropTips.Contains(t.Id)), .. PutTips],
+            Tips =
+            [
+                .. catalog.Tips.Where(t => !dropTips.Contains(t.Id)).Select(t => replaced.FirstOrDefault(r => r.Id == t.Id) ?? t),
+                .. PutTips,
+            ],
             Layers = [.. catalog.Layers.Where(l => !dropLayers.Contains(l.Id)), .. PutLayers],
         };
     }
