@@ -1,0 +1,62 @@
+using System.Text;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Storage;
+
+/// <summary>Steps that write or remove a plain file.</summary>
+internal static class FileSteps
+{
+    public const string RemoveKind = "storage.remove";
+    public const string WriteKind = "storage.write";
+
+    public static Step Remove(string path, ByteCount bytes) =>
+        Step.Of(RemoveKind, $"remove {path}", StepUndo.None, new RemoveArguments(path), StorageJson.Default.RemoveArguments) with
+        {
+            Files = [new FileChange(FileEffect.Delete, path, bytes)],
+        };
+
+    public static Step Write(string path, string content) =>
+        Step.Of(WriteKind, $"write {path}", StepUndo.Exact, new WriteArguments(path, content), StorageJson.Default.WriteArguments) with
+        {
+            Files = [new FileChange(FileEffect.Create, path, new ByteCount(Encoding.UTF8.GetByteCount(content)))],
+        };
+
+    public static void Remove(RemoveArguments arguments)
+    {
+        DurableFile.Remove(arguments.Path);
+        var folder = Path.GetDirectoryName(arguments.Path)!;
+        if (Directory.Exists(folder))
+        {
+            DurableFolder.Flush(folder);
+        }
+    }
+
+    public static StepOutcome Probe(RemoveArguments arguments) =>
+        File.Exists(arguments.Path) ? StepOutcome.NotDone : StepOutcome.Done;
+
+    public static async Task WriteAsync(WriteArguments arguments, CancellationToken cancellation)
+    {
+        DurableFolder.Create(Path.GetDirectoryName(arguments.Path)!);
+        await DurableFile.CreateAsync(arguments.Path, arguments.Content, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes what was written, wholly or in part; a file that somebody else put there stays.</summary>
+    public static void UndoWrite(WriteArguments arguments)
+    {
+        if (File.Exists(arguments.Path) && IsOurs(arguments))
+        {
+            DurableFile.Remove(arguments.Path);
+        }
+    }
+
+    public static StepOutcome Probe(WriteArguments arguments) =>
+        File.Exists(arguments.Path) && IsOurs(arguments) ? StepOutcome.Done : StepOutcome.NotDone;
+
+    private static bool IsOurs(WriteArguments arguments)
+    {
+        var length = Encoding.UTF8.GetByteCount(arguments.Content);
+        return new FileInfo(arguments.Path).Length <= length
+            && arguments.Content.StartsWith(DurableFile.ReadTextBounded(arguments.Path, length), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,26 @@
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Storage;
+
+/// <summary>Where the next layer of a disk goes when no file was named.</summary>
+internal static class OverlayPlacement
+{
+    /// <summary>
+    /// Into the domain's own folder if that is on the file system of the image, else into a folder beside the image: a
+    /// layer fills up like the image below it, and hard links work on one file system only.
+    /// </summary>
+    public static string FolderFor(DomainFolder folder, Layer layer)
+    {
+        var own = folder.Images(layer.Disk);
+        var imageFolder = Path.GetDirectoryName(layer.Path)!;
+        if (layer.Origin is LayerOrigin.Coppice)
+        {
+            return imageFolder;
+        }
+
+        return FileSystem.AreSame(own, imageFolder)
+            ? own
+            : $"{imageFolder}/coppice-{Path.GetFileName(folder.Path)}/{layer.Disk}";
+    }
+}
