@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>What every planner reads, and what they all ask of it.</summary>
+internal sealed record PlanContext(Observed Observed, IHypervisor Hypervisor, IStorage Storage)
+{
+    private readonly Lazy<LayerGraph> _graph = new(() => new LayerGraph(Observed.Catalog));
+
+    public Catalog Catalog => Observed.Catalog;
+
+    public Head Head => Observed.Catalog.Head;
+
+    public LayerGraph Graph => _graph.Value;
+
+    public DomainState State => Observed.Hypervisor.State;
+
+    public string Subject => $"domain '{Catalog.Name}'";
+
+    /// <summary>The process that runs the domain; null if it is off, also when a recorded process has died.</summary>
+    public ShortId? LiveProcess => Observed.Hypervisor.IsAlive ? Head.Process : null;
+
+    /// <summary>The change that leaves everything as it is.</summary>
+    public CatalogChange NoChange => new() { Head = Head, Current = Catalog.Current };
+
+    /// <summary>The process of a domain that must be active.</summary>
+    /// <exception cref="CoppiceException">It is off (<see cref="ErrorKind.WrongState"/>).</exception>
+    public ShortId RequireActive() => LiveProcess
+        ?? throw new CoppiceException(ErrorKind.WrongState, Subject, "is not running", $"start it with: coppice start {Catalog.Name}");
+
+    public Plan Plan(string operation, string mechanism) => new()
+    {
+        Id = Observed.Ids.NextShort(),
+        Operation = operation,
+        Domain = Catalog.Domain,
+        Mechanism = mechanism,
+    };
+
+    /// <summary>The chains of a head, as a process needs them.</summary>
+    /// <param name="disks">The disks of the head.</param>
+    /// <param name="made">Layers that the plan makes and the catalog does not know yet.</param>
+    public ImmutableArray<DiskChain> Chains(IEnumerable<HeadDisk> disks, IReadOnlyCollection<Layer> made) =>
+        [.. disks.Select(d => new DiskChain(d.Target, Chain(d.Layer, made)))];
+
+    /// <summary>The snapshot a user named.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Snapshot Find(string nameOrId) => Catalog.Find(nameOrId);
+
+    private ImmutableArray<Layer> Chain(ShortId top, IReadOnlyCollection<Layer> made)
+    {
+        var fresh = made.FirstOrDefault(l => l.Id == top);
+        var chain = fresh is null ? Graph.Chain(top) : [fresh, .. fresh.Parent is { } parent ? Graph.Chain(parent) : []];
+        return chain.Length <= LayerGraph.MaximumDepth
+            ? chain
+            : throw new CoppiceException(
+                ErrorKind.WrongState,
+                $"disk '{chain[0].Disk}' of {Subject}",
+                $"its chain would have {chain.Length} layers, more than {LayerGraph.MaximumDepth}",
+                "delete snapshots that are no longer needed");
+    }
+}

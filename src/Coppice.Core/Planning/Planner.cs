@@ -1,0 +1,31 @@
+namespace Coppice.Core;
+
+/// <summary>
+/// Turns a request and what was observed into a plan. Pure: the same input gives the same plan, and nothing is touched.
+/// </summary>
+public static class Planner
+{
+    /// <summary>Plans a request about a domain that exists.</summary>
+    /// <exception cref="CoppiceException">The request cannot be done; the message says what to change.</exception>
+    public static Plan Plan(DomainRequest request, Observed observed, IHypervisor hypervisor, IStorage storage)
+    {
+        ArgumentNullException.ThrowIfNull(observed);
+        var context = new PlanContext(observed, hypervisor, storage);
+        return request switch
+        {
+            StartDomain start => Lifecycle.Start(context, start),
+            StopDomain => Lifecycle.PressPowerButton(context),
+            KillDomain => Lifecycle.Kill(context),
+            PauseDomain => Lifecycle.Pause(context),
+            ResumeDomain => Lifecycle.Resume(context),
+            RebootDomain => Lifecycle.Reboot(context),
+            CreateSnapshot create => SnapshotCreation.Plan(context, create),
+            RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
+            UndoRevert => Reverting.ToNewestTip(context),
+            DeleteSnapshot delete => SnapshotRecords.Delete(context, delete),
+            EditSnapshot edit => SnapshotRecords.Edit(context, edit),
+            SetCurrentSnapshot set => SnapshotRecords.SetCurrent(context, set),
+            _ => throw new CoppiceException(ErrorKind.Internal, request?.GetType().Name ?? "request", "nobody plans it"),
+        };
+    }
+}

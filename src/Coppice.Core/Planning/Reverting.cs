@@ -1,0 +1,212 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>
+/// Plans reverts. The way there is the same for a snapshot and for a tip: prepare the new head beside the old one, with
+/// its process waiting and its memory loaded; stop the old one and keep it as a tip; commit; let the new one go on.
+/// </summary>
+internal static class Reverting
+{
+    /// <summary>Where a revert leads.</summary>
+    /// <param name="Name">For people.</param>
+    /// <param name="Definition">The definition it had.</param>
+    /// <param name="Disks">The layers of its head, those that <paramref name="Made"/> has included.</param>
+    /// <param name="Made">New layers, each on a frozen one.</param>
+    /// <param name="Memory">Its memory.</param>
+    /// <param name="State">What the domain does afterwards.</param>
+    /// <param name="Current">The current snapshot afterwards.</param>
+    /// <param name="Tip">The tip that is used up, if it is one.</param>
+    private sealed record Destination(
+        string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<Layer> Made, MemoryImage Memory,
+        DomainState State, SnapshotId? Current, Tip? Tip);
+
+    public static Plan ToSnapshot(PlanContext context, RevertSnapshot request)
+    {
+        var snapshot = request.Snapshot is { } name ? context.Find(name) : RequireCurrent(context);
+        RequireMemoryFits(context, snapshot, request);
+        var made = Overlays(context, snapshot);
+        var destination = new Destination(
+            $"snapshot '{snapshot.Name}'",
+            snapshot.Definition,
+            [.. context.Head.Disks.Select(d => made.FirstOrDefault(l => l.Disk == d.Target) is { } l ? d with { Layer = l.Id } : d)],
+            made,
+            snapshot.Memory,
+            StateAfter(snapshot, request.State),
+            snapshot.Id,
+            Tip: null);
+        return Move(context, "snapshot revert", destination, keepTip: !request.DiscardCurrent);
+    }
+
+    public static Plan ToNewestTip(PlanContext context)
+    {
+        if (context.Catalog.Tips.IsEmpty)
+        {
+            throw new CoppiceException(ErrorKind.NotFound, context.Subject, "no revert has left anything to return to");
+        }
+
+        var tip = context.Catalog.Tips[^1];
+        var destination = new Destination(
+            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, tip.Head.Disks, [], tip.Memory, tip.State, tip.Current, tip);
+        return Move(context, "snapshot undo", destination, keepTip: true);
+    }
+
+    private static Plan Move(PlanContext context, string operation, Destination destination, bool keepTip)
+    {
+        var active = destination.State is not DomainState.Off;
+        var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
+        var runs = active && destination.State is not DomainState.Paused;
+        RequireDisksFree(context, destination, active);
+        var tip = keepTip ? LeftBehind(context) : null;
+        var definition = context.Observed.Definitions[destination.Definition];
+        var change = new CatalogChange
+        {
+            Head = new Head { Definition = destination.Definition, Disks = destination.Disks, Process = process },
+            Current = destination.Current,
+            PutTips = tip is null ? [] : [tip],
+            DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
+            PutLayers = destination.Made,
+        };
+        var reclaimed = Reclaiming.After(context, change);
+        var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
+        return context.Plan(operation, Mechanism(destination, tip)) with
+        {
+            Prepare = [.. Overlaid(context, destination), .. Launched(context, destination, definition, process)],
+            Switch = Left(context, tip, process, runs),
+            Commit = reclaimed.Change,
+            CleanUp =
+            [
+                .. context.Head.Process is { } old ? [context.Hypervisor.End(old)] : Array.Empty<Step>(),
+                .. takeOver is null ? Array.Empty<Step>() : [takeOver],
+                .. reclaimed.Removals,
+            ],
+        };
+    }
+
+    private static IEnumerable<Step> Overlaid(PlanContext context, Destination destination) =>
+        destination.Made.Select(l => context.Storage.CreateOverlay(l, context.Graph[l.Parent!.Value]));
+
+    private static IEnumerable<Step> Launched(
+        PlanContext context, Destination destination, DomainDefinition definition, ShortId? process) =>
+        process is { } id
+            ? [context.Hypervisor.Launch(new(id, definition, context.Chains(destination.Disks, destination.Made), destination.Memory))]
+            : [];
+
+    private static Step? Left(PlanContext context, Tip? tip, ShortId? successor, bool runs) => context.LiveProcess is { } old
+        ? context.Hypervisor.Leave(new(
+            old, context.State, tip?.Memory ?? MemoryImage.None, successor, runs, context.Observed.Hypervisor.MemoryEstimate))
+        : null;
+
+    /// <summary>What would be lost: the memory of an active domain, or whatever was written to the head of one that is off.</summary>
+    private static Tip? LeftBehind(PlanContext context)
+    {
+        var active = context.LiveProcess is not null;
+        var written = context.Head.Disks.Any(d => !ReadOnly(context, d.Target)
+            && !(context.Observed.Layers.TryGetValue(d.Layer, out var layer) && layer.IsEmpty));
+        if (!active && !written)
+        {
+            return null;
+        }
+
+        var id = context.Observed.Ids.NextShort();
+        var memory = active
+            ? new MemoryImage { Mode = MemoryMode.External, File = context.Observed.Folder.Memory(id), Format = MemoryFormat.Stream }
+            : MemoryImage.None;
+        if (active)
+        {
+            MemoryRoom.Require(context, memory.File!);
+        }
+
+        return new Tip
+        {
+            Id = id,
+            LeftAt = context.Observed.Now,
+            State = active ? context.State : DomainState.Off,
+            Current = context.Catalog.Current,
+            Head = context.Head with { Process = null },
+            Memory = memory,
+        };
+    }
+
+    private static ImmutableArray<Layer> Overlays(PlanContext context, Snapshot snapshot) =>
+    [
+        .. from disk in snapshot.Disks
+           where disk.Mode is DiskMode.External
+           let frozen = context.Graph[disk.Layer]
+           let id = context.Observed.Ids.NextShort()
+           select new Layer
+           {
+               Id = id,
+               Disk = disk.Target,
+               Path = OverlayPath(context, disk.Target, snapshot, id),
+               Format = ImageFormat.Qcow2,
+               VirtualSize = frozen.VirtualSize,
+               Parent = frozen.Id,
+               Origin = LayerOrigin.Coppice,
+           },
+    ];
+
+    private static string OverlayPath(PlanContext context, string target, Snapshot snapshot, ShortId id)
+    {
+        var head = context.Head.Disks.FirstOrDefault(d => d.Target == target);
+        var folder = head is not null && context.Observed.Layers.TryGetValue(head.Layer, out var layer)
+            ? layer.OverlayFolder
+            : context.Observed.Folder.Images(target);
+        return $"{folder}/{LayerFileName.For(target, snapshot.Name, id)}";
+    }
+
+    private static DomainState StateAfter(Snapshot snapshot, RevertState asked) => asked switch
+    {
+        RevertState.Running => DomainState.Running,
+        RevertState.Paused => DomainState.Paused,
+        _ when snapshot.Memory.Mode is MemoryMode.None => DomainState.Off,
+        _ => snapshot.State is DomainState.Paused ? DomainState.Paused : DomainState.Running,
+    };
+
+    private static Snapshot RequireCurrent(PlanContext context) => context.Catalog.Current is { } id
+        ? context.Catalog.Snapshots[id]
+        : throw new CoppiceException(
+            ErrorKind.NotFound, context.Subject, "has no current snapshot", $"name one of: coppice snapshot list {context.Catalog.Name}");
+
+    private static void RequireMemoryFits(PlanContext context, Snapshot snapshot, RevertSnapshot request)
+    {
+        var excluded = snapshot.Disks.Where(d => !d.IsKept && !ReadOnly(context, d.Target)).Select(d => d.Target).ToArray();
+        if (!request.Force && snapshot.Memory.Mode is not MemoryMode.None && excluded.Length > 0)
+        {
+            throw new CoppiceException(
+                ErrorKind.WouldLose,
+                $"snapshot '{snapshot.Name}' of {context.Subject}",
+                $"keeps memory but not disk {string.Join(", ", excluded)}, which may have changed since",
+                "use --force to load the memory over the disk as it is now");
+        }
+    }
+
+    /// <summary>A guest that boots takes its disks at once, so it cannot share a writable one with the guest that still has it.</summary>
+    private static void RequireDisksFree(PlanContext context, Destination destination, bool active)
+    {
+        var shared = destination.Disks.Intersect(context.Head.Disks).FirstOrDefault(d => !ReadOnly(context, d.Target));
+        if (active && shared is not null && context.LiveProcess is not null && destination.Memory.Mode is MemoryMode.None)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState,
+                $"disk '{shared.Target}' of {context.Subject}",
+                $"took no part in {destination.Name} and is in use",
+                $"stop the domain first: coppice stop {context.Catalog.Name}");
+        }
+    }
+
+    private static bool ReadOnly(PlanContext context, string target) =>
+        context.Observed.Definition.Disks.FirstOrDefault(d => d.Target == target) is not { ReadOnly: false, Kind: DiskKind.Disk };
+
+    private static string Mechanism(Destination destination, Tip? tip)
+    {
+        var way = destination switch
+        {
+            { State: DomainState.Off } => "new layers",
+            { Memory.Mode: MemoryMode.None } => "new layers, boot",
+            { Tip: not null } => "memory (stream) in a new process",
+            _ => "new layers, memory (stream) in a new process",
+        };
+        return tip is null ? $"{way}; what is left is discarded" : $"{way}; what is left is kept as tip {tip.Id}";
+    }
+}

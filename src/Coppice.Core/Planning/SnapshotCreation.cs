@@ -1,0 +1,124 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>Plans a snapshot: overlays first, then one pause for disks and memory, then the reference.</summary>
+internal static class SnapshotCreation
+{
+    private const int DepthToWarnAt = 32;
+
+    public static Plan Plan(PlanContext context, CreateSnapshot request)
+    {
+        var resolved = SnapshotResolver.Resolve(request, context.Observed);
+        var switches = Switches(context, resolved);
+        RequireRoom(context, resolved);
+        var snapshot = Record(context, resolved, switches);
+        var head = context.Head with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
+        var halts = resolved.Halt && context.LiveProcess is not null;
+        return context.Plan("snapshot create", Mechanism(resolved)) with
+        {
+            Prepare = [.. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From))],
+            Switch = Checkpoint(context, resolved, switches),
+            Commit = new CatalogChange
+            {
+                Head = halts ? head with { Process = null } : head,
+                Current = snapshot.Id,
+                Put = [snapshot],
+                PutLayers = [.. switches.Select(s => s.To)],
+                DropLayers = [.. switches.Select(s => s.From.Id)],
+            },
+            RollForward = context.LiveProcess is null || switches.IsEmpty
+                ? null
+                : new CatalogChange { Head = head, Current = context.Catalog.Current, PutLayers = [.. switches.Select(s => s.To)] },
+            CleanUp = halts ? [context.Hypervisor.End(context.RequireActive())] : [],
+            Warnings = Warnings(context, resolved, switches),
+        };
+    }
+
+    private static ImmutableArray<DiskSwitch> Switches(PlanContext context, ResolvedSnapshot resolved) =>
+    [
+        .. from disk in resolved.Disks
+           where disk.Mode is DiskMode.External
+           let head = context.Head.Disks.First(h => h.Target == disk.Target)
+           let frozen = context.Graph[head.Layer]
+           select new DiskSwitch(disk.Target, frozen, new Layer
+           {
+               Id = context.Observed.Ids.NextShort(),
+               Disk = disk.Target,
+               Path = disk.File!,
+               Format = ImageFormat.Qcow2,
+               VirtualSize = frozen.VirtualSize,
+               Parent = frozen.Id,
+               Origin = LayerOrigin.Coppice,
+           }),
+    ];
+
+    private static Snapshot Record(PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches) => new()
+    {
+        Id = context.Observed.Ids.NextSnapshot(),
+        Name = resolved.Name,
+        Description = resolved.Description,
+        CreatedAt = context.Observed.Now,
+        State = resolved.State,
+        Parent = context.Catalog.Current,
+        Definition = context.Head.Definition,
+        Memory = resolved.Memory,
+        Disks =
+        [
+            .. from disk in resolved.Disks
+               join head in context.Head.Disks on disk.Target equals head.Target
+               select new DiskSnapshot { Target = disk.Target, Mode = disk.Mode, Layer = head.Layer },
+        ],
+        Layers = [.. switches.Select(s => s.From)],
+    };
+
+    private static Step? Checkpoint(PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches) =>
+        context.LiveProcess is { } process
+            ? context.Hypervisor.Checkpoint(
+                new(process, context.State, resolved.Memory, switches, context.Observed.Hypervisor.MemoryEstimate))
+            : null;
+
+    private static HeadDisk Moved(HeadDisk disk, ImmutableArray<DiskSwitch> switches) =>
+        switches.FirstOrDefault(s => s.Target == disk.Target) is { } moved ? disk with { Layer = moved.To.Id } : disk;
+
+    private static void RequireRoom(PlanContext context, ResolvedSnapshot resolved)
+    {
+        if (resolved.Memory.Mode is not MemoryMode.External)
+        {
+            return;
+        }
+
+        MemoryRoom.Require(context, resolved.Memory.File!);
+    }
+
+    private static string Mechanism(ResolvedSnapshot resolved)
+    {
+        var memory = resolved.Memory.Mode switch
+        {
+            MemoryMode.External => "external memory (stream)",
+            MemoryMode.Internal => $"internal memory in {resolved.Memory.Disk}",
+            _ => "no memory",
+        };
+        var disks = resolved.Disks.Where(d => d.Mode is not DiskMode.None)
+            .GroupBy(d => d.Mode)
+            .Select(g => $"{g.Key} {string.Join(", ", g.Select(d => d.Target))}".ToLowerInvariant());
+        return $"{string.Join(" + ", disks.Prepend(memory))} ({resolved.Rule})";
+    }
+
+    private static ImmutableArray<string> Warnings(
+        PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches)
+    {
+        var warnings = ImmutableArray.CreateBuilder<string>();
+        warnings.AddRange(
+            from s in switches
+            let depth = context.Graph.Chain(s.From.Id).Length + 1
+            where depth >= DepthToWarnAt
+            select $"the chain of disk '{s.Target}' will have {depth} layers; delete snapshots that are no longer needed");
+        if (context.LiveProcess is not null && resolved.Memory.Mode is MemoryMode.None)
+        {
+            warnings.Add("the snapshot has no memory: its disks are as after a power failure (crash-consistent)");
+        }
+
+        return warnings.ToImmutable();
+    }
+}

@@ -1,0 +1,70 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>Plans that concern the references themselves: deleting, renaming, describing, choosing the current one.</summary>
+internal static class SnapshotRecords
+{
+    public static Plan Delete(PlanContext context, DeleteSnapshot request)
+    {
+        var snapshot = context.Find(request.Snapshot);
+        var children = context.Catalog.Snapshots.Values.Where(s => s.Parent == snapshot.Id).OrderBy(s => s.CreatedAt).ToArray();
+        if (children.Length > 0 && !request.MetadataOnly)
+        {
+            context.Observed.Capabilities.Require(
+                Capability.MergeLayers,
+                $"snapshot '{snapshot.Name}' of {context.Subject}, on which '{children[0].Name}' builds",
+                "delete what builds on it first, or forget it but keep its files with --metadata");
+        }
+
+        var change = Dropped(context, snapshot, children);
+        var reclaimed = Reclaiming.After(context, change);
+        var left = reclaimed.Change.DropLayers.Except(change.DropLayers).Select(id => context.Graph[id].Path);
+        var stays = reclaimed.Change.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice)
+            .Select(l => $"layer {l.Path} stays: what came after '{snapshot.Name}' builds on it");
+        return context.Plan("snapshot delete", request.MetadataOnly ? "forget the reference" : "drop the reference") with
+        {
+            Commit = reclaimed.Change,
+            CleanUp = request.MetadataOnly ? [] : reclaimed.Removals,
+            Warnings = request.MetadataOnly
+                ? [.. left.Concat(snapshot.Memory.File is { } file ? [file] : Array.Empty<string>()).Select(p => $"{p} is kept and no longer known")]
+                : [.. stays],
+        };
+    }
+
+    public static Plan Edit(PlanContext context, EditSnapshot request)
+    {
+        var snapshot = context.Find(request.Snapshot);
+        var name = request.Name is null ? snapshot.Name : Names.Check("snapshot", request.Name);
+        if (context.Catalog.Snapshots.Values.Any(s => s.Id != snapshot.Id && s.Name == name))
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"snapshot '{name}' of {context.Subject}", "exists already", "choose another name");
+        }
+
+        return context.Plan("snapshot edit", "change the reference") with
+        {
+            Commit = context.NoChange with { Put = [snapshot with { Name = name, Description = request.Description ?? snapshot.Description }] },
+        };
+    }
+
+    public static Plan SetCurrent(PlanContext context, SetCurrentSnapshot request) =>
+        context.Plan("snapshot current", "change the reference") with
+        {
+            Commit = context.NoChange with { Current = context.Find(request.Snapshot).Id },
+        };
+
+    /// <summary>Children and tips move to the parent; the layers the snapshot froze are listed by the catalog itself.</summary>
+    private static CatalogChange Dropped(PlanContext context, Snapshot snapshot, Snapshot[] children)
+    {
+        var tips = context.Catalog.Tips.Where(t => t.Current == snapshot.Id).ToImmutableArray();
+        return context.NoChange with
+        {
+            Current = context.Catalog.Current == snapshot.Id ? snapshot.Parent : context.Catalog.Current,
+            Drop = [snapshot.Id],
+            Put = [.. children.Select(c => c with { Parent = snapshot.Parent })],
+            ReplaceTips = [.. tips.Select(t => t with { Current = snapshot.Parent })],
+            PutLayers = snapshot.Layers,
+        };
+    }
+}
