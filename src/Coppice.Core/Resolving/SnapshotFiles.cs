@@ -6,7 +6,6 @@ namespace Coppice.Core;
 /// </summary>
 internal sealed class SnapshotFiles
 {
-    private const int LongestNamePart = 64;
     private const int LongestPath = 4095;
 
     private readonly Observed _observed;
@@ -61,13 +60,9 @@ internal sealed class SnapshotFiles
     {
         var target = disk.Device.Target;
         var file = disk.File
-            ?? $"{OverlayFolder(disk.Head!)}/{target}.{SafePart(snapshot)}.{_observed.Ids.NextShort()}.qcow2";
+            ?? $"{OverlayFolder(disk.Head!)}/{LayerFileName.For(target, snapshot, _observed.Ids.NextShort())}";
         return Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'");
     }
-
-    /// <summary>A name made safe for a part of a file name.</summary>
-    public static string SafePart(string name) =>
-        string.Concat(name.Take(LongestNamePart).Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '_'));
 
     private string OverlayFolder(Layer head) => _observed.Layers.TryGetValue(head.Id, out var layer)
         ? layer.OverlayFolder
