@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Coppice.Core;
+
+namespace Coppice.Tests.Planning;
+
+/// <summary>A hypervisor and a storage that only lower requests, so that plans can be read. They carry nothing out.</summary>
+internal sealed class PaperDrivers : IHypervisor, IStorage
+{
+    public string Prefix => "paper";
+
+    public Step Launch(LaunchRequest request) =>
+        Step("launch", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Layers[0].Path))}");
+
+    public Step Checkpoint(CheckpointRequest request) =>
+        Step("checkpoint", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Target))}");
+
+    public Step Leave(LeaveRequest request) => Step("leave", $"{request.Process} {request.Memory.Mode} {request.Successor}");
+
+    public Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step("take-over", $"{process} {(run ? "run" : "stand")}");
+
+    public Step End(ShortId process) => Step("end", $"{process}");
+
+    public Step Signal(ShortId process, DomainSignal signal) => Step("signal", $"{signal}");
+
+    public Step CreateOverlay(Layer overlay, Layer backing) => Step("overlay", overlay.Path) with
+    {
+        Undo = StepUndo.UnlessSwitched,
+        Files = [new FileChange(FileEffect.Create, overlay.Path, default)],
+    };
+
+    public Step Remove(string path, ByteCount bytes) => Step("remove", path);
+
+    public Step WriteFile(string path, string content) => Step("write", path);
+
+    public Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation) => throw Paper();
+
+    public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => throw Paper();
+
+    public Task<HypervisorObservation> ObserveAsync(
+        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
+
+    public Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation) => throw Paper();
+
+    public Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation) => throw Paper();
+
+    public Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation) => throw Paper();
+
+    public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation) => throw Paper();
+
+    public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation) => throw Paper();
+
+    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) => throw Paper();
+
+    private static Step Step(string kind, string what) => new()
+    {
+        Kind = $"paper.{kind}",
+        Summary = $"{kind} {what}",
+        Undo = StepUndo.Exact,
+        Arguments = JsonDocument.Parse("{}").RootElement,
+    };
+
+    private static InvalidOperationException Paper() => new("a paper driver carries nothing out");
+}

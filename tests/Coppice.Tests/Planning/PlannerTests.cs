@@ -1,0 +1,188 @@
+using Coppice.Core;
+using Coppice.Tests.Resolving;
+
+namespace Coppice.Tests.Planning;
+
+public sealed class PlannerTests
+{
+    private static readonly Scene s_running = new() { Capabilities = [Capability.ExternalMemory, Capability.OnlineExternalDiskOnly, Capability.OfflineExternalDisk] };
+    private static readonly Scene s_off = s_running with { State = DomainState.Off, IsAlive = false };
+
+    [Fact]
+    public void A_checkpoint_of_a_running_domain_makes_overlays_first_and_switches_once_R133()
+    {
+        var model = new Model(s_running);
+        var plan = model.Plan(new CreateSnapshot("web") { Name = "s1" });
+
+        Assert.Equal(["paper.overlay", "paper.overlay"], plan.Prepare.Select(s => s.Kind));
+        Assert.Equal("checkpoint aaaaaaaa External vda vdb", plan.Switch!.Summary);
+        Assert.Empty(plan.CleanUp);
+        Assert.NotNull(plan.RollForward);
+    }
+
+    [Fact]
+    public void A_checkpoint_of_memory_alone_has_nothing_to_roll_forward_to_R131()
+    {
+        var plan = new Model(s_running).Plan(new CreateSnapshot("web")
+        {
+            Memory = new MemoryRequest(MemoryMode.External),
+            Disks = [new DiskRequest("vda", DiskMode.None), new DiskRequest("vdb", DiskMode.None)],
+        });
+
+        Assert.Empty(plan.Prepare);
+        Assert.Equal("checkpoint aaaaaaaa External ", plan.Switch!.Summary);
+        Assert.Null(plan.RollForward);
+    }
+
+    [Fact]
+    public void An_offline_snapshot_needs_no_hypervisor_R113()
+    {
+        var plan = new Model(s_off).Plan(new CreateSnapshot("web") { Disks = [new DiskRequest("vda", DiskMode.External)] });
+
+        Assert.Null(plan.Switch);
+        Assert.Null(plan.RollForward);
+        Assert.All(plan.Prepare, s => Assert.Equal("paper.overlay", s.Kind));
+    }
+
+    [Fact]
+    public void Rolling_forward_moves_the_head_and_makes_no_reference()
+    {
+        var model = new Model(s_running);
+        var plan = model.Plan(new CreateSnapshot("web"));
+        model.Apply(plan.RollForward!, plan.Id, OperationEnd.RolledForward);
+
+        Assert.Empty(model.Catalog.Snapshots);
+        Assert.Equal(plan.Commit!.Head, model.Catalog.Head with { Disks = plan.Commit.Head.Disks });
+        Assert.All(model.Catalog.Head.Disks, d => Assert.Equal(2, model.Graph.Chain(d.Layer).Length));
+    }
+
+    [Fact]
+    public void A_running_revert_loads_the_new_process_before_it_leaves_the_old_and_ends_the_old_after_the_commit()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        var plan = model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: false, Force: false));
+
+        Assert.Equal(["overlay", "overlay", "launch"], plan.Prepare.Select(Verb));
+        Assert.Equal("leave", Verb(plan.Switch!));
+        Assert.Equal(["end", "take-over"], plan.CleanUp.Select(Verb));
+        Assert.Single(plan.Commit!.PutTips);
+        Assert.Equal(MemoryMode.External, plan.Commit.PutTips[0].Memory.Mode);
+    }
+
+    [Fact]
+    public void A_revert_that_discards_removes_the_layers_of_the_old_head_after_the_commit()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        var heads = model.Catalog.Head.Disks.Select(d => $"remove {model.Graph[d.Layer].Path}").Order().ToArray();
+        var plan = model.Run(new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: true, Force: false));
+
+        Assert.Equal(heads, plan.CleanUp.Where(s => Verb(s) == "remove").Select(s => s.Summary).Order());
+        Assert.Empty(model.Catalog.Tips);
+        Assert.Empty(model.Graph.Unreached());
+    }
+
+    [Fact]
+    public void Undoing_a_revert_twice_leads_back_to_it()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        var before = model.Catalog.Head.Disks;
+        model.Run(new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: false, Force: false));
+        var reverted = model.Catalog.Head.Disks;
+
+        model.Run(new UndoRevert("web"));
+        Assert.Equal(before.AsEnumerable(), model.Catalog.Head.Disks);
+        model.Run(new UndoRevert("web"));
+        Assert.Equal(reverted.AsEnumerable(), model.Catalog.Head.Disks);
+        Assert.Single(model.Catalog.Tips);
+    }
+
+    [Fact]
+    public void Memory_over_an_excluded_disk_is_loaded_only_by_force_R180()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1", Disks = [new DiskRequest("vda", DiskMode.External), new DiskRequest("vdb", DiskMode.None)] });
+
+        var refusal = Assert.Throws<CoppiceException>(() => model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, false, Force: false)));
+        Assert.Equal(ErrorKind.WouldLose, refusal.Kind);
+        Assert.Contains("vdb", refusal.Message, StringComparison.Ordinal);
+        Assert.NotNull(model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, false, Force: true)).Switch);
+    }
+
+    [Fact]
+    public void Deleting_the_current_leaf_keeps_the_layer_that_the_head_builds_on()
+    {
+        var model = new Model(s_off);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        model.Run(new CreateSnapshot("web") { Name = "s2" });
+        var chains = model.Catalog.Head.Disks.Select(d => model.Graph.Chain(d.Layer).Length).ToArray();
+        var plan = model.Run(new DeleteSnapshot("web", "s2", MetadataOnly: false));
+
+        Assert.Equal(chains, model.Catalog.Head.Disks.Select(d => model.Graph.Chain(d.Layer).Length));
+        Assert.Equal("s1", model.Catalog.Snapshots[model.Catalog.Current!.Value].Name);
+        Assert.Empty(plan.CleanUp);
+        Assert.NotEmpty(plan.Warnings);
+    }
+
+    [Fact]
+    public void Deleting_a_snapshot_with_children_needs_a_capability_that_is_named()
+    {
+        var model = new Model(s_off);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        model.Run(new CreateSnapshot("web") { Name = "s2" });
+
+        var refusal = Assert.Throws<CoppiceException>(() => model.Plan(new DeleteSnapshot("web", "s1", MetadataOnly: false)));
+        Assert.Equal(ErrorKind.MissingCapability, refusal.Kind);
+        Assert.Contains(nameof(Capability.MergeLayers), refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Forgetting_a_snapshot_with_children_hands_them_to_its_parent_and_removes_no_file()
+    {
+        var model = new Model(s_off);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        model.Run(new CreateSnapshot("web") { Name = "s2" });
+        model.Run(new CreateSnapshot("web") { Name = "s3" });
+        var plan = model.Run(new DeleteSnapshot("web", "s2", MetadataOnly: true));
+
+        Assert.Empty(plan.CleanUp);
+        Assert.Equal(model.Catalog.Find("s1").Id, model.Catalog.Find("s3").Parent);
+    }
+
+    [Fact]
+    public void A_name_that_is_taken_is_refused_by_rename_R9()
+    {
+        var model = new Model(s_off);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        model.Run(new CreateSnapshot("web") { Name = "s2" });
+
+        Assert.Equal(
+            ErrorKind.AlreadyExists,
+            Assert.Throws<CoppiceException>(() => model.Plan(new EditSnapshot("web", "s1", "s2", null))).Kind);
+        Assert.Equal("s2", model.Run(new EditSnapshot("web", "s2", "s2", "same name")).Commit!.Put[0].Name);
+    }
+
+    [Theory]
+    [InlineData(typeof(KillDomain))]
+    [InlineData(typeof(PauseDomain))]
+    [InlineData(typeof(ResumeDomain))]
+    [InlineData(typeof(RebootDomain))]
+    public void A_domain_that_is_off_cannot_be_steered(Type request) => Assert.Equal(
+        ErrorKind.WrongState,
+        Assert.Throws<CoppiceException>(() => new Model(s_off).Plan((DomainRequest)Activator.CreateInstance(request, "web")!)).Kind);
+
+    [Fact]
+    public void A_memory_image_that_does_not_fit_is_refused_before_anything_is_touched()
+    {
+        var observed = new Model(s_running).Observed;
+        observed = observed with { Hypervisor = observed.Hypervisor with { MemoryEstimate = new ByteCount(1 << 30) } };
+        var drivers = new PaperDrivers();
+
+        var refusal = Assert.Throws<CoppiceException>(() => Planner.Plan(new CreateSnapshot("web"), observed, drivers, drivers));
+        Assert.Equal(ErrorKind.Storage, refusal.Kind);
+    }
+
+    private static string Verb(Step step) => step.Kind["paper.".Length..];
+}
