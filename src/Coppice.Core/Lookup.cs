@@ -8,16 +8,20 @@ public static class Lookup
 
     /// <summary>The domain of a name or uuid. A name wins over a uuid (R39).</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
-    public static DomainId Domain(IReadOnlyCollection<KeyValuePair<DomainId, string>> names, string nameOrId)
-    {
-        var found = Find(names.Select(n => (KeyValuePair<DomainId, string>?)n), nameOrId, n => n!.Value.Value, n => n!.Value.Key.ToString());
-        return found?.Key ?? throw NotFound($"domain '{nameOrId}'", nameOrId, names.Select(n => n.Value));
-    }
+    /// <param name="domains">All there are, in whatever form the caller has them.</param>
+    /// <param name="nameOrId">What the user gave.</param>
+    /// <param name="name">The name of one.</param>
+    /// <param name="id">The uuid of one.</param>
+    public static T Domain<T>(IReadOnlyCollection<T> domains, string nameOrId, Func<T, string> name, Func<T, DomainId> id)
+        where T : class =>
+        Find(domains, nameOrId, name, d => id(d).ToString())
+        ?? throw NotFound($"domain '{nameOrId}'", nameOrId, domains.Select(name), "see: coppice list");
 
     /// <summary>The item of a name or uuid; null if there is none.</summary>
     internal static T? Find<T>(IEnumerable<T> items, string nameOrId, Func<T, string> name, Func<T, string> id)
+        where T : class
     {
-        T? byId = default;
+        T? byId = null;
         foreach (var item in items)
         {
             if (name(item) == nameOrId)
@@ -35,11 +39,11 @@ public static class Lookup
     }
 
     /// <summary>The error for a name that does not exist.</summary>
-    internal static CoppiceException NotFound(string subject, string wanted, IEnumerable<string> known)
+    internal static CoppiceException NotFound(string subject, string wanted, IEnumerable<string> known, string otherwise)
     {
         var near = Near(wanted, known);
-        var nextStep = near.Count == 0 ? "list what there is" : $"did you mean {string.Join(" or ", near.Select(n => $"'{n}'"))}?";
-        return new CoppiceException(ErrorKind.NotFound, subject, "there is none", nextStep);
+        var nextStep = near.Count == 0 ? otherwise : $"did you mean {string.Join(" or ", near.Select(n => $"'{n}'"))}?";
+        return new CoppiceException(ErrorKind.NotFound, subject, "does not exist", nextStep);
     }
 
     private static List<string> Near(string wanted, IEnumerable<string> known) =>

@@ -9,7 +9,7 @@ public sealed class SnapshotTree
     private readonly ILookup<SnapshotId?, Snapshot> _children;
 
     /// <summary>Indexes the snapshots of a catalog; siblings stand by time.</summary>
-    /// <exception cref="CoppiceException">A parent is missing, or they run in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
+    /// <exception cref="CoppiceException">A parent is missing or they run in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
     public SnapshotTree(Catalog catalog)
     {
         _catalog = catalog;
@@ -19,7 +19,9 @@ public sealed class SnapshotTree
         if (Descendants(null).Length != catalog.Snapshots.Count)
         {
             throw new CoppiceException(
-                ErrorKind.Damaged, $"domain '{catalog.Name}'", "a snapshot names a parent that is missing or its own descendant",
+                ErrorKind.Damaged,
+                $"domain '{catalog.Name}'",
+                "a snapshot names a parent that is missing or its own descendant",
                 "restore its catalog from a backup");
         }
     }
@@ -53,7 +55,7 @@ public sealed class SnapshotTree
         return [.. _children[of]];
     }
 
-    /// <summary>All below a snapshot, without itself; of null, all. Parents before their children, each subtree together.</summary>
+    /// <summary>All below a snapshot, itself not; of null, all. Parents before their children, each subtree together.</summary>
     /// <exception cref="CoppiceException">There is no such snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
     public ImmutableArray<Snapshot> Descendants(SnapshotId? of)
     {
@@ -71,11 +73,4 @@ public sealed class SnapshotTree
 
         return found.ToImmutable();
     }
-
-    /// <summary>The snapshot of a name or uuid. A name wins over a uuid (R39).</summary>
-    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
-    public static Snapshot Find(Catalog catalog, string nameOrId) =>
-        Lookup.Find(catalog.Snapshots.Values, nameOrId, s => s.Name, s => s.Id.ToString())
-        ?? throw Lookup.NotFound(
-            $"snapshot '{nameOrId}' of domain '{catalog.Name}'", nameOrId, catalog.Snapshots.Values.Select(s => s.Name));
 }

@@ -39,7 +39,7 @@ public sealed class SnapshotTreeTests
     [Fact]
     public void A_list_starts_anywhere_and_goes_one_level_or_all()
     {
-        var install = SnapshotTree.Find(s_catalog, "install").Id;
+        var install = s_catalog.Find("install").Id;
 
         Assert.Equal("install other", Names(new SnapshotFilter { Reach = SnapshotReach.Children }.ApplyTo(s_tree)));
         Assert.Equal("boot patch", Names(new SnapshotFilter { Reach = SnapshotReach.Children, Below = install }.ApplyTo(s_tree)));
@@ -55,7 +55,7 @@ public sealed class SnapshotTreeTests
     [Fact]
     public void The_tree_can_be_walked_both_ways()
     {
-        var boot = SnapshotTree.Find(s_catalog, "boot");
+        var boot = s_catalog.Find("boot");
 
         Assert.Equal("install", s_tree.Parent(boot)!.Name);
         Assert.Equal("work", Names(s_tree.Children(boot.Id)));
@@ -88,21 +88,21 @@ public sealed class SnapshotTreeTests
     [Fact]
     public void A_snapshot_is_found_by_name_and_by_uuid()
     {
-        var boot = SnapshotTree.Find(s_catalog, "boot");
+        var boot = s_catalog.Find("boot");
 
-        Assert.Equal(boot, SnapshotTree.Find(s_catalog, boot.Id.ToString()));
-        Assert.Equal(boot, SnapshotTree.Find(s_catalog, boot.Id.ToString().ToUpperInvariant()));
+        Assert.Equal(boot, s_catalog.Find(boot.Id.ToString()));
+        Assert.Equal(boot, s_catalog.Find(boot.Id.ToString().ToUpperInvariant()));
     }
 
     [Theory]
     [InlineData("bot", "did you mean 'boot'?")]
     [InlineData("PATCH", "did you mean 'patch'?")]
     [InlineData("mixd", "did you mean 'mixed'?")]
-    [InlineData("nothing-like-it", "list what there is")]
-    [InlineData("", "list what there is")]
+    [InlineData("nothing-like-it", "see: coppice snapshot list web")]
+    [InlineData("", "see: coppice snapshot list web")]
     public void A_name_that_is_not_there_leads_to_near_ones(string wanted, string advice)
     {
-        var error = Assert.Throws<CoppiceException>(() => SnapshotTree.Find(s_catalog, wanted));
+        var error = Assert.Throws<CoppiceException>(() => s_catalog.Find(wanted));
 
         Assert.Equal((ErrorKind.NotFound, advice), (error.Kind, error.NextStep));
     }
@@ -110,12 +110,14 @@ public sealed class SnapshotTreeTests
     [Fact]
     public void A_domain_is_found_likewise()
     {
-        var (web, db) = (new DomainId(Guid.NewGuid()), new DomainId(Guid.NewGuid()));
-        KeyValuePair<DomainId, string>[] names = [new(web, "web"), new(db, "database")];
+        Catalog web = s_catalog;
+        Catalog database = s_catalog with { Name = "database", Domain = new DomainId(Guid.NewGuid()) };
 
-        Assert.Equal(web, Lookup.Domain(names, "web"));
-        Assert.Equal(db, Lookup.Domain(names, db.ToString()));
-        Assert.Contains("'database'", Assert.Throws<CoppiceException>(() => Lookup.Domain(names, "databse")).Message, StringComparison.Ordinal);
+        Assert.Equal(web, Find("web"));
+        Assert.Equal(database, Find(database.Domain.ToString()));
+        Assert.Equal("did you mean 'database'?", Assert.Throws<CoppiceException>(() => Find("databse")).NextStep);
+
+        Catalog Find(string nameOrId) => Lookup.Domain([web, database], nameOrId, c => c.Name, c => c.Domain);
     }
 
     private static string Names(IEnumerable<Snapshot> snapshots) => string.Join(' ', snapshots.Select(s => s.Name));
