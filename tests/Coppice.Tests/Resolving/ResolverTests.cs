@@ -48,7 +48,7 @@ public sealed class ResolverTests
         var resolved = new Scene().Resolve(s_empty with { Name = "a snapshot: ü", Memory = new MemoryRequest(MemoryMode.External) });
 
         Assert.Equal("/home/domains/00000000-0000-0000-0000-000000000000/memory/01010101.mem", resolved.Memory.File);
-        Assert.Equal("/home/domains/00000000-0000-0000-0000-000000000000/images/vda/vda.a-snapshot---.02020202.qcow2", resolved.Disks[0].File);
+        Assert.Equal("/home/domains/00000000-0000-0000-0000-000000000000/images/vda/vda.a_snapshot___.02020202.qcow2", resolved.Disks[0].File);
         Assert.Equal(LayerOrigin.Coppice, resolved.Memory.Origin);
     }
 
