@@ -86,14 +86,15 @@ public sealed record Catalog
     /// <summary>Layers that no snapshot froze: the heads' own, the tips', and those of snapshots that were deleted.</summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
 
-    /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
-    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
+    /// <summary>The snapshot with this name or uuid.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
     public Snapshot Find(string nameOrId) =>
-        Lookup.Find(Snapshots.Values, nameOrId, s => s.Name, s => s.Id.ToString())
-        ?? throw Lookup.NotFound(
+        Snapshots.Values.FirstOrDefault(s => s.Name == nameOrId)
+        ?? (Guid.TryParse(nameOrId, out var id) ? Snapshots.GetValueOrDefault(new SnapshotId(id)) : null)
+        ?? throw new CoppiceException(
+            ErrorKind.NotFound,
             $"snapshot '{nameOrId}' of domain '{Name}'",
-            nameOrId,
-            Snapshots.Values.Select(s => s.Name),
+            "does not exist",
             $"see: coppice snapshot list {Name}");
 }
 

@@ -26,10 +26,12 @@ internal sealed class SnapshotFiles
         }
 
         var catalog = observed.Catalog;
-        var memories = catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory));
-        foreach (var memory in memories.Where(m => m.File is not null))
+        foreach (var file in catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory)).Select(m => m.File))
         {
-            _taken[memory.File!] = "a memory image";
+            if (file is not null)
+            {
+                _taken[file] = "a memory image";
+            }
         }
     }
 
@@ -71,7 +73,7 @@ internal sealed class SnapshotFiles
         var subject = $"{thing} '{file}'";
         if (Problem(file) is { } problem)
         {
-            throw new CoppiceException(ErrorKind.InvalidInput, subject, problem, "give the full path of a new file");
+            throw new CoppiceException(ErrorKind.InvalidInput, subject, problem, "give the full path of a file that does not exist yet");
         }
 
         return _taken.TryAdd(file, user)

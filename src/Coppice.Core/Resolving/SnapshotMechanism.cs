@@ -42,8 +42,7 @@ internal sealed record SnapshotMechanism
         {
             foreach (var rule in CapabilityRule.All.Where(r => r.Concerns(domain, Memory, mode)))
             {
-                var disk = $"disk '{intent.Device.Target}' of domain '{domainName}'";
-                yield return new CapabilityNeed(rule.Needed, disk, rule.Instead);
+                yield return new CapabilityNeed(rule.Needed, $"disk '{intent.Device.Target}' of domain '{domainName}'", rule.Instead);
             }
         }
 

@@ -84,8 +84,7 @@ internal sealed class WitnessConnection : IAsyncDisposable
                 throw Closed();
             }
 
-            // A revert in mid-conversation brings back half a line, here or there; the empty line ends it.
-            await SendAsync($"\n{id} {request}", cancellation);
+            await SendAsync($"{id} {request}", cancellation);
             return await answered.Task.WaitAsync(limit, _clock, cancellation);
         }
         catch (TimeoutException)

@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>How to run a request.</summary>
+public sealed record RunOptions
+{
+    /// <summary>Stop after planning; nothing is touched.</summary>
+    public bool PlanOnly { get; init; }
+
+    /// <summary>Told of every point that is passed, inline.</summary>
+    public Action<OperationEvent>? OnEvent { get; init; }
+
+    /// <summary>How long to wait for another command that holds the domain.</summary>
+    public TimeSpan LockWait { get; init; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>A step that was carried out.</summary>
+/// <param name="Kind">The kind of the step.</param>
+/// <param name="Summary">The step, for people.</param>
+/// <param name="Elapsed">How long it took.</param>
+/// <param name="Report">What it had to tell.</param>
+public sealed record StepRun(string Kind, string Summary, TimeSpan Elapsed, StepReport Report);
+
+/// <summary>What became of a request.</summary>
+public sealed record OperationResult
+{
+    /// <summary>What was planned.</summary>
+    public required Plan Plan { get; init; }
+
+    /// <summary>Whether it was carried out.</summary>
+    public required bool Executed { get; init; }
+
+    /// <summary>The catalog afterwards, or as it is if nothing was carried out; null once the domain is undefined.</summary>
+    public required Catalog? Catalog { get; init; }
+
+    /// <summary>The steps that were carried out.</summary>
+    public ImmutableArray<StepRun> Steps { get; init; } = [];
+
+    /// <summary>How long it all took, waiting for the lock included.</summary>
+    public TimeSpan Elapsed { get; init; }
+
+    /// <summary>How long the guest stood still, as the driver measured it; null if it did not have to.</summary>
+    public TimeSpan? Pause { get; init; }
+
+    /// <summary>The bytes that were written.</summary>
+    public ByteCount Written { get; init; }
+
+    /// <summary>The mechanism that was used, as the driver reports it.</summary>
+    public required string Mechanism { get; init; }
+}
+
+/// <summary>A domain as a reader sees it.</summary>
+/// <param name="Folder">Where it keeps its things.</param>
+/// <param name="Catalog">Its catalog.</param>
+/// <param name="Definition">The definition in force.</param>
+/// <param name="Hypervisor">What it is doing.</param>
+public sealed record DomainView(DomainFolder Folder, Catalog Catalog, DomainDefinition Definition, HypervisorObservation Hypervisor);

@@ -1,0 +1,91 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Coppice.Core;
+using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
+
+namespace Coppice.Qemu;
+
+/// <summary>Looks at a process through the monitor for readers: short, and never behind a command.</summary>
+internal sealed class Observation(TimeProvider time)
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
+
+    public async Task<HypervisorObservation> ObserveAsync(
+        RunFolder folder, DomainDefinition definition, CancellationToken cancellation)
+    {
+        var process = new QemuProcess(folder, time);
+        if (process.Pid is not { } pid)
+        {
+            return HypervisorObservation.Off;
+        }
+
+        try
+        {
+            await using var qmp = await process.ConnectAsync(
+                folder.Readers, $"domain '{definition.Name}' (process {pid})", s_limit, cancellation);
+            var status = await qmp.ExecuteAsync("query-status", null, cancellation);
+            return new HypervisorObservation
+            {
+                State = StateOf(status.TextOrEmpty("status")),
+                IsAlive = true,
+                ActiveImages = await ActiveImagesAsync(qmp, definition, cancellation),
+                MemoryEstimate = Estimate(pid, definition.Memory),
+            };
+        }
+        catch (Exception e) when (e is CoppiceException or QmpRefusalException && process.Pid is null)
+        {
+            return HypervisorObservation.Off;
+        }
+    }
+
+    /// <summary>What QEMU's run state means to a user.</summary>
+    public static DomainState StateOf(string status) => status switch
+    {
+        "running" => DomainState.Running,
+        "suspended" => DomainState.Suspended,
+        "io-error" => DomainState.IoError,
+        "guest-panicked" or "internal-error" => DomainState.Crashed,
+        "shutdown" => DomainState.Off,
+        _ => DomainState.Paused,
+    };
+
+    private static async Task<ImmutableDictionary<string, string>> ActiveImagesAsync(
+        QmpConnection qmp, DomainDefinition definition, CancellationToken cancellation)
+    {
+        var graph = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
+        var files = graph.Items().ToLookup(n => n.TextOrEmpty("node-name"), n => n.TextOrEmpty("file"));
+        var images = ImmutableDictionary.CreateBuilder<string, string>();
+        foreach (var disk in definition.Disks.Where(d => d.Source is not null))
+        {
+            // The name of a format's node differs from that of its file in the first letter; only files have plain paths.
+            var node = await Machine.NodeOfAsync(qmp, disk.Target, cancellation);
+            if (node.StartsWith("l-", StringComparison.Ordinal) && files[$"f-{node[2..]}"].FirstOrDefault() is { Length: > 0 } path)
+            {
+                images[disk.Target] = path;
+            }
+        }
+
+        return images.ToImmutable();
+    }
+
+    /// <summary>RAM that was never touched takes no room in a memory image; device state takes a few MiB.</summary>
+    private static ByteCount Estimate(int pid, ByteCount memory)
+    {
+        const long DeviceState = 16 << 20;
+        var touched = memory.Bytes;
+        try
+        {
+            touched = File.ReadLines($"/proc/{pid}/status")
+                .Where(l => l.StartsWith("RssAnon:", StringComparison.Ordinal) || l.StartsWith("RssShmem:", StringComparison.Ordinal))
+                .Sum(l => 1024 * long.Parse(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture));
+        }
+        catch (Exception e) when (e is IOException or FormatException)
+        {
+            // It is ending: then nobody needs the figure.
+        }
+
+        return new ByteCount(Math.Min(touched, memory.Bytes) + DeviceState);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Qemu.Probing;
+
+/// <summary>
+/// The QEMU that is installed. It is asked once for each version of the program: the answer is kept in a file, with path,
+/// size and age of the program, and asked for again when one of these changes.
+/// </summary>
+internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
+{
+    private const int Format = 1;
+    private const int MaximumBytes = 1 << 20;
+
+    private QemuInventory? _inventory;
+
+    /// <summary>What it is and has.</summary>
+    /// <exception cref="CoppiceException">It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public async Task<QemuInventory> InventoryAsync(CancellationToken cancellation) => _inventory ??= await ReadAsync(cancellation);
+
+    private async Task<QemuInventory> ReadAsync(CancellationToken cancellation)
+    {
+        var program = new FileInfo(Find(options.Binary));
+        if (Stored() is { } stored
+            && stored.Binary == program.FullName && stored.Size == program.Length && stored.Changed == program.LastWriteTimeUtc)
+        {
+            return stored.Inventory;
+        }
+
+        var inventory = await QemuInventory.AskAsync(program.FullName, time, cancellation);
+        await StoreAsync(new StoredInventory(Format, program.FullName, program.Length, program.LastWriteTimeUtc, inventory));
+        return inventory;
+    }
+
+    private StoredInventory? Stored()
+    {
+        try
+        {
+            var text = options.CacheFile is null ? null : DurableFile.ReadTextBounded(options.CacheFile, MaximumBytes);
+            var stored = text is null ? null : JsonSerializer.Deserialize(text, InventoryJson.Default.StoredInventory);
+            return stored?.Format == Format ? stored : null;
+        }
+        catch (Exception e) when (e is IOException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    private async Task StoreAsync(StoredInventory inventory)
+    {
+        if (options.CacheFile is null)
+        {
+            return;
+        }
+
+        try
+        {
+            DurableFolder.Create(Path.GetDirectoryName(options.CacheFile)!);
+            await DurableFile.ReplaceAsync(options.CacheFile, JsonSerializer.SerializeToUtf8Bytes(inventory, InventoryJson.Default.StoredInventory));
+        }
+        catch (IOException)
+        {
+            // It is only slower without.
+        }
+    }
+
+    private static string Find(string binary)
+    {
+        var folders = binary.Contains('/', StringComparison.Ordinal)
+            ? [""]
+            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        return folders.Select(f => Path.Combine(f, binary)).FirstOrDefault(File.Exists)
+            ?? throw new CoppiceException(ErrorKind.Hypervisor, $"hypervisor {binary}", "is not installed", "install qemu-system-x86");
+    }
+}

@@ -1,0 +1,148 @@
+using System.Text.Json.Nodes;
+using Coppice.Core;
+using Coppice.Qemu.Qmp;
+using Microsoft.Win32.SafeHandles;
+
+namespace Coppice.Qemu.Processes;
+
+/// <summary>A running QEMU, in terms of what is done to a virtual machine.</summary>
+internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisposable
+{
+    private const long UnlimitedBandwidth = 1L << 40;
+
+    private static readonly TimeSpan s_resumeLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The monitor, for what is done only once.</summary>
+    public QmpConnection Qmp { get; } = qmp;
+
+    /// <summary>Connects to the monitor for commands; null if the process is not alive.</summary>
+    /// <exception cref="CoppiceException">It does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public static async Task<Machine?> ConnectAsync(RunFolder folder, TimeProvider time, CancellationToken cancellation)
+    {
+        var process = new QemuProcess(folder, time);
+        return process.Pid is { } pid
+            ? new Machine(await process.ConnectAsync(folder.Commands, $"process {pid}", TimeSpan.FromSeconds(10), cancellation), time)
+            : null;
+    }
+
+    /// <summary>The node name of the image that a disk uses now; empty for an empty drive.</summary>
+    public static async Task<string> NodeOfAsync(QmpConnection qmp, string target, CancellationToken cancellation)
+    {
+        var arguments = new JsonObject { ["path"] = $"/machine/peripheral/{DiskId(target)}", ["property"] = "drive" };
+        var node = await qmp.ExecuteAsync("qom-get", arguments, cancellation);
+        return node.ValueKind == System.Text.Json.JsonValueKind.String ? node.GetString()! : "";
+    }
+
+    /// <summary>What QEMU calls the device of a disk.</summary>
+    public static string DiskId(string target) => $"disk-{target}";
+
+    /// <summary>QEMU's word for what the machine is doing.</summary>
+    public async Task<string> StatusAsync(CancellationToken cancellation = default) =>
+        (await Qmp.ExecuteAsync("query-status", null, cancellation)).TextOrEmpty("status");
+
+    /// <summary>Lets the guest stand still; its writes are flushed to the images.</summary>
+    public Task StopAsync(CancellationToken cancellation = default) => Qmp.ExecuteAsync("stop", null, cancellation);
+
+    /// <summary>
+    /// Lets the guest go on. Right after a migration QEMU refuses for a moment, and while somebody else has an image open for
+    /// writing it cannot take its locks back: both are tried again.
+    /// </summary>
+    public async Task ResumeAsync()
+    {
+        for (var start = time.GetTimestamp(); ; await Task.Delay(TimeSpan.FromMilliseconds(2), time))
+        {
+            try
+            {
+                await Qmp.ExecuteAsync("cont");
+                return;
+            }
+            catch (QmpRefusalException) when (time.GetElapsedTime(start) < s_resumeLimit)
+            {
+            }
+        }
+    }
+
+    /// <summary>Gives up a migration that is under way, in or out, and waits until it has ended.</summary>
+    public async Task AbandonMigrationAsync()
+    {
+        await Qmp.ExecuteAsync("migrate_cancel");
+        while (await MigrationAsync() is { Status: "setup" or "active" or "device" or "cancelling" })
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(2), time);
+        }
+    }
+
+    /// <summary>
+    /// Makes a standing guest savable. After a migration QEMU allows no second one until the guest has run: it is let go on
+    /// and stopped in one breath.
+    /// </summary>
+    /// <returns>Whether that was necessary.</returns>
+    public async Task<bool> ReawakenAsync(CancellationToken cancellation)
+    {
+        if (await StatusAsync(cancellation) is not "postmigrate")
+        {
+            return false;
+        }
+
+        await Task.WhenAll(Qmp.ExecuteAsync("cont", null, cancellation), StopAsync(cancellation));
+        return true;
+    }
+
+    /// <summary>Gets ready to write or load memory, so that less is left to do when the guest stands still.</summary>
+    public async Task PrepareMigrationAsync(SafeFileHandle file, CancellationToken cancellation)
+    {
+        var events = new JsonObject { ["capability"] = "events", ["state"] = true };
+        await Qmp.ExecuteAsync(
+            "migrate-set-capabilities", new JsonObject { ["capabilities"] = new JsonArray(events) }, cancellation);
+        await Qmp.ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = UnlimitedBandwidth }, cancellation);
+        await Qmp.SendFileAsync(MemoryFile, file, cancellation);
+    }
+
+    /// <summary>Writes device state and RAM to the file that was prepared.</summary>
+    public Task SaveMemoryAsync(IProgress<StepProgress> progress, CancellationToken cancellation) =>
+        MigrateAsync("migrate", progress, cancellation);
+
+    /// <summary>Loads device state and RAM from the file that was prepared.</summary>
+    public Task LoadMemoryAsync(IProgress<StepProgress> progress, CancellationToken cancellation) =>
+        MigrateAsync("migrate-incoming", progress, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => Qmp.DisposeAsync();
+
+    private const string MemoryFile = "memory";
+
+    private async Task MigrateAsync(string command, IProgress<StepProgress> progress, CancellationToken cancellation)
+    {
+        Qmp.ForgetEvents();
+        await Qmp.ExecuteAsync(command, new JsonObject { ["uri"] = $"fd:{MemoryFile}" }, cancellation);
+        while (true)
+        {
+            var told = await Qmp.WaitEventAsync(e => e.Name == "MIGRATION" && HasEnded(e.Text("status")), s_progressInterval, cancellation);
+            var migration = told?.Text("status") == "completed" ? new Migration("completed", "", 0, 0) : await MigrationAsync();
+            if (migration.Status == "completed")
+            {
+                return;
+            }
+
+            if (HasEnded(migration.Status))
+            {
+                throw new QmpRefusalException(command, migration.Status, migration.Error is "" ? "it failed without a reason" : migration.Error);
+            }
+
+            progress.Report(new StepProgress(new ByteCount(migration.Done), new ByteCount(migration.Total)));
+        }
+    }
+
+    private static bool HasEnded(string status) => status is "completed" or "failed" or "cancelled";
+
+    private async Task<Migration> MigrationAsync()
+    {
+        var answer = await Qmp.ExecuteAsync("query-migrate");
+        var ram = answer.Find("ram") ?? default;
+        var total = ram.NumberOrZero("total");
+        return new Migration(answer.TextOrEmpty("status"), answer.TextOrEmpty("error-desc"), total - ram.NumberOrZero("remaining"), total);
+    }
+
+    private sealed record Migration(string Status, string Error, long Done, long Total);
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Coppice.Core;
+using Coppice.Files;
+using Coppice.Qemu.Qmp;
+
+namespace Coppice.Qemu.Processes;
+
+/// <summary>
+/// A process of QEMU in a session of its own, which outlives the command that started it. It is known by its run folder:
+/// the pid file names a pid, and that process has the path of a file in the folder among its arguments. A pid that was
+/// given to another program, also after a restart of the machine, has not.
+/// </summary>
+internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
+{
+    private const int MaximumLogBytes = 64 << 10;
+
+    // QEMU's sandbox forbids fork, so -daemonize is out. The pid is on disk before QEMU begins: there is no instant at which
+    // a process runs that nobody could find again.
+    private const string StartScript = """
+        mkfifo -m 600 guard.in guard.out || exit
+        setsid sh -c 'echo $$ >pid.new && mv pid.new pid && exec "$@"' sh "$@" </dev/null >/dev/null 2>qemu.log &
+        """;
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>The process id; null if the process is not alive.</summary>
+    public int? Pid
+    {
+        get
+        {
+            try
+            {
+                var pid = int.Parse(DurableFile.ReadTextBounded(folder.Pid, 32), CultureInfo.InvariantCulture);
+                return Arguments(pid).Contains(folder.Trace) ? pid : null;
+            }
+            catch (Exception e) when (e is IOException or FormatException or OverflowException or UnauthorizedAccessException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Starts it. The run folder must exist and be empty.</summary>
+    /// <param name="binary">The program.</param>
+    /// <param name="arguments">Its arguments, with paths relative to the run folder.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    public async Task StartAsync(string binary, IReadOnlyList<string> arguments, CancellationToken cancellation)
+    {
+        var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = folder.Path };
+        foreach (var argument in (string[])["-c", StartScript, "sh", binary, "-D", folder.Trace, .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var shell = Process.Start(start)!;
+        await shell.WaitForExitAsync(cancellation);
+        while (Pid is null && Log().Length == 0 && !File.Exists(folder.Pid))
+        {
+            await Task.Delay(s_interval, time, cancellation);
+        }
+    }
+
+    /// <summary>Connects to one of its monitors, waiting for one that is just being started.</summary>
+    /// <exception cref="CoppiceException">It does not answer in time, or ended (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public Task<QmpConnection> ConnectAsync(string monitor, string subject, TimeSpan limit, CancellationToken cancellation) =>
+        QmpConnection.ConnectAsync(monitor, subject, () => Pid is not null, time, limit, cancellation);
+
+    /// <summary>Waits until it is gone.</summary>
+    /// <returns>False if it did not go in time.</returns>
+    public async Task<bool> WaitForEndAsync(TimeSpan limit, CancellationToken cancellation)
+    {
+        for (var start = time.GetTimestamp(); Pid is not null; await Task.Delay(s_interval, time, cancellation))
+        {
+            if (time.GetElapsedTime(start) > limit)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Ends it by force and waits until it is gone.</summary>
+    /// <exception cref="CoppiceException">The kernel does not let it go (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public async Task KillAsync(CancellationToken cancellation)
+    {
+        if (Pid is not { } pid)
+        {
+            return;
+        }
+
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            process.Kill();
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            // It went by itself.
+        }
+
+        if (!await WaitForEndAsync(TimeSpan.FromSeconds(10), cancellation))
+        {
+            throw new CoppiceException(
+                ErrorKind.Hypervisor, $"process {pid}", "does not end although it was killed", "see whether its storage hangs");
+        }
+    }
+
+    /// <summary>What QEMU complained about, at most the last 64 KiB.</summary>
+    public string Log()
+    {
+        try
+        {
+            using var log = File.OpenRead(folder.Log);
+            log.Seek(-Math.Min(log.Length, MaximumLogBytes), SeekOrigin.End);
+            using var reader = new StreamReader(log);
+            return reader.ReadToEnd();
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private static string[] Arguments(int pid)
+    {
+        var arguments = "";
+        for (var i = 0; arguments.Length == 0 && i < 5; i++)
+        {
+            // /proc says 0 for the length. While a program replaces another, and in a zombie, there are no arguments.
+            arguments = File.ReadAllText($"/proc/{pid}/cmdline", Encoding.UTF8);
+            Thread.Yield();
+        }
+
+        return arguments.Split('\0');
+    }
+}

@@ -1,0 +1,11 @@
+namespace Coppice.Qemu;
+
+/// <summary>Which QEMU is used and what is kept about it.</summary>
+public sealed record QemuOptions
+{
+    /// <summary>The program: a path, or a name to look for in <c>PATH</c>.</summary>
+    public string Binary { get; init; } = "qemu-system-x86_64";
+
+    /// <summary>Where to keep what the program says about itself; null to ask it each time.</summary>
+    public string? CacheFile { get; init; }
+}

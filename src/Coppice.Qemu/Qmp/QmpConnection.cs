@@ -1,0 +1,316 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Coppice.Core;
+using Microsoft.Win32.SafeHandles;
+
+namespace Coppice.Qemu.Qmp;
+
+/// <summary>
+/// A connection to a monitor of QEMU. Commands may overlap; each waits for its own answer, at most
+/// <see cref="AnswerTime"/>. The peer is not trusted: a message that breaks the protocol ends the connection.
+/// </summary>
+internal sealed class QmpConnection : IAsyncDisposable
+{
+    /// <summary>How long QEMU may take for an answer unless a command says otherwise.</summary>
+    public static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(30);
+
+    private const int MaximumUnreadEvents = 4096;
+
+    private readonly Socket _socket;
+    private readonly PipeReader _reader;
+    private readonly string _subject;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<long, TaskCompletionSource<JsonElement>> _waiting = new();
+    private readonly Channel<QmpEvent> _events = Channel.CreateBounded<QmpEvent>(
+        new BoundedChannelOptions(MaximumUnreadEvents) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
+    private readonly SemaphoreSlim _sending = new(1);
+    private readonly CancellationTokenSource _closing = new();
+    private Task _reading = Task.CompletedTask;
+    private CoppiceException? _broken;
+    private long _lastId;
+
+    private QmpConnection(Socket socket, string subject, TimeProvider time)
+    {
+        _socket = socket;
+        _reader = PipeReader.Create(new NetworkStream(socket, ownsSocket: false));
+        _subject = subject;
+        _time = time;
+    }
+
+    /// <summary>The version that QEMU greeted with.</summary>
+    public Version Version { get; private set; } = new();
+
+    /// <summary>Connects and negotiates.</summary>
+    /// <param name="path">The monitor's socket.</param>
+    /// <param name="subject">What errors name, e.g. <c>domain 'web'</c>.</param>
+    /// <param name="lives">Whether it is worth waiting: a process that starts does not listen yet.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="limit">How long to wait for the greeting: a monitor serves one client at a time.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="CoppiceException">Nobody answers in time (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public static async Task<QmpConnection> ConnectAsync(
+        string path, string subject, Func<bool> lives, TimeProvider time, TimeSpan limit, CancellationToken cancellation)
+    {
+        using var timeout = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellation);
+        try
+        {
+            return await GreetedAsync(await ConnectAsync(path, lives, time, either.Token), subject, time, either.Token);
+        }
+        catch (Exception e) when (e is not CoppiceException)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw Error(subject, e switch
+            {
+                OperationCanceledException => $"QEMU does not answer on {path} within {limit.TotalSeconds:0.#} s",
+                SocketException or IOException => $"QEMU cannot be reached on {path}: {e.Message}",
+                _ => $"QEMU breaks the protocol on {path}: {e.Message}",
+            }, e);
+        }
+    }
+
+    /// <summary>Runs a command and returns its answer.</summary>
+    /// <exception cref="QmpRefusalException">QEMU refused it.</exception>
+    /// <exception cref="CoppiceException">QEMU died, hangs or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments = null, CancellationToken cancellation = default) =>
+        ExecuteAsync(command, arguments, file: null, AnswerTime, cancellation);
+
+    /// <summary>Gives QEMU an open file, which it then knows by a name.</summary>
+    /// <exception cref="CoppiceException">QEMU died, hangs or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public Task SendFileAsync(string name, SafeFileHandle file, CancellationToken cancellation = default) =>
+        ExecuteAsync("getfd", new JsonObject { ["fdname"] = name }, file, AnswerTime, cancellation);
+
+    /// <summary>The events that came so far and were not waited for are forgotten.</summary>
+    public void ForgetEvents()
+    {
+        while (_events.Reader.TryRead(out _))
+        {
+        }
+    }
+
+    /// <summary>Waits for the next event that meets a condition; those before it are forgotten.</summary>
+    /// <returns>The event; null if none came in time.</returns>
+    /// <exception cref="CoppiceException">QEMU died or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public async Task<QmpEvent?> WaitEventAsync(Func<QmpEvent, bool> wanted, TimeSpan limit, CancellationToken cancellation)
+    {
+        using var timeout = new CancellationTokenSource(limit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellation);
+        try
+        {
+            while (await _events.Reader.WaitToReadAsync(either.Token))
+            {
+                while (_events.Reader.TryRead(out var found))
+                {
+                    if (wanted(found))
+                    {
+                        return found;
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+
+        throw Broken();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        _socket.Dispose();
+        await _reading;
+        await _reader.CompleteAsync();
+        _closing.Dispose();
+        _sending.Dispose();
+    }
+
+    private static async Task<Socket> ConnectAsync(string path, Func<bool> lives, TimeProvider time, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+                return socket;
+            }
+            catch (SocketException) when (lives())
+            {
+                // It does not listen yet, or the queue of clients before us is full.
+                socket.Dispose();
+                await Task.Delay(TimeSpan.FromMilliseconds(2), time, cancellation);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+    }
+
+    private static async Task<QmpConnection> GreetedAsync(
+        Socket socket, string subject, TimeProvider time, CancellationToken cancellation)
+    {
+        var connection = new QmpConnection(socket, subject, time);
+        try
+        {
+            await connection.GreetAsync(cancellation);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task GreetAsync(CancellationToken cancellation)
+    {
+        var greeting = await QmpLines.ReadAsync(_reader, cancellation) ?? throw Error("QEMU closed the connection");
+        var version = greeting.Find("QMP")?.Find("version")?.Find("qemu") ?? throw new InvalidDataException("no greeting");
+        Version = new Version(
+            (int)version.NumberOrZero("major"), (int)version.NumberOrZero("minor"), (int)version.NumberOrZero("micro"));
+        _reading = ReadAllAsync();
+        await ExecuteAsync("qmp_capabilities", null, cancellation);
+    }
+
+    private async Task<JsonElement> ExecuteAsync(
+        string command, JsonObject? arguments, SafeFileHandle? file, TimeSpan limit, CancellationToken cancellation)
+    {
+        var id = Interlocked.Increment(ref _lastId);
+        var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _waiting[id] = answer;
+        try
+        {
+            await SendAsync(Encode(command, arguments, id), file, cancellation);
+            if (_reading.IsCompleted)
+            {
+                throw Broken();
+            }
+
+            return Unwrap(command, await answer.Task.WaitAsync(limit, _time, cancellation));
+        }
+        catch (TimeoutException e)
+        {
+            throw Error($"QEMU did not answer '{command}' within {limit.TotalSeconds:0.#} s", e);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException)
+        {
+            throw Error($"QEMU ended before it took '{command}'", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Error($"QEMU breaks the protocol: {e.Message}", e);
+        }
+        finally
+        {
+            _waiting.TryRemove(id, out _);
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Encode(string command, JsonObject? arguments, long id)
+    {
+        var bytes = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            json.WriteString("execute", command);
+            if (arguments is not null)
+            {
+                json.WritePropertyName("arguments");
+                arguments.WriteTo(json);
+            }
+
+            json.WriteNumber("id", id);
+            json.WriteEndObject();
+        }
+
+        bytes.Write("\r\n"u8);
+        return bytes.WrittenMemory;
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> bytes, SafeFileHandle? file, CancellationToken cancellation)
+    {
+        await _sending.WaitAsync(cancellation);
+        try
+        {
+            while (file is not null)
+            {
+                if (UnixDescriptors.TrySend(_socket, bytes.Span, file))
+                {
+                    return;
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(1), _time, cancellation);
+            }
+
+            for (var left = bytes; left.Length > 0;)
+            {
+                left = left[await _socket.SendAsync(left, SocketFlags.None, cancellation)..];
+            }
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    private static JsonElement Unwrap(string command, JsonElement message) => message.Find("error") is { } error
+        ? throw new QmpRefusalException(command, error.TextOrEmpty("class"), error.TextOrEmpty("desc"))
+        : message.Find("return") ?? throw new InvalidDataException("an answer is neither return nor error");
+
+    private async Task ReadAllAsync()
+    {
+        await Task.Yield();
+        try
+        {
+            while (await QmpLines.ReadAsync(_reader, _closing.Token) is { } message)
+            {
+                Dispatch(message);
+            }
+
+            _broken = Error("QEMU ended");
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or OperationCanceledException or ObjectDisposedException)
+        {
+            _broken = Error(e is InvalidDataException ? $"QEMU breaks the protocol: {e.Message}" : "QEMU ended", e);
+        }
+
+        _events.Writer.TryComplete();
+        foreach (var answer in _waiting.Values)
+        {
+            answer.TrySetException(Broken());
+        }
+    }
+
+    private void Dispatch(JsonElement message)
+    {
+        if (message.Find("event") is { ValueKind: JsonValueKind.String } name)
+        {
+            _events.Writer.TryWrite(new QmpEvent(name.GetString()!, message.Find("data") ?? default));
+        }
+        else if (message.Find("return") is null && message.Find("error") is null)
+        {
+            throw new InvalidDataException("a message is neither answer nor event");
+        }
+        else if (_waiting.TryRemove(message.NumberOrZero("id"), out var answer))
+        {
+            answer.TrySetResult(message);
+        }
+    }
+
+    private CoppiceException Broken() => _broken ?? Error("QEMU ended");
+
+    private CoppiceException Error(string problem, Exception? cause = null) => Error(_subject, problem, cause);
+
+    private static CoppiceException Error(string subject, string problem, Exception? cause) =>
+        new(ErrorKind.Hypervisor, subject, problem, "see 'coppice show' for the domain's state", cause);
+}

@@ -1,0 +1,82 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Coppice.Qemu.Qmp;
+
+/// <summary>Hands an open file to the process at the other end of a unix socket. .NET has no way to do so.</summary>
+internal static unsafe partial class UnixDescriptors
+{
+    private const int SolSocket = 1;
+    private const int ScmRights = 1;
+    private const int NoSignal = 0x4000;
+    private const int Again = 11;
+    private const int Interrupted = 4;
+
+    /// <summary>Sends bytes with a descriptor attached to them.</summary>
+    /// <returns>Whether they were sent; false if the socket's buffer is full and the call is to be repeated.</returns>
+    /// <exception cref="SocketException">The peer is gone.</exception>
+    public static bool TrySend(Socket socket, ReadOnlySpan<byte> bytes, SafeFileHandle file)
+    {
+        // One control message with one int, as CMSG_SPACE lays it out where size_t has 8 bytes.
+        var control = stackalloc byte[24];
+        var header = (ControlHeader*)control;
+        *header = new ControlHeader { Length = 20, Level = SolSocket, Type = ScmRights };
+        var added = false;
+        try
+        {
+            file.DangerousAddRef(ref added);
+            *(int*)(control + sizeof(ControlHeader)) = (int)file.DangerousGetHandle();
+            fixed (byte* data = bytes)
+            {
+                var vector = new IoVector { Base = data, Length = (nuint)bytes.Length };
+                var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = 24 };
+                var sent = SendMessage(socket.SafeHandle, &message, NoSignal);
+                return sent < 0 ? Failed() : sent == bytes.Length ? true : throw new SocketException((int)SocketError.MessageSize);
+            }
+        }
+        finally
+        {
+            if (added)
+            {
+                file.DangerousRelease();
+            }
+        }
+    }
+
+    private static bool Failed() => Marshal.GetLastPInvokeError() switch
+    {
+        Again or Interrupted => false,
+        var error => throw new SocketException(error),
+    };
+
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    private static partial nint SendMessage(SafeHandle socket, MessageHeader* message, int flags);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ControlHeader
+    {
+        public nuint Length;
+        public int Level;
+        public int Type;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct IoVector
+    {
+        public byte* Base;
+        public nuint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct MessageHeader
+    {
+        public byte* Name;
+        public uint NameLength;
+        public IoVector* Vectors;
+        public nuint VectorCount;
+        public byte* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+}

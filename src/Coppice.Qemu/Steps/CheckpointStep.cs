@@ -1,0 +1,163 @@
+using System.Collections.Immutable;
+using System.Text.Json.Nodes;
+using Coppice.Core;
+using Coppice.Files;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.Guards;
+using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
+
+namespace Coppice.Qemu.Steps;
+
+/// <summary>
+/// The one pause of a snapshot. While the guest runs: the empty layers are added to the block graph, the memory file is
+/// opened and handed over, the images are flushed, the guard is armed. While it stands: stop, transaction, migrate, cont.
+/// After that: everything is flushed.
+/// </summary>
+internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
+{
+    public async Task<StepReport> ApplyAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
+    {
+        var folder = RunFolder.Of(context.Folder.Home, request.Process);
+        await using var machine = await Machine.ConnectAsync(folder, time, cancellation) ?? throw Standstill.Gone(request.Process);
+        await guards.WaitForOthersAsync(context, cancellation);
+        await AddOverlaysAsync(machine, request.Disks, cancellation);
+        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
+        foreach (var disk in request.Disks)
+        {
+            // The stop flushes the images too, but the guest stands still meanwhile: now there is less left to flush.
+            await Task.Run(() => DurableFile.Flush(disk.From.Path), cancellation);
+        }
+
+        var resumes = request.State is DomainState.Running;
+        await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null), cancellation);
+        var parts = new Stopwatches(time);
+        await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
+        var woken = memory is not null && await machine.ReawakenAsync(cancellation);
+        await parts.TimeAsync("transaction", () => SwitchAsync(machine, request.Disks, cancellation));
+        if (memory is not null)
+        {
+            await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
+        }
+
+        if (resumes)
+        {
+            await parts.TimeAsync("cont", machine.ResumeAsync);
+        }
+
+        var pause = parts.Elapsed;
+        await guards.DisarmAsync(context, CancellationToken.None);
+        var written = await FlushAsync(request, cancellation);
+        return new StepReport
+        {
+            Mechanism = Mechanism(request, woken),
+            Pause = resumes ? pause : null,
+            Written = written,
+            Timings = parts.Timings,
+        };
+    }
+
+    public async Task UndoAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
+    {
+        var folder = RunFolder.Of(context.Folder.Home, request.Process);
+        await using (var machine = await Standstill.GoOnAsync(folder, request.State, time, cancellation))
+        {
+            await guards.DisarmAsync(context, cancellation);
+            foreach (var disk in machine is null ? [] : request.Disks)
+            {
+                await RemoveOverlayAsync(machine!, disk, cancellation);
+            }
+        }
+
+        Standstill.RemoveMemory(request.Memory);
+    }
+
+    public async Task<StepOutcome> ProbeAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
+    {
+        if (request.Disks.IsEmpty)
+        {
+            // Only memory was to be kept, and of that a half is worth nothing.
+            return StepOutcome.NotDone;
+        }
+
+        await using var machine = await Machine.ConnectAsync(RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
+        if (machine is null)
+        {
+            return StepOutcome.Done;
+        }
+
+        var moved = 0;
+        foreach (var disk in request.Disks)
+        {
+            var node = await Machine.NodeOfAsync(machine.Qmp, disk.Target, cancellation);
+            moved += node == BlockNodes.NameOf(disk.To.Id) ? 1 : 0;
+        }
+
+        return moved == 0 ? StepOutcome.NotDone : moved == request.Disks.Length ? StepOutcome.Done : StepOutcome.Unknown;
+    }
+
+    private static async Task AddOverlaysAsync(Machine machine, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)
+    {
+        if (disks.IsEmpty)
+        {
+            return;
+        }
+
+        var nodes = await machine.Qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
+        foreach (var disk in disks)
+        {
+            var below = nodes.Items().FirstOrDefault(n => n.TextOrEmpty("node-name") == BlockNodes.FileNameOf(disk.From.Id)).Find("cache");
+            var cache = new CacheMode(below?.IsTrue("direct") == true, below?.IsTrue("no-flush") == true);
+            await RemoveOverlayAsync(machine, disk, cancellation);
+            await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Overlay(disk.To, cache), cancellation);
+        }
+    }
+
+    private static async Task RemoveOverlayAsync(Machine machine, DiskSwitch disk, CancellationToken cancellation)
+    {
+        try
+        {
+            await machine.Qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = BlockNodes.NameOf(disk.To.Id) }, cancellation);
+        }
+        catch (QmpRefusalException)
+        {
+            // It was never added, or the guest has moved to it: then it stays.
+        }
+    }
+
+    private static async Task SwitchAsync(Machine machine, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)
+    {
+        if (disks.IsEmpty)
+        {
+            return;
+        }
+
+        var actions = disks.Select(JsonNode (d) => new JsonObject
+        {
+            ["type"] = "blockdev-snapshot",
+            ["data"] = new JsonObject { ["node"] = BlockNodes.NameOf(d.From.Id), ["overlay"] = BlockNodes.NameOf(d.To.Id) },
+        });
+        await machine.Qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = new JsonArray([.. actions]) }, cancellation);
+    }
+
+    private static Task<ByteCount> FlushAsync(CheckpointRequest request, CancellationToken cancellation) => Task.Run(
+        () =>
+        {
+            foreach (var disk in request.Disks)
+            {
+                DurableFile.Flush(disk.From.Path);
+                DurableFile.Flush(disk.To.Path);
+                DurableFolder.Flush(Path.GetDirectoryName(disk.To.Path)!);
+            }
+
+            return Standstill.FlushMemory(request.Memory);
+        },
+        cancellation);
+
+    private static string Mechanism(CheckpointRequest request, bool woken)
+    {
+        var memory = request.Memory.Mode is MemoryMode.None ? "no memory" : "memory by migration stream to a descriptor";
+        var disks = request.Disks.IsEmpty ? "no disk moved" : $"{request.Disks.Length} disk(s) moved by one transaction of blockdev-snapshot";
+        return woken ? $"{memory}, {disks}; the guest had been saved before and ran for an instant" : $"{memory}, {disks}";
+    }
+}

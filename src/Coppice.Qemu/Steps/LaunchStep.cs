@@ -1,0 +1,70 @@
+using Coppice.Core;
+using Coppice.Files;
+using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
+
+namespace Coppice.Qemu.Steps;
+
+/// <summary>Starts a process, with memory loaded if there is any; its guest stands still.</summary>
+internal sealed class LaunchStep(EndStep end, TimeProvider time)
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+
+    public async Task<StepReport> ApplyAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
+    {
+        var folder = RunFolder.Of(context.Folder.Home, launch.Process);
+        folder.CheckLength();
+        await end.ApplyAsync(new EndArguments(launch.Process), context, cancellation);
+        DurableFolder.Create(folder.Path);
+        var process = new QemuProcess(folder, time);
+        var parts = new Stopwatches(time);
+        try
+        {
+            await process.StartAsync(launch.Binary, launch.CommandLine, cancellation);
+            var qmp = await process.ConnectAsync(folder.Commands, $"domain '{launch.Domain}'", s_limit, cancellation);
+            await using var machine = new Machine(qmp, time);
+            parts.Add("start");
+            if (launch.Memory.Mode is not MemoryMode.None)
+            {
+                await parts.TimeAsync("load", () => LoadAsync(machine, launch.Memory, context, cancellation));
+            }
+
+            return new StepReport { Mechanism = $"QEMU {machine.Qmp.Version}", Timings = parts.Timings };
+        }
+        catch (Exception e) when (e is QmpRefusalException or CoppiceException { Kind: ErrorKind.Hypervisor })
+        {
+            // QEMU ends when it cannot open an image or load memory; what it says then is the reason.
+            await process.WaitForEndAsync(TimeSpan.FromSeconds(1), cancellation);
+            throw LaunchErrors.Explain(process.Log(), launch, e);
+        }
+    }
+
+    public Task UndoAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation) =>
+        end.ApplyAsync(new EndArguments(launch.Process), context, cancellation);
+
+    public async Task<StepOutcome> ProbeAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
+    {
+        await using var machine = await Machine.ConnectAsync(RunFolder.Of(context.Folder.Home, launch.Process), time, cancellation);
+        return machine is not null && await machine.StatusAsync(cancellation) is not "inmigrate" ? StepOutcome.Done : StepOutcome.NotDone;
+    }
+
+    private static async Task LoadAsync(Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)
+    {
+        using var file = OpenMemory(memory.File!);
+        await machine.PrepareMigrationAsync(file, cancellation);
+        await machine.LoadMemoryAsync(context.Progress, cancellation);
+    }
+
+    private static Microsoft.Win32.SafeHandles.SafeFileHandle OpenMemory(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            var kind = e is FileNotFoundException or DirectoryNotFoundException ? ErrorKind.NotFound : ErrorKind.Storage;
+            throw new CoppiceException(kind, $"memory image {path}", "cannot be read", "revert to a snapshot that keeps no memory, or restore the file", e);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using Coppice.Core;
+using Coppice.Qemu.Guards;
+using Coppice.Qemu.Processes;
+
+namespace Coppice.Qemu.Steps;
+
+/// <summary>
+/// Stops a process for good, keeping its memory if asked. The guard stays armed after the step: only the step that lets the
+/// successor go on, or the undo, sends it home.
+/// </summary>
+internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
+{
+    public async Task<StepReport> ApplyAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
+    {
+        var folder = RunFolder.Of(context.Folder.Home, request.Process);
+        await using var machine = await Machine.ConnectAsync(folder, time, cancellation) ?? throw Standstill.Gone(request.Process);
+        await guards.WaitForOthersAsync(context, cancellation);
+        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
+        var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
+        var otherwise = request.State is DomainState.Running ? folder : null;
+        await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, otherwise, successor), cancellation);
+        var parts = new Stopwatches(time);
+        await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
+        if (memory is null)
+        {
+            return new StepReport { Mechanism = "stop", Timings = parts.Timings };
+        }
+
+        await machine.ReawakenAsync(cancellation);
+        await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
+        var written = await Task.Run(() => Standstill.FlushMemory(request.Memory), cancellation);
+        return new StepReport { Mechanism = "stop, memory by migration stream to a descriptor", Written = written, Timings = parts.Timings };
+    }
+
+    public async Task UndoAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
+    {
+        var folder = RunFolder.Of(context.Folder.Home, request.Process);
+        await using (await Standstill.GoOnAsync(folder, request.State, time, cancellation))
+        {
+            await guards.DisarmAsync(context, cancellation);
+        }
+
+        Standstill.RemoveMemory(request.Memory);
+    }
+
+    /// <summary>Whether the guest stands. Then the step may be done or half done: undoing it is right for both.</summary>
+    public async Task<StepOutcome> ProbeAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
+    {
+        await using var machine = await Machine.ConnectAsync(RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
+        return machine is null || await machine.StatusAsync(cancellation) is not "running" ? StepOutcome.Done : StepOutcome.NotDone;
+    }
+}

@@ -1,0 +1,141 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Coppice.Core;
+using Coppice.Qemu;
+using Coppice.Qemu.Processes;
+
+namespace Coppice.Live.Qemu;
+
+/// <summary>A home with one domain whose guest is a boot sector that counts in RAM, and the driver to run it.</summary>
+internal sealed class QemuBed : IAsyncDisposable
+{
+    public const uint CounterAddress = 0x8000;
+
+    // cli; xor ax,ax; mov ds,ax; mov dword [0x8000],0; again: inc dword [0x8000]; jmp again
+    private static readonly byte[] s_bootCode =
+        [0xFA, 0x31, 0xC0, 0x8E, 0xD8, 0x66, 0xC7, 0x06, 0x00, 0x80, 0, 0, 0, 0, 0x66, 0xFF, 0x06, 0x00, 0x80, 0xEB, 0xF9];
+
+    private readonly List<ShortId> _processes = [];
+    private int _ids;
+
+    public QemuBed(long memory = 64 << 20)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed: apt-get install qemu-system-x86 qemu-utils");
+        Home = new HomeFolder(Directory.CreateTempSubdirectory("cq-").FullName);
+        var id = new DomainId(Guid.NewGuid());
+        Folder = Home.Domain(id);
+        Directory.CreateDirectory(Path.GetDirectoryName(Folder.CatalogRoot)!);
+        Hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System);
+        Base = NewLayer("vda", ImageFormat.Raw, null);
+        var image = new byte[1 << 20];
+        s_bootCode.CopyTo(image, 0);
+        image[510] = 0x55;
+        image[511] = 0xAA;
+        File.WriteAllBytes(Base.Path, image);
+        Definition = new DomainDefinition
+        {
+            Id = id,
+            Name = "counter, with a comma",
+            Memory = new ByteCount(memory),
+            Disks = [new DiskDevice { Target = "vda", Source = Base.Path, Format = ImageFormat.Raw }],
+        };
+    }
+
+    public HomeFolder Home { get; }
+
+    public DomainFolder Folder { get; }
+
+    public QemuHypervisor Hypervisor { get; }
+
+    public DomainDefinition Definition { get; set; }
+
+    public Layer Base { get; }
+
+    public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public StepContext Context(string operation = "0badcafe") => new(Folder, new ShortId(operation), new Progress<StepProgress>());
+
+    public ShortId NewProcess()
+    {
+        var id = NextId();
+        _processes.Add(id);
+        return id;
+    }
+
+    public MemoryImage NewMemory() => new() { Mode = MemoryMode.External, File = Folder.Memory(NextId()) };
+
+    public Layer NewOverlay(Layer below)
+    {
+        var overlay = NewLayer(below.Disk, ImageFormat.Qcow2, below.Id);
+        var format = below.Format is ImageFormat.Raw ? "raw" : "qcow2";
+        using var image = Process.Start("qemu-img", ["create", "-q", "-f", "qcow2", "-b", below.Path, "-F", format, overlay.Path]);
+        image.WaitForExit();
+        Assert.Equal(0, image.ExitCode);
+        return overlay;
+    }
+
+    public async Task<ShortId> StartAsync(ImmutableArray<Layer> chain, MemoryImage memory, bool run = true)
+    {
+        var process = NewProcess();
+        var launch = Hypervisor.Launch(new LaunchRequest(process, Definition, [new DiskChain("vda", chain)], memory));
+        await Hypervisor.ApplyAsync(launch, Context(), Cancellation);
+        await Hypervisor.ApplyAsync(Hypervisor.TakeOver(process, Definition, run), Context(), Cancellation);
+        return process;
+    }
+
+    public Task<HypervisorObservation> ObserveAsync(ShortId process) => Hypervisor.ObserveAsync(Folder, process, Definition, Cancellation);
+
+    /// <summary>The guest's counter; it is 0 until the boot sector runs.</summary>
+    public async Task<uint> CounterAsync(ShortId process)
+    {
+        await using var machine = await Machine.ConnectAsync(RunFolder.Of(Home, process), TimeProvider.System, Cancellation);
+        var answer = await machine!.Qmp.ExecuteAsync(
+            "human-monitor-command", new JsonObject { ["command-line"] = $"xp /1wx {CounterAddress}" }, Cancellation);
+        return uint.Parse(answer.GetString()!.Split("0x")[^1].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Waits until the guest counts.</summary>
+    public async Task<uint> CountingAsync(ShortId process)
+    {
+        for (var before = await CounterAsync(process); ; await Task.Delay(20, Cancellation))
+        {
+            var now = await CounterAsync(process);
+            if (now > before && before > 0)
+            {
+                return now;
+            }
+
+            before = now;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+        {
+            await Hypervisor.ApplyAsync(Hypervisor.End(process), Context(), CancellationToken.None);
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries($"{Home.Path}/run"));
+        Directory.Delete(Home.Path, recursive: true);
+    }
+
+    private ShortId NextId() => new((++_ids).ToString("x8", CultureInfo.InvariantCulture));
+
+    private Layer NewLayer(string disk, ImageFormat format, ShortId? parent)
+    {
+        var id = NextId();
+        return new Layer
+        {
+            Id = id,
+            Disk = disk,
+            Path = $"{Home.Path}/{disk}.{id}.img",
+            Format = format,
+            VirtualSize = new ByteCount(1 << 20),
+            Parent = parent,
+            Origin = LayerOrigin.Coppice,
+        };
+    }
+}
