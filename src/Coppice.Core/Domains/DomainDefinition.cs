@@ -2,18 +2,82 @@ using System.Collections.Immutable;
 
 namespace Coppice.Core;
 
-/// <summary>A domain as its XML defines it.</summary>
+/// <summary>A domain as its XML defines it (libvirt formatdomain).</summary>
 public sealed record DomainDefinition
 {
+    /// <summary>What the XML calls the kind of hypervisor: <c>kvm</c>, <c>qemu</c>.</summary>
+    public string Type { get; init; } = "kvm";
+
     /// <summary>Its uuid; generated when the XML has none.</summary>
     public required DomainId Id { get; init; }
 
     /// <summary>Its name, unique within a home.</summary>
     public required string Name { get; init; }
 
+    /// <summary>One line about it, free text.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>More about it, free text.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>The whole <c>&lt;metadata&gt;</c> element: what applications keep here, exactly (R143).</summary>
+    public string? Metadata { get; init; }
+
+    /// <summary>
+    /// The generation id that tells a guest it was restored or forked (<c>&lt;genid&gt;</c>); null if the guest has no such
+    /// device.
+    /// </summary>
+    public Guid? GenerationId { get; init; }
+
     /// <summary>The RAM the guest starts with.</summary>
     public required ByteCount Memory { get; init; }
 
-    /// <summary>The drives, in document order.</summary>
-    public ImmutableArray<DiskDevice> Disks { get; init; } = [];
+    /// <summary>What the balloon leaves the guest of it; null for all.</summary>
+    public ByteCount? CurrentMemory { get; init; }
+
+    /// <summary>How many virtual CPUs it has.</summary>
+    public int VirtualCpus { get; init; } = 1;
+
+    /// <summary>The CPU it sees; null leaves it to the driver.</summary>
+    public CpuSettings? Cpu { get; init; }
+
+    /// <summary>The machine and how it boots.</summary>
+    public OsSettings Os { get; init; } = new();
+
+    /// <summary>Parts of the machine that can be left out.</summary>
+    public MachineFeatures Features { get; init; }
+
+    /// <summary>The guest's clock.</summary>
+    public ClockSettings Clock { get; init; } = new();
+
+    /// <summary>What follows when the guest powers off.</summary>
+    public LifecycleAction OnPowerOff { get; init; } = LifecycleAction.Destroy;
+
+    /// <summary>What follows when the guest reboots.</summary>
+    public LifecycleAction OnReboot { get; init; } = LifecycleAction.Restart;
+
+    /// <summary>What follows when the guest crashes.</summary>
+    public LifecycleAction OnCrash { get; init; } = LifecycleAction.Destroy;
+
+    /// <summary>The absolute path of the hypervisor's program; null leaves it to the driver.</summary>
+    public string? Emulator { get; init; }
+
+    /// <summary>The devices, in document order.</summary>
+    public ValueList<Device> Devices { get; init; } = [];
+
+    /// <summary>
+    /// What the document says outside its devices beyond the properties of this record, as XML. Kept and written back;
+    /// <see cref="Obstacles"/> tells what of it prevents a start.
+    /// </summary>
+    public string? Remainder { get; init; }
+
+    /// <summary>The drives, in document order. Setting them replaces the drives and keeps the other devices after them.</summary>
+    public ImmutableArray<DiskDevice> Disks
+    {
+        get => [.. Devices.OfType<DiskDevice>()];
+        init => Devices = [.. value, .. Devices.Where(d => d is not DiskDevice)];
+    }
+
+    /// <summary>What prevents a start; empty for most.</summary>
+    public ImmutableArray<Obstacle> Obstacles => ObstacleSearch.In(this);
 }

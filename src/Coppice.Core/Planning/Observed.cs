@@ -45,13 +45,24 @@ public sealed class IdSource(Action<Span<byte>> next)
         return new ShortId(Convert.ToHexStringLower(bytes));
     }
 
-    /// <summary>A new snapshot id: a random uuid (RFC 9562, version 4).</summary>
-    public SnapshotId NextSnapshot()
+    /// <summary>A new snapshot id.</summary>
+    public SnapshotId NextSnapshot() => new(NextGuid());
+
+    /// <summary>A new MAC address, in the range that QEMU uses for its guests.</summary>
+    public string NextMac()
+    {
+        Span<byte> bytes = stackalloc byte[3];
+        next(bytes);
+        return $"52:54:00:{bytes[0]:x2}:{bytes[1]:x2}:{bytes[2]:x2}";
+    }
+
+    /// <summary>A random uuid (RFC 9562, version 4).</summary>
+    public Guid NextGuid()
     {
         Span<byte> bytes = stackalloc byte[16];
         next(bytes);
         bytes[6] = (byte)((bytes[6] & 0x0F) | 0x40);
         bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
-        return new SnapshotId(new Guid(bytes, bigEndian: true));
+        return new Guid(bytes, bigEndian: true);
     }
 }

@@ -1,0 +1,56 @@
+using System.Xml.Linq;
+
+namespace Coppice.Core;
+
+/// <summary>What must hold between the parts of a definition.</summary>
+internal static class DomainChecks
+{
+    /// <exception cref="CoppiceException">The definition contradicts itself.</exception>
+    public static void Check(DomainDefinition definition, XElement root)
+    {
+        RefuseRepeats(root, definition.Disks, d => d.Target, "two disks have the target", "give each disk a target of its own");
+        RefuseRepeats(
+            root, definition.Disks.Where(d => d is { ReadOnly: false, Source: not null }), d => d.Source!, "two disks write to",
+            "give each disk an image of its own, or make both <readonly/>");
+        RefuseRepeats(
+            root, definition.Devices.OfType<NetworkDevice>().Where(n => n.Mac is not null), n => n.Mac!, "two interfaces have the address",
+            "give each interface a MAC address of its own");
+        RefuseRepeats(
+            root, definition.Devices.OfType<CharacterDevice>().Where(c => c is { Role: CharacterRole.Channel, Name: not null }),
+            c => c.Name!, "two channels have the name", "give each channel a name of its own");
+        RefuseRepeats(
+            root, definition.Devices.OfType<ControllerDevice>().Where(IsOwn), c => c.Label, "there are two of", "give each controller an index of its own");
+        RefuseRepeats(root, definition.Devices.OfType<BalloonDevice>(), _ => "<memballoon>", "there are two of", "remove one");
+        CheckBootOrder(definition, root);
+        if (definition.CurrentMemory is { } current && current.Bytes > definition.Memory.Bytes)
+        {
+            throw root.RequiredElement("currentMemory").Refuse(
+                $"{current} is more than the {definition.Memory} of <memory>", "lower it or raise <memory>");
+        }
+    }
+
+    // Until they have an index, several USB controllers may be meant as parts of one.
+    private static bool IsOwn(ControllerDevice controller) => controller.Kind != ControllerKind.Usb;
+
+    private static void CheckBootOrder(DomainDefinition definition, XElement root)
+    {
+        var orders = definition.Devices
+            .Select(d => (Device: d, Order: (d as DiskDevice)?.BootOrder ?? (d as NetworkDevice)?.BootOrder))
+            .Where(d => d.Order is not null)
+            .ToList();
+        RefuseRepeats(root, orders, o => $"{o.Order}", "two devices have the boot order", "give each its own");
+        if (orders.Count > 0 && definition.Os.BootOrder.Count > 0)
+        {
+            throw root.RequiredElement("os").Refuse(
+                $"<boot dev='…'/> contradicts the boot order of {orders[0].Device.Label}", "use one of the two");
+        }
+    }
+
+    private static void RefuseRepeats<T>(XElement root, IEnumerable<T> things, Func<T, string> key, string problem, string nextStep)
+    {
+        if (things.GroupBy(key, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            throw (root.Element("devices") ?? root).Refuse($"{problem} '{twice.Key}'", nextStep);
+        }
+    }
+}

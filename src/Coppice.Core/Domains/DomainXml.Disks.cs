@@ -1,0 +1,125 @@
+using System.Xml.Linq;
+
+namespace Coppice.Core;
+
+/// <content>Drives.</content>
+public static partial class DomainXml
+{
+    private const int LongestTarget = 16;
+
+    // A disk that is only kept would silently be missing from snapshots.
+    private static void RefuseStrangeDisk(XElement element, string path)
+    {
+        if (element.Name == "disk")
+        {
+            var (attribute, values) = ElementTables.Mismatch(element, path)!.Value;
+            throw attribute.Refuse($"'{attribute.Shown()}' is not supported for a disk", $"use {string.Join(" or ", values)}");
+        }
+    }
+
+    private static DiskDevice ReadDisk(XElement element)
+    {
+        if (element.Attribute("type") is { Value: not "file" } type)
+        {
+            throw type.Refuse($"'{type.Shown()}' is not a known type of disk", "use an image file, with type='file'");
+        }
+
+        var kind = DomainWords.DiskKinds.Read(element.Attribute("device")) ?? DiskKind.Disk;
+        var driver = element.Element("driver");
+        var target = ReadTarget(element);
+        var source = element.Element("source")?.Attribute("file").AbsolutePath();
+        if (source is null && kind == DiskKind.Disk)
+        {
+            throw element.Refuse($"disk '{target}' has no image", "add <source file='…'/>");
+        }
+
+        return new DiskDevice
+        {
+            Target = target,
+            Kind = kind,
+            Bus = DomainWords.DiskBuses.Read(element.Element("target")!.Attribute("bus")) ?? UsualBus(target),
+            Source = source,
+            Format = DomainWords.ImageFormats.Read(driver?.Attribute("type")) ?? ImageFormat.Raw,
+            Backing = element.Element("backingStore") is { } backing ? ReadBacking(backing) : null,
+            ReadOnly = kind == DiskKind.Cdrom || element.Element("readonly") is not null,
+            Snapshot = DomainWords.DiskModes.Read(element.Attribute("snapshot")),
+            Cache = driver?.Attribute("cache") is { Value: not "default" } cache ? DomainWords.DiskCaches.Read(cache) : null,
+            Io = DomainWords.DiskIos.Read(driver?.Attribute("io")),
+            Discard = DomainWords.DiskDiscards.Read(driver?.Attribute("discard")),
+            Serial = ReadSerial(element),
+            BootOrder = element.Element("boot")?.Required("order").Number(1, int.MaxValue),
+        };
+    }
+
+    private static IEnumerable<object?> WriteDisk(DiskDevice disk) =>
+    [
+        new XAttribute("type", "file"),
+        new XAttribute("device", DomainWords.DiskKinds[disk.Kind]),
+        OptionalAttribute("snapshot", disk.Snapshot is { } mode ? DomainWords.DiskModes[mode] : null),
+        new XElement(
+            "driver",
+            new XAttribute("name", "qemu"),
+            new XAttribute("type", DomainWords.ImageFormats[disk.Format]),
+            OptionalAttribute("cache", disk.Cache is { } cache ? DomainWords.DiskCaches[cache] : null),
+            OptionalAttribute("io", disk.Io is { } io ? DomainWords.DiskIos[io] : null),
+            OptionalAttribute("discard", disk.Discard is { } discard ? DomainWords.DiskDiscards[discard] : null)),
+        disk.Source is null ? null : new XElement("source", new XAttribute("file", disk.Source)),
+        disk.Backing is { } backing ? WriteBacking([.. backing]) : null,
+        new XElement("target", new XAttribute("dev", disk.Target), new XAttribute("bus", DomainWords.DiskBuses[disk.Bus])),
+        disk.ReadOnly ? new XElement("readonly") : null,
+        Text("serial", disk.Serial),
+        WriteBoot(disk.BootOrder),
+    ];
+
+    // Targets name folders and QEMU's nodes.
+    private static string ReadTarget(XElement disk)
+    {
+        var dev = disk.RequiredElement("target").Required("dev");
+        var target = dev.Value;
+        var isKnown = target.Length is > 2 and <= LongestTarget
+            && target[..2] is "vd" or "sd" or "hd" && target.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c));
+        return isKnown ? target : throw dev.Refuse($"'{dev.Shown()}' does not name a drive", "use a name like vda, sda or hda");
+    }
+
+    private static DiskBus UsualBus(string target) => target[0] switch
+    {
+        'v' => DiskBus.Virtio,
+        'h' => DiskBus.Ide,
+        _ => DiskBus.Scsi,
+    };
+
+    private static string? ReadSerial(XElement disk)
+    {
+        var place = disk.Element("serial");
+        var serial = place?.Value;
+        return serial is null || (serial.Length is > 0 and <= 36 && serial.All(c => char.IsAsciiLetterOrDigit(c) || " _.+-".Contains(c, StringComparison.Ordinal)))
+            ? serial
+            : throw place!.Refuse($"'{place!.Shown()}' is not a serial number", "use up to 36 letters, digits and . _ + -");
+    }
+
+    private static ValueList<DeclaredLayer> ReadBacking(XElement outermost)
+    {
+        var layers = new List<DeclaredLayer>();
+        for (var store = outermost; store is { HasElements: true }; store = store.Element("backingStore"))
+        {
+            if (store.Attribute("type") is { Value: not "file" } type)
+            {
+                throw type.Refuse($"'{type.Shown()}' is not a known type of layer", "use an image file, with type='file'");
+            }
+
+            var path = store.RequiredElement("source").Required("file").AbsolutePath()!;
+            layers.Add(new DeclaredLayer(path, DomainWords.ImageFormats.Read(store.RequiredElement("format").Required("type")) ?? default));
+        }
+
+        return [.. layers];
+    }
+
+    private static XElement WriteBacking(ReadOnlySpan<DeclaredLayer> layers) => layers.IsEmpty ? new XElement("backingStore") : new(
+        "backingStore",
+        new XAttribute("type", "file"),
+        new XElement("format", new XAttribute("type", DomainWords.ImageFormats[layers[0].Format])),
+        new XElement("source", new XAttribute("file", layers[0].Path)),
+        WriteBacking(layers[1..]));
+
+    private static XElement? WriteBoot(int? order) => order is null ? null : new XElement("boot", new XAttribute("order", order));
+}
