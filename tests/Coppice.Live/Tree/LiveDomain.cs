@@ -1,0 +1,196 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using Coppice.Core;
+using Coppice.Engine;
+using Coppice.Live.Witness;
+using Coppice.Qemu;
+using Coppice.Storage;
+
+namespace Coppice.Live.Tree;
+
+/// <summary>A home of its own with one witness guest in it, driven through the API as any caller would.</summary>
+public sealed class LiveDomain : IAsyncDisposable
+{
+    public const string Name = "witness";
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
+
+    private LiveDomain(string folder)
+    {
+        Folder = folder;
+        Home = Open(HomePath);
+    }
+
+    public string Folder { get; }
+
+    public string HomePath => Path.Combine(Folder, "h");
+
+    public Home Home { get; private set; }
+
+    /// <summary>The processes of this home, found by their command line, so that none is missed.</summary>
+    public ImmutableArray<int> QemuProcesses => Processes(HomePath, "qemu-system");
+
+    public static string? Missing => WitnessGuest.Missing ?? (File.Exists("/usr/bin/qemu-system-x86_64") ? null : "qemu-system-x86_64 is not installed");
+
+    public static Home Open(string path) => Home.Open(new HomeOptions
+    {
+        Path = path,
+        Hypervisor = new QemuHypervisor(TimeProvider.System),
+        Storage = new FileStorage(TimeProvider.System),
+        TimeProvider = TimeProvider.System,
+    });
+
+    /// <summary>Defines a domain with empty qcow2 disks; nothing is started.</summary>
+    public static async Task<LiveDomain> DefineAsync(params string[] disks)
+    {
+        var domain = new LiveDomain(Directory.CreateTempSubdirectory("cl-").FullName);
+        foreach (var disk in disks)
+        {
+            await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", domain.ImagePath(disk), "64M");
+        }
+
+        await domain.Home.RunAsync(new DefineDomain(DomainXml.Parse(domain.Xml(disks))), new RunOptions(), Cancellation);
+        return domain;
+    }
+
+    /// <summary>Defines a domain with two disks and boots it.</summary>
+    public static async Task<LiveDomain> BootAsync(params string[] disks)
+    {
+        var domain = await DefineAsync(disks is [] ? ["vda", "vdb"] : disks);
+        try
+        {
+            await domain.RunAsync(new StartDomain(Name, Paused: false));
+            await using var witness = await domain.ConnectAsync();
+            return domain;
+        }
+        catch
+        {
+            await domain.DisposeAsync();
+            throw;
+        }
+    }
+
+    public string ImagePath(string disk) => Path.Combine(Folder, $"{disk}.qcow2");
+
+    public Task<OperationResult> RunAsync(Request request) => Home.RunAsync(request, new RunOptions(), Cancellation);
+
+    public Task<DomainView> ShowAsync() => Home.ShowAsync(Name, Cancellation);
+
+    /// <summary>Forgets the manager and opens the home anew, as the next command would.</summary>
+    public void Reopen() => Home = Open(HomePath);
+
+    public Task<OperationResult> CreateAsync(string name) => RunAsync(new CreateSnapshot(Name) { Name = name });
+
+    public Task<OperationResult> RevertAsync(string name, bool discard = false) =>
+        RunAsync(new RevertSnapshot(Name, name, RevertState.AsTaken, discard, Force: false));
+
+    /// <summary>Talks to the guest through the endpoint that follows it from process to process.</summary>
+    public async Task<WitnessClient> ConnectAsync()
+    {
+        var view = await ShowAsync();
+        return await WitnessClient.ConnectAsync(
+            $"{view.Folder.Endpoints}/{WitnessGuest.PortName}", s_patience, TimeProvider.System, Cancellation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var id in QemuProcesses)
+        {
+            await EndAsync(id);
+        }
+
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    public async Task KillQemuAsync()
+    {
+        foreach (var id in QemuProcesses)
+        {
+            await EndAsync(id);
+        }
+    }
+
+    public static ImmutableArray<int> Processes(string path, string name)
+    {
+        var found = ImmutableArray.CreateBuilder<int>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                && CommandLine(folder) is { } line && line.Contains(name, StringComparison.Ordinal) && line.Contains(path + "/", StringComparison.Ordinal))
+            {
+                found.Add(id);
+            }
+        }
+
+        return found.ToImmutable();
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static string? CommandLine(string folder)
+    {
+        try
+        {
+            return File.ReadAllText($"{folder}/cmdline");
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    private static async Task EndAsync(int id)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(id);
+            process.Kill();
+            while (Directory.Exists($"/proc/{id}") && !IsZombie(id))
+            {
+                await Task.Delay(10);
+            }
+        }
+        catch (ArgumentException)
+        {
+            // It has ended meanwhile.
+        }
+    }
+
+    private static bool IsZombie(int id) =>
+        CommandLine($"/proc/{id}") is null or "";
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        await process.WaitForExitAsync(Cancellation);
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    private string Xml(string[] disks) => $"""
+        <domain type='qemu'>
+          <name>{Name}</name>
+          <memory unit='MiB'>144</memory>
+          <vcpu>1</vcpu>
+          <os>
+            <type arch='x86_64' machine='pc'>hvm</type>
+            <kernel>{WitnessGuest.KernelPath}</kernel>
+            <initrd>{WitnessGuest.InitrdPath}</initrd>
+            <cmdline>{WitnessGuest.KernelCommandLine}</cmdline>
+          </os>
+          <features><acpi/></features>
+          <devices>
+            {string.Concat(disks.Select(d => $"""
+                <disk type='file' device='disk'>
+                  <driver name='qemu' type='qcow2'/>
+                  <source file='{ImagePath(d)}'/>
+                  <target dev='{d}' bus='virtio'/>
+                </disk>
+                """))}
+            <serial type='pty'><target port='0'/></serial>
+            <console type='pty'><target type='serial' port='0'/></console>
+            <channel type='unix'><target type='virtio' name='{WitnessGuest.PortName}'/></channel>
+            <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+          </devices>
+        </domain>
+        """;
+}
