@@ -12,7 +12,6 @@ var home = Home.Open(new HomeOptions
     Path = args[0],
     Hypervisor = new QemuHypervisor(TimeProvider.System),
     Storage = new FileStorage(TimeProvider.System),
-    TimeProvider = TimeProvider.System,
 });
 Request request = args[3] switch
 {

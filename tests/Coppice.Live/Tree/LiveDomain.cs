@@ -37,7 +37,6 @@ public sealed class LiveDomain : IAsyncDisposable
         Path = path,
         Hypervisor = new QemuHypervisor(TimeProvider.System),
         Storage = new FileStorage(TimeProvider.System),
-        TimeProvider = TimeProvider.System,
     });
 
     /// <summary>Defines a domain with empty qcow2 disks; nothing is started.</summary>
