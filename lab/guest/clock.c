@@ -26,8 +26,11 @@ void clock_sleep_us(uint64_t us)
 
 uint64_t random_u64(void)
 {
+    // To be told apart is enough: a guest without a random device waits a second for good random numbers.
     uint64_t value = 0;
-    if (getrandom(&value, sizeof value, 0) != sizeof value)
-        value = clock_us() * 0x9e3779b97f4a7c15;
-    return value;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (getrandom(&value, sizeof value, GRND_INSECURE) != sizeof value)
+        value = clock_us();
+    return value ^ ((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec);
 }

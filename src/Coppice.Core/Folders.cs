@@ -28,6 +28,9 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>The root of the catalog: replacing it is the commit point of every operation.</summary>
     public string CatalogRoot => $"{Path}/catalog/root.json";
 
+    /// <summary>What the root becomes when the domain is undefined, until all that it names is removed.</summary>
+    public string ForgottenRoot => $"{Path}/catalog/undefined.json";
+
     /// <summary>The records that roots name, one a snapshot.</summary>
     public string CatalogRecords => $"{Path}/catalog/snapshots";
 

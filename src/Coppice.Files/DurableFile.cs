@@ -24,6 +24,14 @@ public static class DurableFile
     public static Task CreateAsync(string path, string content, CancellationToken cancellation = default) =>
         CreateAsync(path, Encoding.UTF8.GetBytes(content), cancellation);
 
+    /// <summary>Gives a file another name in the same folder.</summary>
+    public static void Rename(string from, string to)
+    {
+        FileActs.Before(FileAct.Rename, to);
+        FileException.Guard(to, () => File.Move(from, to, overwrite: true));
+        DurableFolder.Flush(FolderOf(to));
+    }
+
     /// <summary>Removes a file; nothing happens if it is gone. The folder is not flushed.</summary>
     public static void Remove(string path)
     {

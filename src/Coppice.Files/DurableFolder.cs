@@ -35,14 +35,6 @@ public static class DurableFolder
         Native.Flush(handle, path);
     }
 
-    /// <summary>Gives a folder another name in the same place.</summary>
-    public static void Rename(string from, string to)
-    {
-        FileActs.Before(FileAct.Rename, to);
-        FileException.Guard(to, () => Directory.Move(from, to));
-        Flush(Path.GetDirectoryName(to)!);
-    }
-
     /// <summary>Removes a folder with all it holds; nothing happens if it is gone. The one above is not flushed.</summary>
     public static void Remove(string path)
     {

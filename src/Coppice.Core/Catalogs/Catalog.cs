@@ -86,15 +86,14 @@ public sealed record Catalog
     /// <summary>Layers that no snapshot froze: the heads' own, the tips', and those of snapshots that were deleted.</summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
 
-    /// <summary>The snapshot with this name or uuid.</summary>
-    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
+    /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
     public Snapshot Find(string nameOrId) =>
-        Snapshots.Values.FirstOrDefault(s => s.Name == nameOrId)
-        ?? (Guid.TryParse(nameOrId, out var id) ? Snapshots.GetValueOrDefault(new SnapshotId(id)) : null)
-        ?? throw new CoppiceException(
-            ErrorKind.NotFound,
+        Lookup.Find(Snapshots.Values, nameOrId, s => s.Name, s => s.Id.ToString())
+        ?? throw Lookup.NotFound(
             $"snapshot '{nameOrId}' of domain '{Name}'",
-            "does not exist",
+            nameOrId,
+            Snapshots.Values.Select(s => s.Name),
             $"see: coppice snapshot list {Name}");
 }
 

@@ -51,6 +51,10 @@ public sealed record Plan
     [JsonIgnore]
     public ImmutableArray<Step> Steps => Switch is null ? [.. Prepare, .. CleanUp] : [.. Prepare, Switch, .. CleanUp];
 
+    /// <summary>How many of <see cref="Steps"/> come before the commit; what follows is clean-up.</summary>
+    [JsonIgnore]
+    public int StepsBeforeCommit => Prepare.Length + (Switch is null ? 0 : 1);
+
     /// <summary>How long the guest is expected to stand still in all.</summary>
     [JsonIgnore]
     public TimeSpan ExpectedPause => Steps.Aggregate(TimeSpan.Zero, (sum, step) => sum + step.ExpectedPause);

@@ -20,14 +20,14 @@ internal sealed record CapabilityRule(Activities Domain, MemoryAsks Memory, Disk
         new(Activities.Saved, MemoryAsks.Any, null, Capability.SavedDomain, "start the domain first"),
         new(Activities.Active, MemoryAsks.External, null, Capability.ExternalMemory, "leave the memory out"),
         new(Activities.Active, MemoryAsks.Internal, null, Capability.InternalMemory, MemoryInFile),
-        new(Activities.Offline | Activities.Saved, MemoryAsks.Any, DiskMode.External, Capability.OfflineExternalDisk, DisksInternal),
-        new(Activities.Offline | Activities.Saved, MemoryAsks.Any, DiskMode.Internal, Capability.OfflineInternalDisk, DisksExternal),
+        new(Activities.Inactive, MemoryAsks.Any, DiskMode.External, Capability.OfflineExternalDisk, DisksInternal),
+        new(Activities.Inactive, MemoryAsks.Any, DiskMode.Internal, Capability.OfflineInternalDisk, DisksExternal),
         new(Activities.Online, MemoryAsks.None, DiskMode.External, Capability.OnlineExternalDiskOnly, "keep the memory as well"),
         new(Activities.Online, MemoryAsks.None, DiskMode.Internal, Capability.OnlineInternalDiskOnly, DisksExternal),
         new(Activities.Active, MemoryAsks.External, DiskMode.Internal, Capability.ExternalMemoryInternalDisk, DisksExternal),
         new(Activities.Active, MemoryAsks.Internal, DiskMode.External, Capability.InternalMemoryExternalDisk, MemoryInFile),
         new(Activities.Active, MemoryAsks.Internal, DiskMode.None, Capability.InternalMemoryExternalDisk, MemoryInFile),
-        new(Activities.Any, MemoryAsks.Any, DiskMode.Manual, Capability.ManualDisk, "leave the disk out or ask for an external one"),
+        new(Activities.Any, MemoryAsks.Any, DiskMode.Manual, Capability.ManualDisk, "ask for an external snapshot of the disk"),
     ];
 
     /// <summary>Whether this concerns a thing kept so; a null disk stands for the memory.</summary>

@@ -29,7 +29,9 @@ internal sealed record DiskIntent(DiskDevice Device, Layer? Head, DiskMode? Mode
 internal static class DiskIntents
 {
     /// <summary>Every disk of the domain, in the definition's order.</summary>
-    /// <exception cref="CoppiceException">The request names an unknown disk, one disk twice, or asks what a disk cannot do.</exception>
+    /// <exception cref="CoppiceException">
+    /// The request names an unknown disk, one disk twice, or asks what a disk cannot do.
+    /// </exception>
     public static ImmutableArray<DiskIntent> Read(CreateSnapshot request, Observed observed, LayerGraph graph)
     {
         var domain = observed.Catalog.Name;
@@ -107,7 +109,7 @@ internal static class DiskIntents
 
         var intent = new DiskIntent(device, head, asked ?? device.Snapshot, request?.File);
         return intent.Mode == DiskMode.Internal && !intent.CanBeInternal
-            ? throw Invalid(domain, device.Target, "its image is raw and has no room for an internal snapshot", "ask for an external one")
+            ? throw Invalid(domain, device.Target, "its raw image has no room for an internal snapshot", "ask for an external one")
             : intent;
     }
 
@@ -115,7 +117,7 @@ internal static class DiskIntents
     {
         if (asked != DiskMode.External && request is { File: not null } or { Format: not null })
         {
-            throw Invalid(domain, target, "a file or format is given, yet the disk is not external", "drop it or ask for external");
+            throw Invalid(domain, target, "has a file or format, yet is not external", "drop them or ask for external");
         }
 
         if (request?.Format is { } format and not "qcow2")

@@ -18,6 +18,9 @@ public enum Activities
     /// <summary>There is memory to keep.</summary>
     Active = Online | Saved,
 
+    /// <summary>No process uses its disks.</summary>
+    Inactive = Offline | Saved,
+
     /// <summary>Whatever it does.</summary>
     Any = Offline | Active,
 }

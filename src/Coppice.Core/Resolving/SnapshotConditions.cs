@@ -27,10 +27,13 @@ internal static class SnapshotConditions
         if (memory.Disk is { } target)
         {
             var disk = disks.FirstOrDefault(d => d.Device.Target == target) ?? throw new CoppiceException(
-                ErrorKind.NotFound, subject, $"the domain has no disk '{target}' to hold it", DiskIntents.Known(disks.Select(d => d.Device)));
+                ErrorKind.NotFound,
+                subject,
+                $"the domain has no disk '{target}' to hold it",
+                DiskIntents.Known(disks.Select(d => d.Device)));
             if (!disk.CanBeInternal)
             {
-                throw Invalid(subject, $"disk '{target}' has no qcow2 image that is written, so it cannot hold it", "name another disk");
+                throw Invalid(subject, $"disk '{target}' cannot hold it, having no writable qcow2 image", "name another disk");
             }
         }
     }
@@ -46,12 +49,12 @@ internal static class SnapshotConditions
 
         if (request.Quiesce && state != DomainState.Running)
         {
-            throw Wrong(subject, "quiesce was asked for, yet no guest runs that could be asked", "leave quiesce out or let the guest run");
+            throw Wrong(subject, "quiesce was asked for, yet no guest runs", "leave quiesce out or let the guest run");
         }
 
         if (request.Quiesce && disks.Any(d => d.Mode == DiskMode.Manual))
         {
-            throw Invalid(subject, "a manual disk leaves the guest paused, so that its agent could not thaw it", "leave quiesce out");
+            throw Invalid(subject, "a manual disk leaves the guest paused, so its agent cannot thaw it", "leave quiesce out");
         }
     }
 
@@ -65,13 +68,16 @@ internal static class SnapshotConditions
         SnapshotMechanism[] live = [.. candidates.Where(m => !request.Live || m.Memory == MemoryMode.External)];
         if (live.Length == 0)
         {
-            throw Invalid(subject, "live was asked for, yet no memory goes to a file", "leave live out or ask for external memory");
+            throw Invalid(subject, "live is about memory in a file, and none is kept", "leave live out or ask for external memory");
         }
 
         SnapshotMechanism[] quiesced = [.. live.Where(m => !request.Quiesce || m.Memory == MemoryMode.None)];
         return quiesced.Length > 0
             ? quiesced
-            : throw Invalid(subject, "quiesce would keep the memory of a guest whose file systems are frozen", "ask for disk-only or leave quiesce out");
+            : throw Invalid(
+                subject,
+                "quiesce would keep the memory of a guest whose file systems are frozen",
+                "ask for disk-only or leave quiesce out");
     }
 
     /// <summary>What the flags need of the driver.</summary>

@@ -26,12 +26,10 @@ internal sealed class SnapshotFiles
         }
 
         var catalog = observed.Catalog;
-        foreach (var file in catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory)).Select(m => m.File))
+        var memories = catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory));
+        foreach (var memory in memories.Where(m => m.File is not null))
         {
-            if (file is not null)
-            {
-                _taken[file] = "a memory image";
-            }
+            _taken[memory.File!] = "a memory image";
         }
     }
 
@@ -73,7 +71,7 @@ internal sealed class SnapshotFiles
         var subject = $"{thing} '{file}'";
         if (Problem(file) is { } problem)
         {
-            throw new CoppiceException(ErrorKind.InvalidInput, subject, problem, "give the full path of a file that does not exist yet");
+            throw new CoppiceException(ErrorKind.InvalidInput, subject, problem, "give the full path of a new file");
         }
 
         return _taken.TryAdd(file, user)

@@ -42,7 +42,8 @@ internal sealed record SnapshotMechanism
         {
             foreach (var rule in CapabilityRule.All.Where(r => r.Concerns(domain, Memory, mode)))
             {
-                yield return new CapabilityNeed(rule.Needed, $"disk '{intent.Device.Target}' of domain '{domainName}'", rule.Instead);
+                var disk = $"disk '{intent.Device.Target}' of domain '{domainName}'";
+                yield return new CapabilityNeed(rule.Needed, disk, rule.Instead);
             }
         }
 

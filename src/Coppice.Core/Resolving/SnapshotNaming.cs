@@ -42,7 +42,7 @@ internal static class SnapshotNaming
         return name;
     }
 
-    /// <summary>Whether a text can stand in <c>&lt;domainsnapshot&gt;</c>, which some characters cannot enter even escaped.</summary>
+    /// <summary>Whether a text can stand in XML, which some characters cannot enter even escaped.</summary>
     public static bool CanEnterXml(string text)
     {
         for (var i = 0; i < text.Length; i++)

@@ -59,7 +59,8 @@ public sealed class WitnessClient : IAsyncDisposable
             if (_clock.GetElapsedTime(begin) > AnswerLimit)
             {
                 throw new TimeoutException(
-                    $"The witness on {_connection.SocketPath} acknowledged {LastAcked}, not {sequence}, in {AnswerLimit.TotalSeconds:0.#} s.");
+                    $"The witness on {_connection.SocketPath} acknowledged {LastAcked}, not {sequence}, "
+                    + $"within {AnswerLimit.TotalSeconds:0.#} s.");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(10), _clock, cancellation);

@@ -84,7 +84,8 @@ internal sealed class WitnessConnection : IAsyncDisposable
                 throw Closed();
             }
 
-            await SendAsync($"{id} {request}", cancellation);
+            // A revert in mid-conversation brings back half a line, here or there; the empty line ends it.
+            await SendAsync($"\n{id} {request}", cancellation);
             return await answered.Task.WaitAsync(limit, _clock, cancellation);
         }
         catch (TimeoutException)

@@ -16,7 +16,9 @@ public static class WitnessGuest
 
     /// <summary>Why the guest cannot be started, or null.</summary>
     public static string? Missing =>
-        File.Exists(KernelPath) && File.Exists(InitrdPath) ? null : $"The witness guest is not in {Folder}: run lab/guest/build.";
+        File.Exists(KernelPath) && File.Exists(InitrdPath)
+            ? null
+            : $"The witness guest is not in {Folder}: run lab/guest/build.";
 
     private static string RepositoryRoot()
     {
@@ -29,6 +31,6 @@ public static class WitnessGuest
         }
 
         throw new DirectoryNotFoundException(
-            $"No folder above {AppContext.BaseDirectory} holds Coppice.slnx; set COPPICE_LAB to the folder of the witness guest.");
+            $"No folder above {AppContext.BaseDirectory} holds Coppice.slnx; set COPPICE_LAB to the folder of the guest.");
     }
 }

@@ -30,8 +30,17 @@ public sealed class WitnessTests : IDisposable
         Assert.Equal(0, (await again.VerifyMemoryAsync(Cancellation)).Bad);
 
         var status = await again.StatusAsync(Cancellation);
-        Assert.True(status is { Bad: 0, Errors: 0, Writing: true, Disks: 2, Counter: > 0, DirtiedBytes: > 10_000_000 }, $"{status}");
-        await again.WaitForAckAsync(status.Acked + 20, Cancellation);
+        Assert.True(
+            status is { Bad: 0, Errors: 0, Writing: true, Disks: 2, Counter: > 0, DirtiedBytes: > 10_000_000 }, $"{status}");
+
+        var pause = TimeSpan.FromMilliseconds(300);
+        await again.BeatAsync(TimeSpan.FromMilliseconds(5), Cancellation);
+        await again.WaitForAckAsync((await again.StatusAsync(Cancellation)).Acked + 20, Cancellation);
+        await qemu.ExecuteAsync("stop", Cancellation);
+        await Task.Delay(pause, Cancellation);
+        await qemu.ExecuteAsync("cont", Cancellation);
+        await again.WaitForAckAsync((await again.StatusAsync(Cancellation)).Acked + 20, Cancellation);
+        Assert.InRange(again.TakeLongestBeatGap(), pause, TimeSpan.FromMinutes(1));
 
         await qemu.ExecuteAsync("system_powerdown", Cancellation);
         await qemu.WaitForExitAsync(Cancellation);
@@ -62,7 +71,7 @@ public sealed class WitnessTests : IDisposable
         // Each revert writes to its disks, so the second one gets a copy.
         Copy("b", "b.same");
         Assert.Equal(0, await BadAfterRevertAsync("consistent", saved, memory, a, b));
-        Assert.InRange(await BadAfterRevertAsync("skewed", saved, memory, DiskPath("a.old"), DiskPath("b.same")), 1, int.MaxValue);
+        Assert.NotEqual(0, await BadAfterRevertAsync("skewed", saved, memory, DiskPath("a.old"), DiskPath("b.same")));
     }
 
     [Fact]

@@ -70,16 +70,18 @@ public sealed class MatrixTests
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public void A_driver_that_can_do_everything_follows_the_matrix(string rule, string domain, string asked, bool? diskOnly, string expected)
+    public void A_driver_that_can_do_everything_follows_the_matrix(
+        string rule, string domain, string asked, bool? diskOnly, string expected)
     {
         DomainState[] states = domain == "off"
             ? [DomainState.Off]
-            : [DomainState.Running, DomainState.Paused, DomainState.Suspended, DomainState.IoError, DomainState.Crashed, DomainState.Saved];
+            : [.. Enum.GetValues<DomainState>().Where(s => s != DomainState.Off)];
         foreach (var state in states)
         {
             foreach (var flag in s_flags.Where(f => (diskOnly ?? f) == f))
             {
-                Assert.Equal(expected == "invalid" ? "invalid" : $"{rule}: {expected}", Outcome(new Scene { State = state }, asked, flag));
+                var outcome = Outcome(new Scene { State = state }, asked, flag);
+                Assert.Equal(expected == "invalid" ? "invalid" : $"{rule}: {expected}", outcome);
             }
         }
     }
@@ -104,7 +106,8 @@ public sealed class MatrixTests
     [InlineData("on", "ext int int", "lacks ExternalMemoryInternalDisk")]
     [InlineData("on", "ext int ext", "lacks ExternalMemoryInternalDisk")]
     [InlineData("on", "ext manual ext", "lacks ManualDisk")]
-    public void What_was_left_open_falls_to_what_the_driver_can_do_and_what_was_asked_is_refused(string domain, string asked, string expected)
+    public void What_was_left_open_falls_to_what_the_driver_can_do_and_what_was_asked_is_refused(
+        string domain, string asked, string expected)
     {
         var scene = new Scene
         {
@@ -146,7 +149,8 @@ public sealed class MatrixTests
             [Capability.OfflineExternalDisk, Capability.OfflineInternalDisk, Capability.MixedDisks];
         ImmutableArray<Capability> online =
         [
-            Capability.OnlineExternalDiskOnly, Capability.OnlineInternalDiskOnly, Capability.ExternalMemory, Capability.InternalMemory,
+            Capability.OnlineExternalDiskOnly, Capability.OnlineInternalDiskOnly,
+            Capability.ExternalMemory, Capability.InternalMemory,
             Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk, Capability.MixedDisks,
         ];
         foreach (var held in Subsets(offline))
@@ -166,7 +170,12 @@ public sealed class MatrixTests
     private static void AssertEveryRequest(Scene scene)
     {
         string[] modes = ["-", "no", "int", "ext"];
-        foreach (var (asked, diskOnly) in from m in modes from a in modes from b in modes from f in s_flags select ($"{m} {a} {b}", f))
+        var requests = from memory in modes
+            from vda in modes
+            from vdb in modes
+            from flag in s_flags
+            select ($"{memory} {vda} {vdb}", flag);
+        foreach (var (asked, diskOnly) in requests)
         {
             var outcome = Outcome(scene, asked, diskOnly);
             if (outcome.StartsWith('R'))
@@ -187,14 +196,19 @@ public sealed class MatrixTests
         var request = new CreateSnapshot("web")
         {
             Memory = words[0] == "-" ? null : new MemoryRequest(Memory(words[0])),
-            Disks = [.. words.Skip(1).Zip(scene.Disks).Where(p => p.First != "-").Select(p => new DiskRequest(p.Second.Target, Mode(p.First)))],
+            Disks =
+            [
+                .. from pair in words.Skip(1).Zip(scene.Disks)
+                   where pair.First != "-"
+                   select new DiskRequest(pair.Second.Target, Mode(pair.First)),
+            ],
             DiskOnly = diskOnly,
         };
         try
         {
             var resolved = scene.Resolve(request);
             var disks = string.Join(' ', resolved.Disks.Select(d => Word(d.Mode)));
-            return $"{resolved.Rule}: {(resolved.Memory.Mode == MemoryMode.None ? "no" : Word(Enum.Parse<DiskMode>(resolved.Memory.Mode.ToString())))} {disks}";
+            return $"{resolved.Rule}: {Word(Enum.Parse<DiskMode>(resolved.Memory.Mode.ToString()))} {disks}";
         }
         catch (CoppiceException e) when (e.Kind == ErrorKind.InvalidInput)
         {

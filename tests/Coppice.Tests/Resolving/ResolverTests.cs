@@ -160,15 +160,17 @@ public sealed class ResolverTests
     public void Internal_memory_goes_to_the_disk_that_was_named_or_to_one_that_can_hold_it()
     {
         var scene = new Scene { Disks = [Scene.Raw, Scene.Vda, Scene.Vdb] };
-        var asked = s_empty with { Memory = new MemoryRequest(MemoryMode.Internal) };
+        var asked = InDisk(null);
 
         Assert.Equal("vda", scene.Resolve(asked).Memory.Disk);
-        Assert.Equal("vdb", scene.Resolve(s_empty with { Memory = new MemoryRequest(MemoryMode.Internal, Disk: "vdb") }).Memory.Disk);
+        Assert.Equal("vdb", scene.Resolve(InDisk("vdb")).Memory.Disk);
         Assert.Equal("vdb", scene.Resolve(asked with { Disks = [new DiskRequest("vda", DiskMode.None)] }).Memory.Disk);
-        AssertRefused(ErrorKind.NotFound, "'vdz'", () => scene.Resolve(s_empty with { Memory = new MemoryRequest(MemoryMode.Internal, Disk: "vdz") }));
-        AssertRefused(ErrorKind.InvalidInput, "'vdc'", () => scene.Resolve(s_empty with { Memory = new MemoryRequest(MemoryMode.Internal, Disk: "vdc") }));
+        AssertRefused(ErrorKind.NotFound, "'vdz'", () => scene.Resolve(InDisk("vdz")));
+        AssertRefused(ErrorKind.InvalidInput, "'vdc'", () => scene.Resolve(InDisk("vdc")));
         AssertRefused(ErrorKind.InvalidInput, "hold the memory", () => new Scene { Disks = [Scene.Raw] }.Resolve(asked));
         Assert.Equal(MemoryMode.External, new Scene { Disks = [Scene.Raw] }.Resolve(s_empty).Memory.Mode);
+
+        static CreateSnapshot InDisk(string? disk) => s_empty with { Memory = new MemoryRequest(MemoryMode.Internal, Disk: disk) };
     }
 
     [Fact]

@@ -49,11 +49,7 @@ public sealed record OperationResult
 
     /// <summary>The mechanism that was used, as the driver reports it.</summary>
     public required string Mechanism { get; init; }
-}
 
-/// <summary>A domain as a reader sees it.</summary>
-/// <param name="Folder">Where it keeps its things.</param>
-/// <param name="Catalog">Its catalog.</param>
-/// <param name="Definition">The definition in force.</param>
-/// <param name="Hypervisor">What it is doing.</param>
-public sealed record DomainView(DomainFolder Folder, Catalog Catalog, DomainDefinition Definition, HypervisorObservation Hypervisor);
+    /// <summary>What went wrong without keeping the request from being done; the next command on the domain tries it again.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+}

@@ -17,7 +17,7 @@ public enum OperationPoint
     /// <summary>A step has taken effect; its outcome is not yet in the journal.</summary>
     StepApplied,
 
-    /// <summary>The outcome of a step is on disk.</summary>
+    /// <summary>The outcome of a step is in the journal; that of the switch is on disk.</summary>
     StepRecorded,
 
     /// <summary>The catalog's new records are on disk; its root is about to be replaced.</summary>
@@ -36,7 +36,10 @@ public enum OperationPoint
     Ended,
 }
 
-/// <summary>An operation has passed a point. Handlers are called inline and in order.</summary>
+/// <summary>
+/// An operation has passed a point. Handlers are called inline and in order. One that throws abandons the operation where it
+/// stands, as if the process had died: the next command on the domain settles it.
+/// </summary>
 /// <param name="Point">The point.</param>
 /// <param name="Operation">The operation.</param>
 /// <param name="Step">The step, where the point concerns one.</param>

@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Engine;
+
+/// <summary>Makes a domain known, or gives one that is off another definition. Holds the lock of the home meanwhile.</summary>
+internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
+{
+    private IStorage Storage => call.Home.Storage;
+
+    public async Task<OperationResult> RunAsync(DefineDomain request)
+    {
+        var definition = request.Definition;
+        Names.Check("domain", definition.Name);
+        DefinitionRules.CheckSources(definition);
+        if (!call.Options.PlanOnly)
+        {
+            DurableFolder.Create(home.Path);
+        }
+
+        // Only a plan was asked for, and there is no home: there is nothing to guard.
+        using var held = Directory.Exists(home.Path)
+            ? await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false)
+            : null;
+        var leftovers = held is null || call.Options.PlanOnly ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        var folder = home.Domain(definition.Id);
+        var sealedOne = await call.Home.Hypervisor.SealAsync(definition, call.Cancellation).ConfigureAwait(false);
+        var result = new CatalogStore(folder).Exists
+            ? await RedefineAsync(folder, sealedOne).ConfigureAwait(false)
+            : await DefineAsync(folder, sealedOne).ConfigureAwait(false);
+        return result with { Warnings = [.. leftovers, .. result.Warnings] };
+    }
+
+    private async Task<OperationResult> DefineAsync(DomainFolder folder, DomainDefinition definition)
+    {
+        if (finder.Named(definition.Name) is { } other)
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"domain '{definition.Name}'", $"exists already, with uuid {Path.GetFileName(other.Path)}",
+                "choose another name, or give that uuid to replace its definition");
+        }
+
+        var drives = await DiscoverAsync(definition).ConfigureAwait(false);
+        DefinitionRules.RequireImagesFree(definition, drives, finder, DefinitionStore.Read);
+        var plan = Plan(folder, definition, "new domain") with { Commit = Change(folder, definition, drives, out var written) };
+        plan = plan with { Prepare = [written] };
+        return call.Options.PlanOnly
+            ? Results.Planned(plan, null)
+            : await MakeAsync(folder, definition, plan).ConfigureAwait(false);
+    }
+
+    private async Task<OperationResult> MakeAsync(DomainFolder folder, DomainDefinition definition, Plan plan)
+    {
+        var steps = call.Steps(folder);
+        var empty = new Catalog
+        {
+            Domain = definition.Id,
+            Name = definition.Name,
+            Head = plan.Commit!.Head,
+            Last = new LastOperation(plan.Id, OperationEnd.Committed),
+        };
+        var catalog = plan.Commit.ApplyTo(empty, empty.Last);
+        try
+        {
+            DurableFolder.Create(folder.Path);
+            steps.Tell(OperationPoint.Planned, plan);
+            await steps.ApplyAsync(plan, 0, call.Cancellation).ConfigureAwait(false);
+            steps.Tell(OperationPoint.Committing, plan);
+            call.Cancellation.ThrowIfCancellationRequested();
+            await new CatalogStore(folder).CreateAsync(catalog).ConfigureAwait(false);
+            steps.Tell(OperationPoint.Committed, plan);
+        }
+        catch when (!call.Announcer.IsAbandoned)
+        {
+            DurableFile.Remove(folder.CatalogRoot);
+            DurableFolder.Remove(folder.Path);
+            throw;
+        }
+
+        steps.Tell(OperationPoint.Ended, plan);
+        return Results.Executed(plan, catalog, steps.Runs);
+    }
+
+    private async Task<OperationResult> RedefineAsync(DomainFolder folder, DomainDefinition definition)
+    {
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        DefinitionRules.RequireRedefinable(definition, observed);
+        var drives = await DiscoverAsync(definition).ConfigureAwait(false);
+        DefinitionRules.RequireImagesFree(definition, drives, finder, DefinitionStore.Read);
+        var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
+        var change = Change(folder, definition, drives, out var written);
+        change = keepsDisks ? KeepingDisks(change, observed.Catalog, definition) : change;
+        var replaced = observed.Catalog.Layers.Where(l => !keepsDisks || !DefinitionRules.HardDisks(definition).Any(d => d.Target == l.Disk));
+        var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
+        {
+            Prepare = [written],
+            Commit = change with { Current = observed.Catalog.Current, DropLayers = [.. replaced.Select(l => l.Id).Except(change.PutLayers.Select(l => l.Id))] },
+            CleanUp = [.. Unused(observed).Select(id => Storage.Remove(folder.Definition(id), default))],
+        };
+        return await session.ExecuteAsync(plan).ConfigureAwait(false);
+    }
+
+    private Plan Plan(DomainFolder folder, DomainDefinition definition, string mechanism) => new()
+    {
+        Id = call.Home.Ids.NextShort(),
+        Operation = "define",
+        Domain = definition.Id,
+        Mechanism = $"{mechanism} in {folder.Path}",
+    };
+
+    private CatalogChange Change(
+        DomainFolder folder, DomainDefinition definition, ImmutableArray<ImmutableArray<Layer>> drives, out Step written)
+    {
+        var id = call.Home.Ids.NextShort();
+        written = Storage.WriteFile(folder.Definition(id), DomainXml.Format(definition));
+        return new CatalogChange
+        {
+            Head = new Head { Definition = id, Disks = [.. drives.Select(chain => new HeadDisk(chain[0].Disk, chain[0].Id))] },
+            Current = null,
+            PutLayers = [.. drives.SelectMany(chain => chain).DistinctBy(l => l.Id)],
+        };
+    }
+
+    /// <summary>The hard disks stay where snapshots have led them; CD-ROMs follow the definition.</summary>
+    private static CatalogChange KeepingDisks(CatalogChange change, Catalog catalog, DomainDefinition definition)
+    {
+        var hard = DefinitionRules.HardDisks(definition).Select(d => d.Target).ToHashSet(StringComparer.Ordinal);
+        return change with
+        {
+            Head = change.Head with
+            {
+                Disks = [.. change.Head.Disks.Select(d => hard.Contains(d.Target) ? catalog.Head.Disks.First(h => h.Target == d.Target) : d)],
+            },
+            PutLayers = [.. change.PutLayers.Where(l => !hard.Contains(l.Disk))],
+        };
+    }
+
+    private static IEnumerable<ShortId> Unused(Observed observed) =>
+        observed.Catalog.Snapshots.Values.Select(s => s.Definition)
+            .Concat(observed.Catalog.Tips.Select(t => t.Head.Definition))
+            .Contains(observed.Catalog.Head.Definition)
+            ? []
+            : [observed.Catalog.Head.Definition];
+
+    private async Task<ImmutableArray<ImmutableArray<Layer>>> DiscoverAsync(DomainDefinition definition)
+    {
+        var drives = definition.Disks.Where(d => d.Source is not null);
+        return [.. await Task.WhenAll(drives.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false)];
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Engine;
+
+/// <summary>Reads the stored definitions of a domain. They are written once, by a plan.</summary>
+internal static class DefinitionStore
+{
+    private const int MaximumLength = 8 << 20;
+
+    /// <summary>The document as it is stored.</summary>
+    public static string ReadXml(DomainFolder folder, ShortId id)
+    {
+        var path = folder.Definition(id);
+        try
+        {
+            return Encoding.UTF8.GetString(DurableFile.ReadBounded(path, MaximumLength));
+        }
+        catch (FileException e) when (e.IsMissing)
+        {
+            throw new CoppiceException(ErrorKind.Damaged, path, "is missing", "restore it from a backup", e);
+        }
+        catch (FileException e)
+        {
+            throw Failure.Of(e);
+        }
+    }
+
+    public static DomainDefinition Read(DomainFolder folder, ShortId id) => DomainXml.Parse(ReadXml(folder, id));
+}

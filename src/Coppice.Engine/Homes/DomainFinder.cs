@@ -1,0 +1,67 @@
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Engine;
+
+/// <summary>Finds domains by what their folders hold. What a user gave as a name is compared, never made a path.</summary>
+internal sealed class DomainFinder(HomeFolder home)
+{
+    /// <summary>The folders that are named like domains, also broken ones and those that a crash left.</summary>
+    public IEnumerable<DomainFolder> Folders()
+    {
+        if (!Directory.Exists(home.Domains))
+        {
+            yield break;
+        }
+
+        foreach (var path in Directory.EnumerateDirectories(home.Domains).Order(StringComparer.Ordinal))
+        {
+            if (Guid.TryParseExact(Path.GetFileName(path), "D", out var id))
+            {
+                yield return home.Domain(new DomainId(id));
+            }
+        }
+    }
+
+    /// <summary>The domain of a name or uuid.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
+    public DomainFolder Find(string nameOrId)
+    {
+        if (Guid.TryParseExact(nameOrId, "D", out var id) && home.Domain(new DomainId(id)) is var folder && new CatalogStore(folder).Exists)
+        {
+            return folder;
+        }
+
+        return Named(nameOrId) ?? throw new CoppiceException(
+            ErrorKind.NotFound, $"domain '{Printable(nameOrId)}'", "does not exist", "see: coppice list");
+    }
+
+    /// <summary>The domain of a name, or null. Broken domains have none.</summary>
+    public DomainFolder? Named(string name) => Folders().FirstOrDefault(f => TryRead(f)?.Name == name);
+
+    /// <summary>Every catalog that can be read.</summary>
+    public IEnumerable<(DomainFolder Folder, Catalog Catalog)> Catalogs() =>
+        from folder in Folders()
+        let catalog = TryRead(folder)
+        where catalog is not null
+        select (folder, catalog);
+
+    private static Catalog? TryRead(DomainFolder folder)
+    {
+        try
+        {
+            return new CatalogStore(folder) is { Exists: true } store ? store.Read() : null;
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.Damaged or ErrorKind.NotFound)
+        {
+            return null;
+        }
+        catch (FileException)
+        {
+            return null;
+        }
+    }
+
+    private static string Printable(string name) =>
+        string.Concat(name.Take(60).Select(c => char.IsControl(c) ? '?' : c)) + (name.Length > 60 ? "…" : "");
+}

@@ -1,0 +1,21 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>A domain as a reader sees it.</summary>
+/// <param name="Folder">Where it keeps its things.</param>
+/// <param name="Catalog">Its catalog.</param>
+/// <param name="Definition">The definition in force.</param>
+/// <param name="Hypervisor">What it is doing.</param>
+public sealed record DomainView(DomainFolder Folder, Catalog Catalog, DomainDefinition Definition, HypervisorObservation Hypervisor);
+
+/// <summary>A domain that cannot be read. It does not hide the others.</summary>
+/// <param name="Folder">Its folder.</param>
+/// <param name="Error">What is wrong.</param>
+public sealed record BrokenDomain(DomainFolder Folder, CoppiceException Error);
+
+/// <summary>The domains of a home.</summary>
+/// <param name="Domains">Those that can be read, by name.</param>
+/// <param name="Broken">Those that cannot.</param>
+public sealed record DomainList(ImmutableArray<DomainView> Domains, ImmutableArray<BrokenDomain> Broken);

@@ -1,0 +1,125 @@
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Engine;
+
+/// <summary>
+/// The domains below one folder: the one way in, for the command line, the server and .NET callers alike. A change is a
+/// request; it goes through lock, recovery, observation, plan, execution and commit. Readers take no lock.
+/// </summary>
+public sealed class Home
+{
+    private readonly HomeOptions _options;
+    private readonly HomeFolder _folder;
+    private readonly DomainFinder _finder;
+
+    private Home(HomeOptions options)
+    {
+        _options = options;
+        _folder = new HomeFolder(options.Path);
+        _finder = new DomainFinder(_folder);
+    }
+
+    /// <summary>Opens a home. Nothing is read or made yet.</summary>
+    /// <exception cref="CoppiceException">The path is not absolute (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    public static Home Open(HomeOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Path.IsPathFullyQualified(options.Path)
+            ? new Home(options with { Path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Path)) })
+            : throw new CoppiceException(ErrorKind.InvalidInput, $"home '{options.Path}'", "is not an absolute path", "give one");
+    }
+
+    /// <summary>Carries out a request, or plans it only.</summary>
+    /// <exception cref="CoppiceException">
+    /// It was not done; unless the message says otherwise, everything is as it was. Warnings in the result are no failure.
+    /// </exception>
+    public async Task<OperationResult> RunAsync(Request request, RunOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var start = _options.Time.GetTimestamp();
+        var announcer = new Announcer(options.OnEvent);
+        var call = new Call(_options, request, options, announcer, cancellation);
+        try
+        {
+            var result = await RunAsync(call).ConfigureAwait(false);
+            return result with { Elapsed = _options.Time.GetElapsedTime(start) };
+        }
+        catch (Exception e) when (!announcer.IsAbandoned && e is not CoppiceException)
+        {
+            throw Failure.Of(e, RequestWords.Of(request));
+        }
+    }
+
+    /// <summary>Every domain, those that cannot be read included. Takes no lock.</summary>
+    public async Task<DomainList> ListAsync(CancellationToken cancellation = default)
+    {
+        await new Leftovers(_options, _folder).TidyIfFreeAsync().ConfigureAwait(false);
+        var views = await Task.WhenAll(_finder.Folders().Select(f => TryViewAsync(f, cancellation))).ConfigureAwait(false);
+        return new DomainList(
+            [.. views.Select(v => v.View).OfType<DomainView>().OrderBy(v => v.Catalog.Name, StringComparer.Ordinal)],
+            [.. views.Select(v => v.Broken).OfType<BrokenDomain>()]);
+    }
+
+    /// <summary>One domain. Takes no lock.</summary>
+    /// <exception cref="CoppiceException">There is none of that name or uuid (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<DomainView> ShowAsync(string nameOrId, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => ViewAsync(folder, cancellation));
+
+    /// <summary>The stored definition of a domain as XML; without an id, the one in force. Takes no lock.</summary>
+    public Task<string> ReadDefinitionXmlAsync(string nameOrId, ShortId? definition = null) => ReadAsync(
+        nameOrId,
+        folder => Task.FromResult(DefinitionStore.ReadXml(folder, definition ?? new CatalogStore(folder).Read().Head.Definition)));
+
+    private Task<OperationResult> RunAsync(Call call) => call.Request switch
+    {
+        DefineDomain define => new Definer(call, _folder, _finder).RunAsync(define),
+        UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
+        StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),
+        DomainRequest request => PlanAndExecuteAsync(call, request),
+        _ => throw new CoppiceException(ErrorKind.Internal, call.Request.GetType().Name, "nobody carries it out"),
+    };
+
+    private async Task<OperationResult> PlanAndExecuteAsync(Call call, DomainRequest request)
+    {
+        using var session = await DomainSession.OpenAsync(call, _finder.Find(request.Domain)).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        return await session.ExecuteAsync(Planner.Plan(request, observed, _options.Hypervisor, _options.Storage)).ConfigureAwait(false);
+    }
+
+    private async Task<T> ReadAsync<T>(string nameOrId, Func<DomainFolder, Task<T>> read)
+    {
+        ArgumentNullException.ThrowIfNull(nameOrId);
+        try
+        {
+            return await read(_finder.Find(nameOrId)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not (CoppiceException or OperationCanceledException))
+        {
+            throw Failure.Of(e, $"domain '{nameOrId}'");
+        }
+    }
+
+    private async Task<DomainView> ViewAsync(DomainFolder folder, CancellationToken cancellation)
+    {
+        var catalog = new CatalogStore(folder).Read();
+        var definition = DefinitionStore.Read(folder, catalog.Head.Definition);
+        var observed = await _options.Hypervisor
+            .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+        return new DomainView(folder, catalog, definition, observed);
+    }
+
+    private async Task<(DomainView? View, BrokenDomain? Broken)> TryViewAsync(DomainFolder folder, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await ViewAsync(folder, cancellation).ConfigureAwait(false), null);
+        }
+        catch (Exception e) when (e is CoppiceException or FileException)
+        {
+            // One that was undefined, or is being defined, while we looked is no domain.
+            var error = Failure.Of(e, folder.Path);
+            return error.Kind is ErrorKind.NotFound && Leftovers.Are(folder) ? default : (null, new BrokenDomain(folder, error));
+        }
+    }
+}

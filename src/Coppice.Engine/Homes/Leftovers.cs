@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Engine;
+
+/// <summary>
+/// Folders of domains that a crash left while they were defined or undefined. A folder that has no root but holds anything
+/// that a definition does not make is something else, a damaged domain, and is not touched.
+/// </summary>
+internal sealed class Leftovers(HomeOptions options, HomeFolder home)
+{
+    /// <summary>Whether a folder is what an interrupted define or undefine leaves, or gone.</summary>
+    public static bool Are(DomainFolder folder) =>
+        !Directory.Exists(folder.Path) || CatalogStore.Forgotten(folder).Exists || IsHalfMade(folder);
+
+    /// <summary>Removes leftovers if there are any and nobody is defining a domain. Never fails: listing must go on.</summary>
+    public async Task TidyIfFreeAsync()
+    {
+        if (!Find().Any())
+        {
+            return;
+        }
+
+        try
+        {
+            using var held = FileLock.TryAcquire(home.Lock);
+            if (held is not null)
+            {
+                await TidyAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is FileException or CoppiceException or IOException)
+        {
+            // A reader of a home that it cannot write to, for instance.
+        }
+    }
+
+    /// <summary>Removes leftovers. Needs the lock of the home.</summary>
+    /// <returns>What could not be removed.</returns>
+    public async Task<ImmutableArray<string>> TidyAsync()
+    {
+        var warnings = ImmutableArray.CreateBuilder<string>();
+        foreach (var folder in Find().ToArray())
+        {
+            if (CatalogStore.Forgotten(folder) is { Exists: true } store)
+            {
+                var steps = new StepRunner(folder, [options.Hypervisor, options.Storage], options.Time, new Announcer(null));
+                warnings.AddRange(await new Removal(options, folder, steps).RunAsync(store.Read()).ConfigureAwait(false));
+            }
+            else
+            {
+                DurableFolder.Remove(folder.Path);
+            }
+        }
+
+        return warnings.ToImmutable();
+    }
+
+    private IEnumerable<DomainFolder> Find() =>
+        new DomainFinder(home).Folders().Where(f => !new CatalogStore(f).Exists && Are(f));
+
+    private static bool IsHalfMade(DomainFolder folder)
+    {
+        var definitions = folder.Path + "/definitions/";
+        return !new CatalogStore(folder).Exists
+            && Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).All(path =>
+                path == folder.Lock
+                || path == folder.CatalogRoot + ".new"
+                || path.StartsWith(definitions, StringComparison.Ordinal));
+    }
+}

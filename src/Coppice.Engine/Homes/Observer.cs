@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>
+/// The one reading phase of an operation: collects what a request of its kind is planned from, and checks the chains that
+/// somebody is about to open.
+/// </summary>
+internal sealed class Observer(HomeOptions options, DomainFolder folder)
+{
+    public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation)
+    {
+        var catalog = new CatalogStore(folder).Read();
+        var definitions = Definitions(catalog);
+        var definition = definitions[catalog.Head.Definition];
+        var signal = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain;
+        var chains = ChainsToCheck(request, catalog);
+        await Task.WhenAll(chains.Select(c => options.Storage.CheckAsync(c, cancellation))).ConfigureAwait(false);
+        return new Observed
+        {
+            Folder = folder,
+            Catalog = catalog,
+            Definition = definition,
+            Definitions = definitions,
+            Hypervisor = await options.Hypervisor
+                .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false),
+            Layers = signal
+                ? ImmutableDictionary<ShortId, LayerObservation>.Empty
+                : await LayersAsync(catalog, cancellation).ConfigureAwait(false),
+            // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
+            Capabilities = signal
+                ? new CapabilitySet(options.Hypervisor.Prefix, "not asked", [])
+                : await options.Hypervisor.CapabilitiesAsync(cancellation).ConfigureAwait(false),
+            Now = options.Time.GetUtcNow(),
+            Ids = options.Ids,
+        };
+    }
+
+    private ImmutableDictionary<ShortId, DomainDefinition> Definitions(Catalog catalog) =>
+        catalog.Snapshots.Values.Select(s => s.Definition)
+            .Concat(catalog.Tips.Select(t => t.Head.Definition))
+            .Append(catalog.Head.Definition)
+            .Distinct()
+            .ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));
+
+    private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(Catalog catalog, CancellationToken cancellation)
+    {
+        var graph = new LayerGraph(catalog);
+        var layers = await Task.WhenAll(catalog.Head.Disks.Select(d =>
+            options.Storage.ObserveAsync(folder, graph[d.Layer], cancellation))).ConfigureAwait(false);
+        return layers.DistinctBy(l => l.Layer).ToImmutableDictionary(l => l.Layer);
+    }
+
+    private static ImmutableArray<ImmutableArray<Layer>> ChainsToCheck(Request request, Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        var tops = request switch
+        {
+            StartDomain or CreateSnapshot => catalog.Head.Disks.Select(d => d.Layer),
+            RevertSnapshot revert => Target(revert, catalog)?.Disks.Where(d => d.IsKept).Select(d => d.Layer),
+            UndoRevert when catalog.Tips is [.., var tip] => tip.Head.Disks.Select(d => d.Layer),
+            _ => null,
+        };
+        return [.. (tops ?? []).Distinct().Select(graph.Chain)];
+    }
+
+    /// <summary>The snapshot to revert to; null if there is none, which the planner puts into words.</summary>
+    private static Snapshot? Target(RevertSnapshot request, Catalog catalog) => request.Snapshot is { } name
+        ? catalog.Find(name)
+        : catalog.Current is { } current ? catalog.Snapshots.GetValueOrDefault(current) : null;
+}

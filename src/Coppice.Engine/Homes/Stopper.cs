@@ -1,0 +1,88 @@
+using System.Globalization;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>Presses the power button and waits until the domain is off. The waiting happens without the lock.</summary>
+internal sealed class Stopper(Call call, DomainFolder folder)
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
+
+    public async Task<OperationResult> RunAsync(StopDomain request)
+    {
+        var (pressed, process) = await PressAsync(request).ConfigureAwait(false);
+        if (!pressed.Executed)
+        {
+            return pressed;
+        }
+
+        await WaitAsync(request, process).ConfigureAwait(false);
+        return await SettleAsync(process).ConfigureAwait(false) is { } settled
+            ? pressed with
+            {
+                Catalog = settled.Catalog,
+                Steps = [.. pressed.Steps, .. settled.Steps],
+                Warnings = [.. pressed.Warnings, .. settled.Warnings],
+            }
+            : pressed;
+    }
+
+    private async Task<(OperationResult Result, ShortId Process)> PressAsync(StopDomain request)
+    {
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        var plan = Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
+        return (await session.ExecuteAsync(plan).ConfigureAwait(false), observed.Catalog.Head.Process!.Value);
+    }
+
+    private async Task WaitAsync(StopDomain request, ShortId process)
+    {
+        var start = call.Home.Time.GetTimestamp();
+        while (await IsAliveAsync(process).ConfigureAwait(false) is { } name)
+        {
+            if (call.Home.Time.GetElapsedTime(start) >= request.Limit)
+            {
+                throw new CoppiceException(
+                    ErrorKind.WrongState,
+                    $"domain '{name}'",
+                    string.Create(CultureInfo.InvariantCulture, $"still runs {request.Limit.TotalSeconds:0.#} s after its power button was pressed"),
+                    $"wait longer, or end it: coppice kill {name}");
+            }
+
+            await Task.Delay(s_interval, call.Home.Time, call.Cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The name of the domain if the process still runs it.</summary>
+    private async Task<string?> IsAliveAsync(ShortId process)
+    {
+        var catalog = new CatalogStore(folder).Read();
+        if (catalog.Head.Process != process)
+        {
+            return null;
+        }
+
+        var definition = DefinitionStore.Read(folder, catalog.Head.Definition);
+        var observed = await call.Home.Hypervisor.ObserveAsync(folder, process, definition, call.Cancellation).ConfigureAwait(false);
+        return observed.IsAlive && observed.State is not DomainState.Off ? catalog.Name : null;
+    }
+
+    /// <summary>Takes the process off the record, unless somebody has done so, or started the domain again.</summary>
+    private async Task<OperationResult?> SettleAsync(ShortId process)
+    {
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        var head = observed.Catalog.Head;
+        return head.Process != process
+            ? null
+            : await session.ExecuteAsync(new Plan
+            {
+                Id = call.Home.Ids.NextShort(),
+                Operation = "stop",
+                Domain = observed.Catalog.Domain,
+                Mechanism = "remove what the process left",
+                Commit = new CatalogChange { Head = head with { Process = null }, Current = observed.Catalog.Current },
+                CleanUp = [call.Home.Hypervisor.End(process)],
+            }).ConfigureAwait(false);
+    }
+}

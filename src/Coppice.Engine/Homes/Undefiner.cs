@@ -1,0 +1,48 @@
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>Undefines a domain: its root gets another name, in one step, and all that it named is removed afterwards.</summary>
+internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
+{
+    public async Task<OperationResult> RunAsync(UndefineDomain request)
+    {
+        var folder = finder.Find(request.Domain);
+        using var homeLock = await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        RequireAllowed(request, observed);
+        var steps = call.Steps(folder);
+        var removal = new Removal(call.Home, folder, steps);
+        var plan = removal.Plan(observed.Catalog);
+        if (call.Options.PlanOnly)
+        {
+            return Results.Planned(plan, observed.Catalog);
+        }
+
+        call.Cancellation.ThrowIfCancellationRequested();
+        steps.Tell(OperationPoint.Committing, plan);
+        new CatalogStore(folder).Forget();
+        steps.Tell(OperationPoint.Committed, plan);
+        var warnings = await removal.RunAsync(plan).ConfigureAwait(false);
+        return Results.Executed(plan, null, steps.Runs) with { Warnings = warnings };
+    }
+
+    private static void RequireAllowed(UndefineDomain request, Observed observed)
+    {
+        var catalog = observed.Catalog;
+        var subject = $"domain '{catalog.Name}'";
+        if (observed.Hypervisor.IsAlive)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, subject, "is running", $"stop it first: coppice stop {catalog.Name}");
+        }
+
+        if (!request.Snapshots && (catalog.Snapshots.Count > 0 || catalog.Tips.Length > 0))
+        {
+            throw new CoppiceException(
+                ErrorKind.WouldLose, subject,
+                $"has {catalog.Snapshots.Count} snapshots and {catalog.Tips.Length} tips, which would go with it",
+                "delete them first, or add --snapshots");
+        }
+    }
+}

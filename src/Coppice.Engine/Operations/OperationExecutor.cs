@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>Carries out a plan: prepare, switch, commit, clean up; or takes it back. Needs the lock of the domain.</summary>
+internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, CatalogStore store)
+{
+    /// <summary>Runs a plan. Cancelling counts until the switch, or the commit if there is none.</summary>
+    /// <returns>What could not be cleaned up.</returns>
+    /// <exception cref="CoppiceException">It failed; it was taken back, or the message says what was not.</exception>
+    public async Task<ImmutableArray<string>> RunAsync(Plan plan, CancellationToken cancellation)
+    {
+        if (plan.Commit is null && plan.Steps.IsEmpty)
+        {
+            return [];
+        }
+
+        var settlement = new Settlement(steps, store);
+        using var journal = Journal.Create(folder, plan);
+        try
+        {
+            await AdvanceAsync(journal, settlement, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!steps.IsAbandoned)
+        {
+            await RecoverAsync(journal, settlement, Failure.Of(e, plan.Operation)).ConfigureAwait(false);
+            return settlement.Warnings.Add(e.Message);
+        }
+
+        await settlement.CleanUpAsync(journal).ConfigureAwait(false);
+        return settlement.Warnings;
+    }
+
+    private async Task AdvanceAsync(Journal journal, Settlement settlement, CancellationToken cancellation)
+    {
+        var plan = journal.Plan;
+        steps.Tell(OperationPoint.Planned, plan);
+        for (var i = 0; i < plan.StepsBeforeCommit; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            journal.Write(JournalMark.Intended, i);
+            steps.Tell(OperationPoint.StepIntended, plan, i);
+            await steps.ApplyAsync(plan, i, cancellation).ConfigureAwait(false);
+            steps.Tell(OperationPoint.StepApplied, plan, i);
+            Record(journal, i);
+            steps.Tell(OperationPoint.StepRecorded, plan, i);
+        }
+
+        if (plan.Switch is null)
+        {
+            cancellation.ThrowIfCancellationRequested();
+        }
+
+        if (plan.Commit is { } change)
+        {
+            await settlement.CommitAsync(journal, change, OperationEnd.Committed).ConfigureAwait(false);
+        }
+        else if (!plan.CleanUp.IsEmpty)
+        {
+            journal.Write(JournalMark.Committed, null);
+            steps.Tell(OperationPoint.Committed, plan);
+        }
+    }
+
+    /// <summary>Only the outcome of the switch is worth waiting for: whatever was prepared is undone without asking.</summary>
+    private static void Record(Journal journal, int step)
+    {
+        if (step == journal.Plan.Prepare.Length)
+        {
+            journal.Write(JournalMark.Applied, step);
+        }
+        else
+        {
+            journal.Note(JournalMark.Applied, step);
+        }
+    }
+
+    /// <summary>Settles an operation that failed, and tells why it failed unless it turns out to stand.</summary>
+    private async Task RecoverAsync(Journal journal, Settlement settlement, CoppiceException failure)
+    {
+        Settled settled;
+        try
+        {
+            settled = await settlement.SettleAsync(journal).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!steps.IsAbandoned)
+        {
+            var second = Failure.Of(e, journal.Plan.Operation);
+            throw failure.And(
+                $"it could not be taken back ({second.Message}): the next command on the domain tries that again",
+                second.Kind is ErrorKind.Uncertain ? ErrorKind.Uncertain : null);
+        }
+
+        if (settled is Settled.RolledForward)
+        {
+            throw failure.And("the guest had moved to new layers before that, and keeps them");
+        }
+
+        if (settled is Settled.Undone)
+        {
+            throw failure.Kind is ErrorKind.Cancelled ? failure.And("everything was undone") : failure;
+        }
+    }
+}
