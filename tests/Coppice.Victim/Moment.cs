@@ -9,7 +9,7 @@ namespace Coppice.Victim;
 /// <param name="eventNumber">Dies at this event, counted from 0.</param>
 /// <param name="intoSwitch">Dies this long after the step began in which the guest stands still.</param>
 /// <param name="withQemu">Takes every QEMU process along, as a loss of power would.</param>
-internal sealed class Moment(string home, int? eventNumber, TimeSpan? intoSwitch, bool withQemu)
+internal sealed class Moment(string home, int? eventNumber, TimeSpan? intoSwitch, bool withQemu) : IDisposable
 {
     private int _events;
     private Timer? _timer;
@@ -43,6 +43,8 @@ internal sealed class Moment(string home, int? eventNumber, TimeSpan? intoSwitch
             _timer = new Timer(_ => Die(), null, delay, Timeout.InfiniteTimeSpan);
         }
     }
+
+    public void Dispose() => _timer?.Dispose();
 
     private void Die()
     {

@@ -6,11 +6,11 @@ using Coppice.Victim;
 
 // coppice-victim HOME MOMENT DOMAIN OPERATION [SNAPSHOT]
 // Runs one operation and kills itself, with SIGKILL, at the moment; exits 0 if the moment never came.
-var moment = Moment.Parse(args[1], args[0]);
+using var moment = Moment.Parse(args[1], args[0]);
 var home = Home.Open(new HomeOptions
 {
     Path = args[0],
-    Hypervisor = new QemuHypervisor(TimeProvider.System),
+    Hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System),
     Storage = new FileStorage(TimeProvider.System),
 });
 Request request = args[3] switch

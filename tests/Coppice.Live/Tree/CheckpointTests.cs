@@ -1,5 +1,4 @@
 using Coppice.Core;
-using Coppice.Engine;
 
 namespace Coppice.Live.Tree;
 

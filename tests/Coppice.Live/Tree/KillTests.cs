@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Coppice.Core;
-using Coppice.Engine;
 
 namespace Coppice.Live.Tree;
 

@@ -35,7 +35,7 @@ public sealed class LiveDomain : IAsyncDisposable
     public static Home Open(string path) => Home.Open(new HomeOptions
     {
         Path = path,
-        Hypervisor = new QemuHypervisor(TimeProvider.System),
+        Hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System),
         Storage = new FileStorage(TimeProvider.System),
     });
 
