@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
+using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Guards;
 using Coppice.Qemu.Probing;
@@ -22,6 +23,7 @@ public sealed class QemuHypervisor : IHypervisor
 
     private readonly QemuOptions _options;
     private readonly QemuProgram _program;
+    private readonly Sealing _sealing;
     private readonly TimeProvider _time;
     private readonly GuardPost _guards;
     private readonly EndStep _end;
@@ -34,6 +36,7 @@ public sealed class QemuHypervisor : IHypervisor
         _options = options;
         _time = time;
         _program = new QemuProgram(options, time);
+        _sealing = new Sealing(_program, new KvmProbe(options.Binary, time));
         _guards = new GuardPost(time);
         _end = new EndStep(_guards, time);
     }
@@ -49,7 +52,8 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
-    public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
+    public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) =>
+        NamedAsync($"domain '{definition.Name}'", () => _sealing.SealAsync(definition, cancellation));
 
     /// <inheritdoc/>
     public Task<HypervisorObservation> ObserveAsync(
@@ -60,10 +64,12 @@ public sealed class QemuHypervisor : IHypervisor
     /// <inheritdoc/>
     public Step Launch(LaunchRequest request)
     {
+        RequireKnown(request.Definition);
         var images = request.Disks.SelectMany(d => d.Layers)
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
-            request.Process, request.Definition.Name, _options.Binary, QemuCommandLine.Of(request), request.Memory, images);
+            request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
+            request.Memory, images, request.Definition.Disks.ToImmutableDictionary(d => d.Target, DriveMode.Of));
         var loading = request.Memory.Mode is MemoryMode.None ? "" : $" and load {request.Memory.File}";
         return Step.Of(
             "qemu.launch", $"start process {request.Process} for '{request.Definition.Name}'{loading}, standing still",
@@ -106,7 +112,8 @@ public sealed class QemuHypervisor : IHypervisor
     /// <inheritdoc/>
     public Step TakeOver(ShortId process, DomainDefinition definition, bool run)
     {
-        var takeOver = new TakeOverArguments(process, run, ImmutableDictionary<string, string>.Empty, [], []);
+        var takeOver = new TakeOverArguments(
+            process, run, Endpoints.Links(definition), [.. HostForward.Of(definition)], [.. ScreenAddress.Of(definition)]);
         var summary = run ? $"let process {process} run as the domain" : $"make process {process} the domain, paused";
         return Step.Of("qemu.take-over", summary, StepUndo.None, takeOver, StepJson.Default.TakeOverArguments);
     }
@@ -161,6 +168,22 @@ public sealed class QemuHypervisor : IHypervisor
         "qemu.take-over" => Task.FromResult(StepOutcome.NotDone),
         _ => throw Unknown(step),
     });
+
+    private static void RequireKnown(DomainDefinition definition)
+    {
+        if (definition.Obstacles is [var obstacle, ..])
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, $"<{obstacle.Path}> of domain '{definition.Name}'", obstacle.Reason, obstacle.NextStep);
+        }
+
+        if (definition.OnPowerOff is LifecycleAction.Restart or LifecycleAction.RenameRestart)
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, $"<on_poweroff> of domain '{definition.Name}'",
+                "nobody is there to start the guest again when it has powered off", "use destroy or preserve");
+        }
+    }
 
     private static void RequireSavable(DomainState state, bool memory)
     {

@@ -4,11 +4,6 @@ using Coppice.Core;
 
 namespace Coppice.Qemu.BlockGraph;
 
-/// <summary>How a disk's images are opened.</summary>
-/// <param name="Direct">Past the host's page cache.</param>
-/// <param name="NoFlush">The guest's flushes are ignored.</param>
-internal readonly record struct CacheMode(bool Direct, bool NoFlush);
-
 /// <summary>
 /// The nodes of QEMU's block graph. A layer has two, both named by its id: the file, and its format on top. Everything is
 /// stated, and the lowest has an explicit null below it, so that QEMU looks into no file for what to open next.
@@ -24,13 +19,13 @@ internal static class BlockNodes
     /// <summary>A chain, top first, as one tree of nodes.</summary>
     /// <param name="layers">The layers, top first; the last has no parent.</param>
     /// <param name="readOnly">The top is not written either.</param>
-    /// <param name="cache">How the files are opened.</param>
-    public static JsonObject Chain(ImmutableArray<Layer> layers, bool readOnly, CacheMode cache)
+    /// <param name="mode">How the files are opened.</param>
+    public static JsonObject Chain(ImmutableArray<Layer> layers, bool readOnly, DriveMode mode)
     {
         JsonObject? below = null;
         for (var i = layers.Length - 1; i >= 0; i--)
         {
-            var node = Format(layers[i], File(layers[i], readOnly || i > 0, cache), readOnly || i > 0);
+            var node = Format(layers[i], File(layers[i], readOnly || i > 0, mode), readOnly || i > 0, mode);
             if (layers[i].Format is ImageFormat.Qcow2)
             {
                 node["backing"] = below;
@@ -43,31 +38,53 @@ internal static class BlockNodes
     }
 
     /// <summary>An empty layer that is going to be put on top of a disk; it has nothing below it until then.</summary>
-    public static JsonObject Overlay(Layer layer, CacheMode cache)
+    public static JsonObject Overlay(Layer layer, DriveMode mode)
     {
-        var node = Format(layer, File(layer, readOnly: false, cache), readOnly: false);
+        var node = Format(layer, File(layer, readOnly: false, mode), readOnly: false, mode);
         node["backing"] = null;
         return node;
     }
 
-    private static JsonObject Format(Layer layer, JsonObject file, bool readOnly) => new()
+    /// <summary>An image that is no layer of ours, and has nothing below it: the medium of a CD-ROM.</summary>
+    public static JsonObject Single(string name, string path, ImageFormat format, bool readOnly, DriveMode mode)
     {
-        ["driver"] = layer.Format is ImageFormat.Qcow2 ? "qcow2" : "raw",
-        ["node-name"] = NameOf(layer.Id),
+        var node = Format(name, format, File($"{name}-file", path, readOnly, mode), readOnly, mode);
+        if (format is ImageFormat.Qcow2)
+        {
+            node["backing"] = null;
+        }
+
+        return node;
+    }
+
+    private static JsonObject Format(Layer layer, JsonObject file, bool readOnly, DriveMode mode) =>
+        Format(NameOf(layer.Id), layer.Format, file, readOnly, mode);
+
+    private static JsonObject Format(string name, ImageFormat format, JsonObject file, bool readOnly, DriveMode mode) => new()
+    {
+        ["driver"] = format is ImageFormat.Qcow2 ? "qcow2" : "raw",
+        ["node-name"] = name,
         ["read-only"] = readOnly,
-        ["discard"] = "unmap",
+        ["discard"] = mode.Discard,
+        ["cache"] = Cache(mode),
         ["file"] = file,
     };
 
+    private static JsonObject File(Layer layer, bool readOnly, DriveMode mode) =>
+        File(FileNameOf(layer.Id), layer.Path, readOnly, mode);
+
     // A layer that a snapshot freezes is reopened for reading: with auto-read-only its file follows.
-    private static JsonObject File(Layer layer, bool readOnly, CacheMode cache) => new()
+    private static JsonObject File(string name, string path, bool readOnly, DriveMode mode) => new()
     {
         ["driver"] = "file",
-        ["node-name"] = FileNameOf(layer.Id),
-        ["filename"] = layer.Path,
+        ["node-name"] = name,
+        ["filename"] = path,
         ["read-only"] = readOnly,
         ["auto-read-only"] = !readOnly,
-        ["discard"] = "unmap",
-        ["cache"] = new JsonObject { ["direct"] = cache.Direct, ["no-flush"] = cache.NoFlush },
+        ["aio"] = mode.Aio,
+        ["discard"] = mode.Discard,
+        ["cache"] = Cache(mode),
     };
+
+    private static JsonObject Cache(DriveMode mode) => new() { ["direct"] = mode.Direct, ["no-flush"] = mode.NoFlush };
 }

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Coppice.Core;
-using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.Processes;
 
 namespace Coppice.Qemu.CommandLine;
@@ -9,23 +8,6 @@ namespace Coppice.Qemu.CommandLine;
 /// <summary>The whole command line of a domain. Paths of sockets are relative to the run folder.</summary>
 internal static class QemuCommandLine
 {
-    public static ImmutableArray<string> Of(LaunchRequest request)
-    {
-        var definition = request.Definition;
-        return
-        [
-            "-name", $"guest={Escape(definition.Name)},debug-threads=on",
-            "-uuid", definition.Id.ToString(),
-            .. s_closedDoors,
-            .. s_monitors,
-            "-S",
-            "-machine", "pc,accel=tcg,memory-backend=ram0",
-            "-object", $"memory-backend-ram,id=ram0,size={definition.Memory.Bytes.ToString(CultureInfo.InvariantCulture)}",
-            .. request.Disks.SelectMany(Disk),
-            .. request.Memory.Mode is MemoryMode.None ? Array.Empty<string>() : ["-incoming", "defer"],
-        ];
-    }
-
     private static readonly string[] s_closedDoors =
     [
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -39,11 +21,86 @@ internal static class QemuCommandLine
         "-chardev", $"pipe,id=guard,path={RunFolder.GuardName}", "-mon", "chardev=guard,mode=readline",
     ];
 
-    private static string[] Disk(DiskChain disk) =>
+    /// <summary>The command line of a process that stands still before its first instruction, or waits for memory.</summary>
+    public static ImmutableArray<string> Of(LaunchRequest request)
+    {
+        var definition = request.Definition;
+        var wiring = new Wiring(definition);
+        var turns = BootTurns.Of(definition);
+        return
+        [
+            "-name", new QemuOption($"guest={definition.Name.Replace(",", ",,", StringComparison.Ordinal)}").With("debug-threads", true).ToString(),
+            "-uuid", definition.Id.ToString(),
+            .. s_closedDoors,
+            .. s_monitors,
+            "-S",
+            .. Board(definition),
+            .. Firmware(definition),
+            .. Generation(request),
+            .. DeviceArguments.Controllers(definition, wiring),
+            .. DriveArguments.Of(request, wiring, turns),
+            .. DeviceArguments.Of(definition, wiring, turns),
+            .. definition.Devices.OfType<GraphicsDevice>().Any() ? ["-vnc", $"unix:{Endpoints.Screen}"] : Array.Empty<string>(),
+            .. request.Memory.Mode is MemoryMode.None ? Array.Empty<string>() : ["-incoming", "defer"],
+        ];
+    }
+
+    private static IEnumerable<string> Board(DomainDefinition definition)
+    {
+        // RAM is an object of its own, always with the same name: a later process may map a file instead.
+        var machine = new QemuOption(definition.Os.Machine ?? "pc")
+            .With("memory-backend", "ram0")
+            .With("acpi", definition.Features.HasFlag(MachineFeatures.Acpi))
+            .With("hpet", Timer(definition, "hpet")?.Present is false ? "off" : null);
+        return
+        [
+            "-machine", machine.ToString(),
+            "-accel", definition.Type == "kvm" ? "kvm" : "tcg,thread=multi",
+            "-cpu", Cpu(definition),
+            "-smp", definition.VirtualCpus.ToString(CultureInfo.InvariantCulture),
+            "-m", new QemuOption($"size={definition.Memory.Bytes / 1024}k").ToString(),
+            "-object", new QemuOption("memory-backend-ram").With("id", "ram0").With("size", definition.Memory.Bytes).ToString(),
+            "-rtc", new QemuOption($"base={(definition.Clock.Offset is ClockOffset.LocalTime ? "localtime" : "utc")}")
+                .With("driftfix", Timer(definition, "rtc")?.TickPolicy is TickPolicy.CatchUp ? "slew" : null).ToString(),
+            .. Actions(definition),
+        ];
+    }
+
+    private static string Cpu(DomainDefinition definition)
+    {
+        var cpu = definition.Cpu;
+        var model = cpu?.Mode switch
+        {
+            CpuMode.HostPassthrough or CpuMode.HostModel when definition.Type == "kvm" => "host",
+            CpuMode.HostPassthrough or CpuMode.HostModel or CpuMode.Maximum => "max",
+            _ => cpu?.Model ?? Sealing.DefaultCpu,
+        };
+        return (cpu?.Features ?? []).Aggregate(
+            new QemuOption(model).With("kvmclock", Timer(definition, "kvmclock")?.Present is false ? "off" : null),
+            (option, feature) => option.With(
+                feature.Name, feature.Policy is CpuFeaturePolicy.Require or CpuFeaturePolicy.Force or CpuFeaturePolicy.Optional))
+            .ToString();
+    }
+
+    private static ClockTimer? Timer(DomainDefinition definition, string name) => definition.Clock.Timers.FirstOrDefault(t => t.Name == name);
+
+    private static IEnumerable<string> Actions(DomainDefinition definition) =>
     [
-        "-blockdev", BlockNodes.Chain(disk.Layers, readOnly: false, default).ToJsonString(),
-        "-device", $"virtio-blk-pci,id={Machine.DiskId(disk.Target)},drive={BlockNodes.NameOf(disk.Layers[0].Id)}",
+        .. definition.OnReboot is LifecycleAction.Destroy ? ["-action", "reboot=shutdown"] : Array.Empty<string>(),
+        .. definition.OnPowerOff is LifecycleAction.Preserve ? ["-action", "shutdown=pause"] : Array.Empty<string>(),
+        .. definition.OnCrash is LifecycleAction.Preserve ? ["-action", "panic=pause"] : Array.Empty<string>(),
     ];
 
-    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+    private static IEnumerable<string> Firmware(DomainDefinition definition) =>
+    [
+        "-boot", "strict=on",
+        .. definition.Os.Kernel is { } kernel ? ["-kernel", kernel] : Array.Empty<string>(),
+        .. definition.Os.Initrd is { } initrd ? ["-initrd", initrd] : Array.Empty<string>(),
+        .. definition.Os.CommandLine is { Length: > 0 } line ? ["-append", line] : Array.Empty<string>(),
+    ];
+
+    // A guest whose memory is loaded a second time must be told, or it repeats its random numbers.
+    private static IEnumerable<string> Generation(LaunchRequest request) => request.Definition.GenerationId is { } id
+        ? ["-device", new QemuOption("vmgenid").With("id", "generation").With("guid", request.Memory.Mode is MemoryMode.None ? id.ToString() : "auto").ToString()]
+        : [];
 }

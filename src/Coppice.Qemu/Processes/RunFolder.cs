@@ -36,6 +36,9 @@ internal sealed record RunFolder(string Path)
     /// <summary>Where QEMU would trace to if it were asked to. That its command line has this path tells whose process it is.</summary>
     public string Trace => $"{Path}/trace.log";
 
+    /// <summary>How the images of each disk are opened.</summary>
+    public string Drives => $"{Path}/drives.json";
+
     /// <summary>A socket of a console, channel or screen.</summary>
     public string Socket(string name) => $"{Path}/{name}";
 

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Coppice.Core;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.CommandLine;
 
 namespace Coppice.Qemu.Steps;
 
@@ -11,9 +13,10 @@ namespace Coppice.Qemu.Steps;
 /// <param name="CommandLine">Its arguments; sockets are relative to its run folder.</param>
 /// <param name="Memory">The memory to load.</param>
 /// <param name="Images">The files it opens, by node name, for errors.</param>
+/// <param name="Drives">How the images of each disk are opened, for layers that are added later.</param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
-    ImmutableDictionary<string, string> Images);
+    ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives);
 
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
@@ -26,10 +29,30 @@ internal sealed record TakeOverArguments(
     ImmutableArray<ScreenAddress> Screens);
 
 /// <summary>A port of the host that leads to one of the guest.</summary>
-internal sealed record HostForward(string Backend, string Rule);
+/// <param name="Backend">QEMU's name for the network.</param>
+/// <param name="Host">The end at the host, as QEMU writes it: <c>tcp:127.0.0.1:2222</c>.</param>
+/// <param name="Guest">The port of the guest.</param>
+internal sealed record HostForward(string Backend, string Host, int Guest)
+{
+    /// <summary>The forwards of a definition, port by port.</summary>
+    public static IEnumerable<HostForward> Of(DomainDefinition definition) =>
+        from network in definition.Devices.OfType<NetworkDevice>().Select((n, i) => (n.Forwards, Backend: DeviceArguments.NetworkBackend(i)))
+        from forward in network.Forwards
+        from range in forward.Ranges
+        from offset in Enumerable.Range(0, range.End - range.Start + 1)
+        let protocol = forward.Protocol is ForwardProtocol.Udp ? "udp" : "tcp"
+        select new HostForward(network.Backend, $"{protocol}:{forward.Address}:{range.Start + offset}", range.To + offset);
+}
 
 /// <summary>An address on which the screen is offered.</summary>
-internal sealed record ScreenAddress(string Host, int Port);
+internal sealed record ScreenAddress(string Host, int Port)
+{
+    /// <summary>The addresses of a definition. Without a port the screen is offered on its socket only.</summary>
+    public static IEnumerable<ScreenAddress> Of(DomainDefinition definition) =>
+        from screen in definition.Devices.OfType<GraphicsDevice>()
+        where screen is { Port: > 0, Socket: null }
+        select new ScreenAddress(screen.Listen ?? "127.0.0.1", screen.Port!.Value);
+}
 
 /// <summary>A process to end.</summary>
 internal sealed record EndArguments(ShortId Process);
@@ -47,4 +70,5 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(TakeOverArguments))]
 [JsonSerializable(typeof(EndArguments))]
 [JsonSerializable(typeof(SignalArguments))]
+[JsonSerializable(typeof(ImmutableDictionary<string, DriveMode>))]
 internal sealed partial class StepJson : JsonSerializerContext;

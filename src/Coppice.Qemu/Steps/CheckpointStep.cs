@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Files;
@@ -16,12 +17,14 @@ namespace Coppice.Qemu.Steps;
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 {
+    private const int MaximumDrivesBytes = 1 << 20;
+
     public async Task<StepReport> ApplyAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
         await using var machine = await Machine.ConnectAsync(folder, time, cancellation) ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
-        await AddOverlaysAsync(machine, request.Disks, cancellation);
+        await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
         foreach (var disk in request.Disks)
         {
@@ -96,20 +99,20 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         return moved == 0 ? StepOutcome.NotDone : moved == request.Disks.Length ? StepOutcome.Done : StepOutcome.Unknown;
     }
 
-    private static async Task AddOverlaysAsync(Machine machine, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)
+    private static async Task AddOverlaysAsync(
+        Machine machine, RunFolder folder, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)
     {
         if (disks.IsEmpty)
         {
             return;
         }
 
-        var nodes = await machine.Qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
+        var drives = JsonSerializer.Deserialize(
+            DurableFile.ReadTextBounded(folder.Drives, MaximumDrivesBytes), StepJson.Default.ImmutableDictionaryStringDriveMode)!;
         foreach (var disk in disks)
         {
-            var below = nodes.Items().FirstOrDefault(n => n.TextOrEmpty("node-name") == BlockNodes.FileNameOf(disk.From.Id)).Find("cache");
-            var cache = new CacheMode(below?.IsTrue("direct") == true, below?.IsTrue("no-flush") == true);
             await RemoveOverlayAsync(machine, disk, cancellation);
-            await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Overlay(disk.To, cache), cancellation);
+            await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Overlay(disk.To, drives.GetValueOrDefault(disk.Target, DriveMode.Default)), cancellation);
         }
     }
 

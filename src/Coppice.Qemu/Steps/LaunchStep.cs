@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Processes;
@@ -16,6 +17,8 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
         folder.CheckLength();
         await end.ApplyAsync(new EndArguments(launch.Process), context, cancellation);
         DurableFolder.Create(folder.Path);
+        var drives = JsonSerializer.SerializeToUtf8Bytes(launch.Drives, StepJson.Default.ImmutableDictionaryStringDriveMode);
+        await DurableFile.CreateAsync(folder.Drives, drives, cancellation);
         var process = new QemuProcess(folder, time);
         var parts = new Stopwatches(time);
         try

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Files;
+using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Guards;
 using Coppice.Qemu.Processes;
 
@@ -73,21 +74,22 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
             ["host"] = s.Host,
             ["port"] = s.Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
         });
+        var own = new JsonObject { ["type"] = "unix", ["path"] = Endpoints.Screen };
         return machine.Qmp.ExecuteAsync(
             "display-update",
-            new JsonObject { ["type"] = "vnc", ["addresses"] = new JsonArray([.. addresses]) },
+            new JsonObject { ["type"] = "vnc", ["addresses"] = new JsonArray([own, .. addresses]) },
             cancellation);
     }
 
     private static async Task ForwardAsync(Machine machine, HostForward forward, CancellationToken cancellation)
     {
-        var host = forward.Rule[..forward.Rule.LastIndexOf('-')];
-        await MonitorAsync(machine, $"hostfwd_remove {forward.Backend} {host}", cancellation);
-        var answer = await MonitorAsync(machine, $"hostfwd_add {forward.Backend} {forward.Rule}", cancellation);
+        // The step may be repeated, and QEMU refuses a forward that it has already.
+        await MonitorAsync(machine, $"hostfwd_remove {forward.Backend} {forward.Host}", cancellation);
+        var answer = await MonitorAsync(machine, $"hostfwd_add {forward.Backend} {forward.Host}-:{forward.Guest}", cancellation);
         if (answer.Length > 0)
         {
             throw new CoppiceException(
-                ErrorKind.Hypervisor, $"port forward {host}", $"cannot be set up (QEMU: {answer.Trim()})",
+                ErrorKind.Hypervisor, $"port forward {forward.Host}", $"cannot be set up (QEMU: {answer.Trim()})",
                 "free the port, then stop and start the domain, or change the forward");
         }
     }

@@ -1,0 +1,99 @@
+using Coppice.Core;
+
+namespace Coppice.Qemu.CommandLine;
+
+/// <summary>The devices other than drives.</summary>
+internal static class DeviceArguments
+{
+    /// <summary>What QEMU calls the backend of the n-th network card.</summary>
+    public static string NetworkBackend(int index) => $"net{index}";
+
+    /// <summary>Controllers come before what is plugged into them.</summary>
+    public static IEnumerable<string> Controllers(DomainDefinition definition, Wiring wiring) => definition.Devices
+        .OfType<ControllerDevice>()
+        .Where(c => !wiring.IsOnBoard(c))
+        .OrderBy(c => c.Kind is ControllerKind.Pci ? 0 : 1)
+        .SelectMany(c => Device(wiring.Pci(Controller(c), c.Address)));
+
+    public static IEnumerable<string> Of(DomainDefinition definition, Wiring wiring, IReadOnlyDictionary<Device, int> turns) =>
+    [
+        .. Endpoints.Of(definition).SelectMany(Character),
+        .. definition.Devices.OfType<NetworkDevice>().SelectMany((n, i) => Network(n, i, wiring, turns.TryGetValue(n, out var turn) ? turn : null)),
+        .. definition.Devices.OfType<VideoDevice>().Where(v => v.Model is not VideoModel.None).SelectMany((v, i) => Video(v, i, wiring)),
+        .. definition.Devices.OfType<InputDevice>().Where(i => i.Bus is InputBus.Usb).SelectMany(Input),
+        .. definition.Devices.OfType<RandomDevice>().SelectMany((r, i) => Random(r, i, wiring)),
+        .. definition.Devices.OfType<BalloonDevice>().Where(b => b.Present).SelectMany((b, i) =>
+            Device(wiring.Pci(new QemuOption("virtio-balloon-pci").With("id", $"balloon{i}"), b.Address))),
+    ];
+
+    private static string[] Device(QemuOption device) => ["-device", device.ToString()];
+
+    private static QemuOption Controller(ControllerDevice controller) => controller.Kind switch
+    {
+        ControllerKind.Pci => new QemuOption("pcie-root-port").With("id", $"pci.{controller.Index}")
+            .With("chassis", controller.Chassis ?? controller.Index).With("port", controller.Port),
+        ControllerKind.Usb => new QemuOption(controller.Model is ControllerModel.Piix3Uhci ? "piix3-usb-uhci" : "qemu-xhci")
+            .With("id", $"usb{controller.Index}"),
+        ControllerKind.Sata => new QemuOption("ahci").With("id", $"sata{controller.Index}"),
+        ControllerKind.Scsi => new QemuOption("virtio-scsi-pci").With("id", $"scsi{controller.Index}"),
+        _ => new QemuOption("virtio-serial-pci").With("id", $"virtio-serial{controller.Index}"),
+    };
+
+    private static string[] Character(Endpoint end)
+    {
+        var backend = end.Device.Backend switch
+        {
+            CharacterBackend.Null => new QemuOption("null").With("id", end.Id),
+            CharacterBackend.File => new QemuOption("file").With("id", end.Id).With("path", end.Device.Path).With("append", true),
+            _ => new QemuOption("socket").With("id", end.Id).With("path", end.Socket).With("server", true).With("wait", false),
+        };
+        var device = end.Device switch
+        {
+            { Target: CharacterTarget.IsaSerial } => new QemuOption("isa-serial").With("index", end.Device.Port),
+            { Role: CharacterRole.Console } => Wiring.VirtioSerial(new QemuOption("virtconsole"), end.Device.Address),
+            _ => Wiring.VirtioSerial(new QemuOption("virtserialport"), end.Device.Address).With("name", end.Device.Name),
+        };
+        return ["-chardev", backend.ToString(), .. Device(device.With("chardev", end.Id).With("id", $"{end.Id}-port"))];
+    }
+
+    // Ports are forwarded when the process takes over: until then they belong to the one it follows.
+    private static string[] Network(NetworkDevice network, int index, Wiring wiring, int? turn)
+    {
+        var model = network.Model switch
+        {
+            NetworkModel.E1000 => "e1000",
+            NetworkModel.E1000e => "e1000e",
+            _ => "virtio-net-pci",
+        };
+        var card = new QemuOption(model).With("id", $"nic{index}").With("netdev", NetworkBackend(index)).With("mac", network.Mac).With("bootindex", turn);
+        return ["-netdev", new QemuOption("user").With("id", NetworkBackend(index)).ToString(), .. Device(wiring.Pci(card, network.Address))];
+    }
+
+    private static string[] Video(VideoDevice video, int index, Wiring wiring)
+    {
+        var (model, memory) = video.Model switch
+        {
+            VideoModel.Virtio => ("virtio-vga", null),
+            VideoModel.Cirrus => ("cirrus-vga", "vgamem_mb"),
+            VideoModel.Bochs => ("bochs-display", null),
+            _ => ("VGA", "vgamem_mb"),
+        };
+        var card = wiring.Pci(new QemuOption(model).With("id", $"video{index}"), video.Address);
+        return Device(memory is null ? card : card.With(memory, video.Memory?.Bytes / (1 << 20)));
+    }
+
+    private static string[] Input(InputDevice input, int index)
+    {
+        var model = input.Kind switch { InputKind.Tablet => "usb-tablet", InputKind.Mouse => "usb-mouse", _ => "usb-kbd" };
+        return Device(Wiring.Usb(new QemuOption(model).With("id", $"input{index}"), input.Address));
+    }
+
+    private static string[] Random(RandomDevice random, int index, Wiring wiring)
+    {
+        var source = random.Source is null
+            ? new QemuOption("rng-builtin").With("id", $"rng{index}")
+            : new QemuOption("rng-random").With("id", $"rng{index}").With("filename", random.Source);
+        var device = new QemuOption("virtio-rng-pci").With("rng", $"rng{index}").With("id", $"rng{index}-port");
+        return ["-object", source.ToString(), .. Device(wiring.Pci(device, random.Address))];
+    }
+}

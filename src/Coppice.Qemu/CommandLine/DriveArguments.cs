@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using Coppice.Core;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.Processes;
+
+namespace Coppice.Qemu.CommandLine;
+
+/// <summary>The drives: their chains as block nodes, and the devices that the guest sees.</summary>
+internal static class DriveArguments
+{
+    public static IEnumerable<string> Of(LaunchRequest request, Wiring wiring, IReadOnlyDictionary<Device, int> turns) =>
+        request.Definition.Disks.SelectMany(disk =>
+        {
+            var (node, blockdev) = Images(disk, request.Disks.FirstOrDefault(d => d.Target == disk.Target));
+            IEnumerable<string> images = blockdev is null ? [] : ["-blockdev", blockdev.ToJsonString()];
+            return images.Concat(["-device", Device(disk, node, wiring, turns.TryGetValue(disk, out var turn) ? turn : null)]);
+        });
+
+    private static (string? Node, JsonObject? Blockdev) Images(DiskDevice disk, DiskChain? chain)
+    {
+        var readOnly = disk.ReadOnly || disk.Kind is DiskKind.Cdrom;
+        return (chain, disk.Source) switch
+        {
+            ({ } found, _) => (BlockNodes.NameOf(found.Layers[0].Id), BlockNodes.Chain(found.Layers, readOnly, DriveMode.Of(disk))),
+            (null, { } path) => ($"d-{disk.Target}", BlockNodes.Single($"d-{disk.Target}", path, disk.Format, readOnly, DriveMode.Of(disk))),
+            _ => (null, null),
+        };
+    }
+
+    private static string Device(DiskDevice disk, string? node, Wiring wiring, int? turn)
+    {
+        var device = new QemuOption(Driver(disk)).With("id", Machine.DiskId(disk.Target));
+        return wiring.Drive(device, disk)
+            .With("drive", node)
+            .With("serial", disk.Serial)
+            .With("bootindex", turn)
+            .With("write-cache", disk.Cache is DiskCache.WriteThrough or DiskCache.DirectSync ? "off" : node is null ? null : "on")
+            .ToString();
+    }
+
+    private static string Driver(DiskDevice disk) => (disk.Bus, disk.Kind) switch
+    {
+        (DiskBus.Virtio, _) => "virtio-blk-pci",
+        (DiskBus.Scsi, DiskKind.Cdrom) => "scsi-cd",
+        (DiskBus.Scsi, _) => "scsi-hd",
+        (_, DiskKind.Cdrom) => "ide-cd",
+        _ => "ide-hd",
+    };
+}

@@ -1,0 +1,51 @@
+using Coppice.Core;
+
+namespace Coppice.Qemu.CommandLine;
+
+/// <summary>Where devices are plugged in, as QEMU names its buses.</summary>
+internal sealed class Wiring(DomainDefinition definition)
+{
+    /// <summary>Whether the machine has PCI Express.</summary>
+    public bool IsQ35 { get; } = definition.Os.Machine?.Contains("q35", StringComparison.Ordinal) == true;
+
+    /// <summary>Plugs a PCI device in; one without an address goes where QEMU puts it.</summary>
+    public QemuOption Pci(QemuOption device, DeviceAddress? address) => address is PciAddress pci
+        ? device
+            .With("bus", pci.Bus > 0 ? $"pci.{pci.Bus}" : IsQ35 ? "pcie.0" : "pci.0")
+            .With("multifunction", pci.Multifunction ? "on" : null)
+            .With("addr", pci.Function == 0 ? $"0x{pci.Slot:x}" : $"0x{pci.Slot:x}.0x{pci.Function:x}")
+        : device;
+
+    /// <summary>Plugs a drive in.</summary>
+    public QemuOption Drive(QemuOption device, DiskDevice disk) => (disk.Bus, disk.Address) switch
+    {
+        (DiskBus.Virtio, _) => Pci(device, disk.Address),
+        (DiskBus.Ide, DriveAddress at) => device.With("bus", $"ide.{at.Bus}").With("unit", at.Unit),
+
+        // The first AHCI controller of q35 is on the board, and its ports are called like IDE channels.
+        (DiskBus.Sata, DriveAddress at) => device.With("bus", IsQ35 && at.Controller == 0 ? $"ide.{at.Unit}" : $"sata{at.Controller}.{at.Unit}"),
+        (DiskBus.Scsi, DriveAddress at) => device
+            .With("bus", $"scsi{at.Controller}.0").With("channel", 0).With("scsi-id", at.Target).With("lun", at.Unit),
+        _ => device,
+    };
+
+    /// <summary>Plugs a port of a virtio-serial controller in.</summary>
+    public static QemuOption VirtioSerial(QemuOption device, DeviceAddress? address) => address is VirtioSerialAddress at
+        ? device.With("bus", $"virtio-serial{at.Controller}.{at.Bus}").With("nr", at.Port)
+        : device;
+
+    /// <summary>Plugs a USB device in.</summary>
+    public static QemuOption Usb(QemuOption device, DeviceAddress? address) =>
+        address is UsbAddress at ? device.With("bus", $"usb{at.Bus}.0").With("port", at.Port) : device;
+
+    /// <summary>Whether a controller is on the board, so that it is not added.</summary>
+    public bool IsOnBoard(ControllerDevice controller) => controller switch
+    {
+        { Kind: ControllerKind.Pci, Model: ControllerModel.PciRoot or ControllerModel.PcieRoot } => true,
+        { Kind: ControllerKind.Pci, Model: ControllerModel.Default, Index: 0 } => true,
+        { Kind: ControllerKind.Ide } => true,
+        { Kind: ControllerKind.Sata, Index: 0 } => IsQ35,
+        { Kind: ControllerKind.Usb, Model: ControllerModel.None } => true,
+        _ => false,
+    };
+}
