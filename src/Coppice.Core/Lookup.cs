@@ -1,21 +1,26 @@
 namespace Coppice.Core;
 
-/// <summary>Finds things by name or uuid, and suggests near names where there is none.</summary>
+/// <summary>Finds things by name or uuid (R39), and suggests near names where there is none.</summary>
 public static class Lookup
 {
     private const int LargestDistance = 2;
     private const int MostSuggestions = 3;
+    private const int LongestShown = 60;
 
-    /// <summary>The domain of a name or uuid. A name wins over a uuid (R39).</summary>
-    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
-    /// <param name="domains">All there are, in whatever form the caller has them.</param>
-    /// <param name="nameOrId">What the user gave.</param>
-    /// <param name="name">The name of one.</param>
-    /// <param name="id">The uuid of one.</param>
-    public static T Domain<T>(IReadOnlyCollection<T> domains, string nameOrId, Func<T, string> name, Func<T, DomainId> id)
-        where T : class =>
-        Find(domains, nameOrId, name, d => id(d).ToString())
-        ?? throw NotFound($"domain '{nameOrId}'", nameOrId, domains.Select(name), "see: coppice list");
+    /// <summary>The error for a domain that does not exist.</summary>
+    /// <param name="wanted">What the user gave.</param>
+    /// <param name="known">The names of the domains there are.</param>
+    public static CoppiceException NoDomain(string wanted, IEnumerable<string> known) =>
+        NotFound($"domain '{Printable(wanted)}'", wanted, known, "see: coppice list");
+
+    /// <summary>The error for a snapshot that does not exist.</summary>
+    /// <param name="wanted">What the user gave.</param>
+    /// <param name="catalog">The catalog that does not have it.</param>
+    public static CoppiceException NoSnapshot(string wanted, Catalog catalog) => NotFound(
+        $"snapshot '{Printable(wanted)}' of domain '{catalog.Name}'",
+        wanted,
+        catalog.Snapshots.Values.Select(s => s.Name),
+        $"see: coppice snapshot list {catalog.Name}");
 
     /// <summary>The item of a name or uuid; null if there is none.</summary>
     internal static T? Find<T>(IEnumerable<T> items, string nameOrId, Func<T, string> name, Func<T, string> id)
@@ -38,8 +43,7 @@ public static class Lookup
         return byId;
     }
 
-    /// <summary>The error for a name that does not exist.</summary>
-    internal static CoppiceException NotFound(string subject, string wanted, IEnumerable<string> known, string otherwise)
+    private static CoppiceException NotFound(string subject, string wanted, IEnumerable<string> known, string otherwise)
     {
         var near = Near(wanted, known);
         var nextStep = near.Count == 0 ? otherwise : $"did you mean {string.Join(" or ", near.Select(n => $"'{n}'"))}?";
@@ -79,4 +83,9 @@ public static class Lookup
 
         return previous[^1] <= LargestDistance ? previous[^1] : int.MaxValue;
     }
+
+    // What does not exist was never checked, so it may hold anything.
+    private static string Printable(string name) =>
+        string.Concat(name.Take(LongestShown).Select(c => char.IsControl(c) ? '?' : c))
+        + (name.Length > LongestShown ? "…" : "");
 }

@@ -90,11 +90,7 @@ public sealed record Catalog
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
     public Snapshot Find(string nameOrId) =>
         Lookup.Find(Snapshots.Values, nameOrId, s => s.Name, s => s.Id.ToString())
-        ?? throw Lookup.NotFound(
-            $"snapshot '{nameOrId}' of domain '{Name}'",
-            nameOrId,
-            Snapshots.Values.Select(s => s.Name),
-            $"see: coppice snapshot list {Name}");
+        ?? throw Lookup.NoSnapshot(nameOrId, this);
 }
 
 /// <summary>

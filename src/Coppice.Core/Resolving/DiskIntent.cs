@@ -109,7 +109,7 @@ internal static class DiskIntents
 
         var intent = new DiskIntent(device, head, asked ?? device.Snapshot, request?.File);
         return intent.Mode == DiskMode.Internal && !intent.CanBeInternal
-            ? throw Invalid(domain, device.Target, "its raw image has no room for an internal snapshot", "ask for an external one")
+            ? throw Invalid(domain, device.Target, "its raw image cannot hold a snapshot", "ask for an external one")
             : intent;
     }
 
@@ -117,7 +117,7 @@ internal static class DiskIntents
     {
         if (asked != DiskMode.External && request is { File: not null } or { Format: not null })
         {
-            throw Invalid(domain, target, "has a file or format, yet is not external", "drop them or ask for external");
+            throw Invalid(domain, target, "has a file or format but is not external", "drop them or ask for external");
         }
 
         if (request?.Format is { } format and not "qcow2")

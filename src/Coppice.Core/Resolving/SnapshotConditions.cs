@@ -68,7 +68,7 @@ internal static class SnapshotConditions
         SnapshotMechanism[] live = [.. candidates.Where(m => !request.Live || m.Memory == MemoryMode.External)];
         if (live.Length == 0)
         {
-            throw Invalid(subject, "live is about memory in a file, and none is kept", "leave live out or ask for external memory");
+            throw Invalid(subject, "live is about memory in a file, and none is kept", "leave it out or ask for external memory");
         }
 
         SnapshotMechanism[] quiesced = [.. live.Where(m => !request.Quiesce || m.Memory == MemoryMode.None)];

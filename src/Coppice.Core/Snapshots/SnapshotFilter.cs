@@ -68,7 +68,7 @@ public sealed record SnapshotFilter
     public bool Topological { get; init; }
 
     /// <summary>The snapshots of a tree that pass.</summary>
-    /// <exception cref="CoppiceException">The tree does not have <see cref="Below"/> (<see cref="ErrorKind.NotFound"/>).</exception>
+    /// <exception cref="CoppiceException">There is no <see cref="Below"/> (<see cref="ErrorKind.NotFound"/>).</exception>
     public IEnumerable<Snapshot> ApplyTo(SnapshotTree tree)
     {
         var found = Reach == SnapshotReach.Children ? tree.Children(Below) : tree.Descendants(Below);

@@ -9,7 +9,7 @@ public sealed class SnapshotTree
     private readonly ILookup<SnapshotId?, Snapshot> _children;
 
     /// <summary>Indexes the snapshots of a catalog; siblings stand by time.</summary>
-    /// <exception cref="CoppiceException">A parent is missing or they run in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
+    /// <exception cref="CoppiceException">A parent is missing or in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
     public SnapshotTree(Catalog catalog)
     {
         _catalog = catalog;

@@ -32,8 +32,7 @@ internal sealed class DomainFinder(HomeFolder home)
             return folder;
         }
 
-        return Named(nameOrId) ?? throw new CoppiceException(
-            ErrorKind.NotFound, $"domain '{Printable(nameOrId)}'", "does not exist", "see: coppice list");
+        return Named(nameOrId) ?? throw Lookup.NoDomain(nameOrId, Catalogs().Select(c => c.Catalog.Name));
     }
 
     /// <summary>The domain of a name, or null. Broken domains have none.</summary>
@@ -61,7 +60,4 @@ internal sealed class DomainFinder(HomeFolder home)
             return null;
         }
     }
-
-    private static string Printable(string name) =>
-        string.Concat(name.Take(60).Select(c => char.IsControl(c) ? '?' : c)) + (name.Length > 60 ? "…" : "");
 }

@@ -30,6 +30,6 @@ public static class SnapshotXml
     /// Writes a document in libvirt's order (R140), valid against its schema if the document is of a snapshot. Memory is
     /// written whenever the state is known (R94).
     /// </summary>
-    /// <exception cref="CoppiceException">XML that the document carries is broken (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    /// <exception cref="CoppiceException">XML within the document is broken (<see cref="ErrorKind.InvalidInput"/>).</exception>
     public static string Format(SnapshotDocument document) => SafeXml.ToDocument(SnapshotWriter.Write(document));
 }
