@@ -6,16 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace Coppice.Engine;
 
 /// <summary>What the engine stores, and how strictly it reads it: every property must be there and none may be unknown.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    UseStringEnumConverter = true,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    RespectNullableAnnotations = true)]
-[JsonSerializable(typeof(RootDocument))]
-[JsonSerializable(typeof(RecordDocument))]
-[JsonSerializable(typeof(JournalHeader))]
-[JsonSerializable(typeof(JournalEntry))]
-internal sealed partial class EngineJson : JsonSerializerContext
+internal static class EngineJson
 {
     private static readonly JsonSerializerOptions s_lines = Strict(indented: false);
     private static readonly JsonSerializerOptions s_documents = Strict(indented: true);
@@ -26,11 +17,11 @@ internal sealed partial class EngineJson : JsonSerializerContext
     /// <summary>One line.</summary>
     public static JsonTypeInfo<T> Line<T>() => (JsonTypeInfo<T>)s_lines.GetTypeInfo(typeof(T));
 
-    private static JsonSerializerOptions Strict(bool indented) => new(Default.Options)
+    private static JsonSerializerOptions Strict(bool indented) => new(EngineContext.Default.Options)
     {
         WriteIndented = indented,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = Default.WithAddedModifier(RequireAll),
+        TypeInfoResolver = EngineContext.Default.WithAddedModifier(RequireAll),
     };
 
     private static void RequireAll(JsonTypeInfo type)
@@ -41,6 +32,17 @@ internal sealed partial class EngineJson : JsonSerializerContext
         }
     }
 }
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(RootDocument))]
+[JsonSerializable(typeof(RecordDocument))]
+[JsonSerializable(typeof(JournalHeader))]
+[JsonSerializable(typeof(JournalEntry))]
+internal sealed partial class EngineContext : JsonSerializerContext;
 
 /// <summary>Reads nothing but the version of a document, whatever else it has.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true)]

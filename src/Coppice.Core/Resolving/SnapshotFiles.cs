@@ -41,7 +41,7 @@ internal sealed class SnapshotFiles
         var file = Take("memory file", given ?? _observed.Folder.Memory(_observed.Ids.NextShort()), "this memory image");
 
         // A device node that somebody brought (R102) is written to, but must outlive the snapshot.
-        var isDevice = file.StartsWith("/dev/", StringComparison.Ordinal);
+        var isDevice = file.StartsWith("/dev/", StringComparison.Ordinal) && !file.StartsWith("/dev/shm/", StringComparison.Ordinal);
         return new MemoryImage
         {
             Mode = MemoryMode.External,

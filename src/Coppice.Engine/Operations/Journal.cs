@@ -74,7 +74,7 @@ internal sealed class Journal : IDisposable
         var content = DurableFile.ReadBounded(path, MaximumLength);
         Journal? journal = null;
         var position = 0;
-        while (NextLine(content, position) is { } line && Json(line.Span) is { } json)
+        while (LineLength(content, position) is >= 0 and var length && Json(content.AsSpan(position, length)) is { } json)
         {
             try
             {
@@ -85,7 +85,7 @@ internal sealed class Journal : IDisposable
                 throw Damaged(path, e.Message, e);
             }
 
-            position += line.Length + 1;
+            position += length + 1;
             journal._length = position;
         }
 
@@ -139,11 +139,8 @@ internal sealed class Journal : IDisposable
                 "finish the operation with the Coppice that began it");
     }
 
-    private static ReadOnlyMemory<byte>? NextLine(byte[] content, int position)
-    {
-        var length = content.AsSpan(position).IndexOf((byte)'\n');
-        return length < 0 ? null : content.AsMemory(position, length);
-    }
+    /// <summary>The length of the line at a position; negative if it has no end.</summary>
+    private static int LineLength(byte[] content, int position) => content.AsSpan(position).IndexOf((byte)'\n');
 
     private static byte[]? Json(ReadOnlySpan<byte> line) =>
         line.Length > 9
@@ -156,9 +153,9 @@ internal sealed class Journal : IDisposable
     /// <summary>A crash tears the end. Broken lines with whole ones after them are something else.</summary>
     private static bool RestIsTorn(byte[] content, int position)
     {
-        for (; NextLine(content, position) is { } line; position += line.Length + 1)
+        for (int length; (length = LineLength(content, position)) >= 0; position += length + 1)
         {
-            if (Json(line.Span) is not null)
+            if (Json(content.AsSpan(position, length)) is not null)
             {
                 return false;
             }
@@ -188,6 +185,7 @@ internal sealed class Journal : IDisposable
         byte[] bytes = [.. System.Text.Encoding.ASCII.GetBytes($"{Sum(json):x8} "), .. json, (byte)'\n'];
         _file ??= AppendFile.Continue(Path, _length);
         _file.Append(bytes);
+        _length += bytes.Length;
         _unflushed = true;
     }
 

@@ -14,6 +14,9 @@ internal enum JournalMark
     /// <summary>The step took effect.</summary>
     Applied,
 
+    /// <summary>The step is known to have taken no effect, although it was about to begin.</summary>
+    NotApplied,
+
     /// <summary>The step was taken back.</summary>
     Undone,
 

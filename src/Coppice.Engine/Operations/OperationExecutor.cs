@@ -28,8 +28,21 @@ internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, C
             return settlement.Warnings.Add(e.Message);
         }
 
-        await settlement.CleanUpAsync(journal).ConfigureAwait(false);
-        return settlement.Warnings;
+        return await CleanUpAsync(journal, settlement).ConfigureAwait(false);
+    }
+
+    /// <summary>The operation stands: whatever goes wrong now is the next command's to finish.</summary>
+    private async Task<ImmutableArray<string>> CleanUpAsync(Journal journal, Settlement settlement)
+    {
+        try
+        {
+            await settlement.CleanUpAsync(journal).ConfigureAwait(false);
+            return settlement.Warnings;
+        }
+        catch (Exception e) when (!steps.IsAbandoned)
+        {
+            return settlement.Warnings.Add($"{Failure.Of(e, journal.Plan.Operation).Message}; the next command tries it again");
+        }
     }
 
     private async Task AdvanceAsync(Journal journal, Settlement settlement, CancellationToken cancellation)

@@ -77,11 +77,7 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
             }
         }
 
-        if (_warnings.Count == 0)
-        {
-            End(journal);
-        }
-        else
+        if (_warnings.Count > 0 || !TryEnd(journal))
         {
             // Later operations will replace the root; from here on the journal itself says that this one stands.
             journal.Write(JournalMark.Committed, null);
@@ -118,9 +114,9 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
             return Settled.Committed;
         }
 
-        if (plan.Switch is not null)
+        if (plan.Switch is not null && journal[plan.Prepare.Length] is not null)
         {
-            await UndoAsync(journal, plan.Prepare.Length).ConfigureAwait(false);
+            await UndoAsync(plan, plan.Prepare.Length).ConfigureAwait(false);
         }
 
         var forward = moved && plan.RollForward is not null;
@@ -133,28 +129,36 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
         return forward ? Settled.RolledForward : Settled.Undone;
     }
 
+    /// <summary>
+    /// Whether the guest has moved. What is found out is written down before anything is undone: a process that dies
+    /// meanwhile would count as moved, and by then the layers it could have moved to may be gone.
+    /// </summary>
     private async Task<bool> SwitchTookEffectAsync(Journal journal)
     {
         var plan = journal.Plan;
-        switch (plan.Switch is null ? null : journal[plan.Prepare.Length])
+        var index = plan.Prepare.Length;
+        if (plan.Switch is null || journal[index] is null or JournalMark.NotApplied)
         {
-            case null:
-                return false;
-            case JournalMark.Applied:
-                return true;
+            return false;
         }
 
-        // Also when an earlier attempt has undone it: whether the guest had moved is for the guest's process to say.
-        return await steps.ProbeAsync(plan, plan.Prepare.Length).ConfigureAwait(false) switch
+        if (journal[index] is JournalMark.Applied)
         {
-            StepOutcome.Done => true,
-            StepOutcome.NotDone => false,
-            _ => throw new CoppiceException(
+            return true;
+        }
+
+        var outcome = await steps.ProbeAsync(plan, index).ConfigureAwait(false);
+        if (outcome is StepOutcome.Unknown)
+        {
+            throw new CoppiceException(
                 ErrorKind.Uncertain,
                 $"operation {plan.Id} ({plan.Operation})",
-                $"was interrupted, and it cannot be told whether this took effect: {plan.Switch!.Summary}. Nothing was changed",
-                $"make sure that the domain's process answers, or end it by hand, and try again; the journal is {journal.Path}"),
-        };
+                $"was interrupted, and it cannot be told whether this took effect: {plan.Switch.Summary}. Nothing was changed",
+                $"make sure that the domain's process answers, or end it by hand, and try again; the journal is {journal.Path}");
+        }
+
+        journal.Write(outcome is StepOutcome.Done ? JournalMark.Applied : JournalMark.NotApplied, index);
+        return outcome is StepOutcome.Done;
     }
 
     /// <summary>Takes back what was prepared, last first, but not what the guest has moved to.</summary>
@@ -168,25 +172,27 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
             }
         }
 
+        store.Tidy();
         End(journal);
     }
 
     private async Task UndoAsync(Journal journal, int step)
     {
-        var plan = journal.Plan;
-        if (journal[step] is null or JournalMark.Undone || plan.Steps[step].Undo is StepUndo.None)
+        if (journal[step] is not (null or JournalMark.Undone))
         {
-            return;
-        }
-
-        steps.Tell(OperationPoint.StepUndoing, plan, step);
-        await steps.UndoAsync(plan, step).ConfigureAwait(false);
-        if (step < plan.Prepare.Length)
-        {
+            await UndoAsync(journal.Plan, step).ConfigureAwait(false);
             journal.Note(JournalMark.Undone, step);
         }
+    }
 
-        steps.Tell(OperationPoint.StepUndone, plan, step);
+    private async Task UndoAsync(Plan plan, int step)
+    {
+        if (plan.Steps[step].Undo is not StepUndo.None)
+        {
+            steps.Tell(OperationPoint.StepUndoing, plan, step);
+            await steps.UndoAsync(plan, step).ConfigureAwait(false);
+            steps.Tell(OperationPoint.StepUndone, plan, step);
+        }
     }
 
     private CatalogChange Unchanged()
@@ -195,17 +201,23 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
         return new CatalogChange { Head = catalog.Head, Current = catalog.Current };
     }
 
-    private void End(Journal journal)
+    private bool TryEnd(Journal journal)
     {
         try
         {
             store.Tidy();
+            End(journal);
+            return true;
         }
         catch (FileException e)
         {
-            _warnings.Add(e.Message);
+            _warnings.Add($"{e.Message}; the next command tries it again");
+            return false;
         }
+    }
 
+    private void End(Journal journal)
+    {
         journal.Remove();
         steps.Tell(OperationPoint.Ended, journal.Plan);
     }

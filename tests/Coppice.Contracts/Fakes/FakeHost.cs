@@ -1,0 +1,82 @@
+using Coppice.Core;
+
+namespace Coppice.Contracts.Fakes;
+
+/// <summary>
+/// A machine that outlives whoever manages it: images, memory images and virtual machines. Its guests count: every number
+/// goes to RAM and to each writable disk, in lock-step, and before a guest writes the next one it checks that its disks
+/// still hold the last one. A disk that went back without the RAM, or the other way round, makes it count a bad block.
+/// </summary>
+public sealed class FakeHost
+{
+    private const int Blocks = 3;
+
+    /// <summary>All there is.</summary>
+    public FakeHostState State { get; set; } = FakeHostState.New;
+
+    /// <summary>Told of everything that a driver is about to do to the machine. May throw, to let it fail.</summary>
+    public Action<string>? Acting { get; set; }
+
+    /// <summary>Whether guests obey their power button.</summary>
+    public bool GuestsObey { get; set; } = true;
+
+    /// <summary>A driver changes something.</summary>
+    public void Act(string what, Func<FakeHostState, FakeHostState> change)
+    {
+        Acting?.Invoke(what);
+        State = change(State);
+    }
+
+    /// <summary>Time passes: every guest that runs writes its next number, and it is acknowledged.</summary>
+    public void Tick()
+    {
+        foreach (var (id, process) in State.Processes.Where(p => p.Value.State is DomainState.Running))
+        {
+            State = Write(State, id, process);
+        }
+    }
+
+    /// <summary>The manager is killed; the guards that it had armed do their work.</summary>
+    public void ManagerDies()
+    {
+        foreach (var (id, process) in State.Processes.Where(p => p.Value.Guard is not null))
+        {
+            var guard = process.Guard!;
+            var committed = guard.Operation is { } operation
+                && File.Exists(guard.Root)
+                && File.ReadAllLines(guard.Root).Any(l => l.Contains($"\"last\": \"committed {operation}\"", StringComparison.Ordinal));
+            State = committed ? Continue(State, guard.Successor, guard.SuccessorRuns) : Set(State, id, p => p with { State = guard.Then, IsLeft = false });
+            State = Set(State, id, p => p with { Guard = null });
+        }
+    }
+
+    /// <summary>The power fails: what runs is gone, what was acknowledged is on disk.</summary>
+    public void LosePower() => State = State with { Processes = State.Processes.Clear() };
+
+    /// <summary>Changes a process, if it lives.</summary>
+    public static FakeHostState Set(FakeHostState state, ShortId id, Func<FakeProcess, FakeProcess> change) =>
+        state.Processes.TryGetValue(id, out var process)
+            ? state with { Processes = state.Processes.SetItem(id, change(process)) }
+            : state;
+
+    private static FakeHostState Continue(FakeHostState state, ShortId? process, bool runs) =>
+        process is { } id ? Set(state, id, p => p with { State = runs ? DomainState.Running : DomainState.Paused }) : state;
+
+    private static FakeHostState Write(FakeHostState state, ShortId id, FakeProcess process)
+    {
+        var next = process.Counter + 1;
+        foreach (var drive in process.Drives.Where(d => d.IsWritable))
+        {
+            var bad = state.Last(drive.Path) == process.Counter ? 0 : 1;
+            var image = state.Images[drive.Path];
+            state = state with
+            {
+                Bad = state.Bad + bad,
+                Images = state.Images.SetItem(
+                    drive.Path, image with { Blocks = image.Blocks.SetItem((int)(next % Blocks), next) }),
+            };
+        }
+
+        return Set(state, id, p => p with { Counter = next });
+    }
+}

@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Contracts.Fakes;
+
+/// <summary>An image: what was written to it, by block, over what its backing image has.</summary>
+public sealed record FakeImage(ImageFormat Format, string? Backing, ByteCount VirtualSize, ImmutableSortedDictionary<int, long> Blocks)
+{
+    public static FakeImage Empty(ImageFormat format, string? backing, ByteCount size) =>
+        new(format, backing, size, ImmutableSortedDictionary<int, long>.Empty);
+}
+
+/// <summary>A memory image. One that is not complete is what an interrupted write left.</summary>
+public sealed record FakeMemory(long Counter, bool IsComplete);
+
+/// <summary>What a guard does when the manager dies.</summary>
+/// <param name="Then">The state it returns the process to.</param>
+/// <param name="Operation">If the root of the catalog names this operation as committed, the successor goes on instead.</param>
+/// <param name="Root">The root of the catalog.</param>
+/// <param name="Successor">The process that follows.</param>
+/// <param name="SuccessorRuns">Whether it is to run.</param>
+public sealed record FakeGuard(DomainState Then, ShortId? Operation = null, string? Root = null, ShortId? Successor = null, bool SuccessorRuns = false);
+
+/// <summary>A disk of a process.</summary>
+public sealed record FakeDrive(string Target, string Path, bool IsWritable);
+
+/// <summary>A virtual machine that runs, or stands still. Its RAM is one number: the last one that it has written.</summary>
+public sealed record FakeProcess(
+    DomainId Domain, ImmutableArray<FakeDrive> Drives, DomainState State, long Counter, FakeGuard? Guard = null, bool IsLeft = false);
+
+/// <summary>All that a machine holds. Immutable, so that it can be kept and put back.</summary>
+public sealed record FakeHostState(
+    ImmutableSortedDictionary<string, FakeImage> Images,
+    ImmutableSortedDictionary<string, FakeMemory> Memories,
+    ImmutableDictionary<ShortId, FakeProcess> Processes,
+    long Bad)
+{
+    public static FakeHostState New { get; } = new(
+        ImmutableSortedDictionary.Create<string, FakeImage>(StringComparer.Ordinal),
+        ImmutableSortedDictionary.Create<string, FakeMemory>(StringComparer.Ordinal),
+        ImmutableDictionary<ShortId, FakeProcess>.Empty,
+        0);
+
+    /// <summary>The images of a chain, top first.</summary>
+    public IEnumerable<string> Chain(string top)
+    {
+        for (var path = top; path is not null; path = Images.GetValueOrDefault(path)?.Backing)
+        {
+            yield return path;
+        }
+    }
+
+    /// <summary>What a guest reads from a disk.</summary>
+    public ImmutableSortedDictionary<int, long> Read(string top) =>
+        Chain(top).Reverse().Aggregate(
+            ImmutableSortedDictionary<int, long>.Empty, (blocks, path) => blocks.SetItems(Images[path].Blocks));
+
+    /// <summary>The last number that was written to a disk; 0 if none was.</summary>
+    public long Last(string top) => Read(top).Values.DefaultIfEmpty().Max();
+}

@@ -1,0 +1,277 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Contracts.Fakes;
+
+/// <summary>
+/// Runs virtual machines on a <see cref="FakeHost"/>, and refuses what QEMU refuses: an image that another process writes,
+/// a memory image that is missing or cut off, a command to a process that is gone.
+/// </summary>
+public sealed class FakeHypervisor(FakeHost host) : IHypervisor
+{
+    public string Prefix => "machine";
+
+    public Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation) => Task.FromResult(new CapabilitySet(
+        "fake", "1",
+        [
+            Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory,
+            Capability.LiveMemory, Capability.MixedDisks,
+        ]));
+
+    public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
+
+    public Task<HypervisorObservation> ObserveAsync(
+        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) =>
+        Task.FromResult(process is { } id && host.State.Processes.TryGetValue(id, out var found)
+            ? new HypervisorObservation
+            {
+                State = found.State,
+                IsAlive = true,
+                ActiveImages = found.Drives.ToImmutableDictionary(d => d.Target, d => d.Path),
+                MemoryEstimate = new ByteCount(1 << 20),
+            }
+            : HypervisorObservation.Off);
+
+    public Step Launch(LaunchRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var arguments = new LaunchArguments(request.Process, [.. request.Disks.Select(d => Drive(request, d))], request.Memory);
+        return Step.Of("machine.launch", $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments);
+    }
+
+    public Step Checkpoint(CheckpointRequest request) =>
+        Step.Of("machine.checkpoint", "checkpoint", StepUndo.Compensate, request, FakeJson.Default.CheckpointRequest);
+
+    public Step Leave(LeaveRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return Step.Of("machine.leave", $"leave {request.Process}", StepUndo.Exact, request, FakeJson.Default.LeaveRequest);
+    }
+
+    public Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step.Of(
+        "machine.take-over", $"{process} takes over", StepUndo.None, new TakeOverArguments(process, run), FakeJson.Default.TakeOverArguments);
+
+    public Step End(ShortId process) =>
+        Step.Of("machine.end", $"end {process}", StepUndo.None, new EndArguments(process), FakeJson.Default.EndArguments);
+
+    public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
+        "machine.signal", $"{signal} {process}", signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
+        new SignalArguments(process, signal), FakeJson.Default.SignalArguments);
+
+    public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        ArgumentNullException.ThrowIfNull(context);
+        cancellation.ThrowIfCancellationRequested();
+        switch (step.Kind)
+        {
+            case "machine.launch":
+                Apply(step.Read(FakeJson.Default.LaunchArguments), context);
+                break;
+            case "machine.checkpoint":
+                return Task.FromResult(Apply(step.Read(FakeJson.Default.CheckpointRequest), cancellation));
+            case "machine.leave":
+                Apply(step.Read(FakeJson.Default.LeaveRequest), context);
+                break;
+            case "machine.take-over":
+                Apply(step.Read(FakeJson.Default.TakeOverArguments));
+                break;
+            case "machine.end":
+                End(step.Read(FakeJson.Default.EndArguments).Process, "end");
+                break;
+            default:
+                Apply(step.Read(FakeJson.Default.SignalArguments));
+                break;
+        }
+
+        return Task.FromResult(StepReport.Nothing);
+    }
+
+    public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        switch (step.Kind)
+        {
+            case "machine.launch":
+                End(step.Read(FakeJson.Default.LaunchArguments).Process, "end");
+                break;
+            case "machine.checkpoint":
+                var checkpoint = step.Read(FakeJson.Default.CheckpointRequest);
+                TakeBack(checkpoint.Process, checkpoint.State, checkpoint.Memory);
+                break;
+            case "machine.leave":
+                var leave = step.Read(FakeJson.Default.LeaveRequest);
+                TakeBack(leave.Process, leave.State, leave.Memory);
+                break;
+            case "machine.signal":
+                var (process, signal) = step.Read(FakeJson.Default.SignalArguments);
+                Steer(process, signal is DomainSignal.Pause ? DomainState.Running : DomainState.Paused);
+                break;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        return Task.FromResult(step.Kind switch
+        {
+            "machine.checkpoint" => Probe(step.Read(FakeJson.Default.CheckpointRequest)),
+            "machine.launch" => Done(host.State.Processes.ContainsKey(step.Read(FakeJson.Default.LaunchArguments).Process)),
+            "machine.leave" => Done(Find(step.Read(FakeJson.Default.LeaveRequest).Process) is null or { IsLeft: true }),
+            "machine.end" => Done(Find(step.Read(FakeJson.Default.EndArguments).Process) is null),
+            _ => StepOutcome.Unknown,
+        });
+    }
+
+    private static StepOutcome Done(bool done) => done ? StepOutcome.Done : StepOutcome.NotDone;
+
+    private static FakeDrive Drive(LaunchRequest request, DiskChain chain) => new(
+        chain.Target,
+        chain.Layers[0].Path,
+        request.Definition.Disks.First(d => d.Target == chain.Target) is { ReadOnly: false, Kind: DiskKind.Disk });
+
+    private void Apply(LaunchArguments request, StepContext context)
+    {
+        var drives = request.Drives;
+        foreach (var drive in drives)
+        {
+            RequireFree(drive);
+        }
+
+        var memory = request.Memory.Mode is MemoryMode.None ? null : host.State.Memories.GetValueOrDefault(request.Memory.File!);
+        if (request.Memory.Mode is not MemoryMode.None && memory is not { IsComplete: true })
+        {
+            throw new CoppiceException(ErrorKind.Hypervisor, $"memory image {request.Memory.File}", "is missing or cut off");
+        }
+
+        var counter = memory?.Counter ?? drives.Where(d => d.IsWritable).Select(d => host.State.Last(d.Path)).DefaultIfEmpty().Max();
+        var domain = new DomainId(Guid.ParseExact(Path.GetFileName(context.Folder.Path), "D"));
+        host.Act("launch", s => s with
+        {
+            Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)),
+        });
+    }
+
+    private void RequireFree(FakeDrive drive)
+    {
+        var chain = host.State.Chain(drive.Path).ToArray();
+        if (chain.FirstOrDefault(p => !host.State.Images.ContainsKey(p)) is { } missing)
+        {
+            throw new CoppiceException(ErrorKind.Hypervisor, $"image {missing}", "could not be opened: no such file");
+        }
+
+        var locked = host.State.Processes.Values.SelectMany(p => p.Drives).Any(d =>
+            (d.IsWritable && chain.Contains(d.Path)) || (drive.IsWritable && host.State.Chain(d.Path).Contains(drive.Path)));
+        if (locked)
+        {
+            throw new CoppiceException(ErrorKind.Hypervisor, $"image {drive.Path}", "failed to get a lock: another process uses it");
+        }
+    }
+
+    private StepReport Apply(CheckpointRequest request, CancellationToken cancellation)
+    {
+        var process = Require(request.Process);
+        foreach (var to in request.Disks.Select(d => d.To.Path))
+        {
+            if (host.State.Images.GetValueOrDefault(to) is not { Blocks.Count: 0 })
+            {
+                throw new CoppiceException(ErrorKind.Hypervisor, $"overlay {to}", "is missing or not empty");
+            }
+        }
+
+        host.Act("stop", s => FakeHost.Set(s, request.Process, p => p with
+        {
+            State = DomainState.Paused, Guard = new FakeGuard(request.State),
+        }));
+        cancellation.ThrowIfCancellationRequested();
+        Keep(request.Memory, process.Counter, complete: false);
+        // One transaction: no guard ever lets a guest go on with some of its disks moved.
+        host.Act("move disks", s => FakeHost.Set(s, request.Process, p => p with { Drives = request.Disks.Aggregate(p.Drives, Moved) }));
+        Keep(request.Memory, Find(request.Process)!.Counter, complete: true);
+        host.Act("continue", s => FakeHost.Set(s, request.Process, p => p with { State = request.State, Guard = null }));
+        return new StepReport { Mechanism = "fake checkpoint", Pause = TimeSpan.FromMilliseconds(1) };
+    }
+
+    private static ImmutableArray<FakeDrive> Moved(ImmutableArray<FakeDrive> drives, DiskSwitch disk) =>
+        [.. drives.Select(d => d.Target == disk.Target ? d with { Path = disk.To.Path } : d)];
+
+    private StepOutcome Probe(CheckpointRequest request)
+    {
+        if (Find(request.Process) is not { } process)
+        {
+            return StepOutcome.Done;
+        }
+
+        var paths = process.Drives.ToDictionary(d => d.Target, d => d.Path, StringComparer.Ordinal);
+        var moved = request.Disks.Count(d => paths[d.Target] == d.To.Path);
+        return moved == request.Disks.Length ? StepOutcome.Done : moved == 0 ? StepOutcome.NotDone : StepOutcome.Unknown;
+    }
+
+    private void Apply(LeaveRequest request, StepContext context)
+    {
+        Require(request.Process);
+        var guard = new FakeGuard(
+            request.State, context.Operation, context.Folder.CatalogRoot, request.Successor, request.SuccessorRuns);
+        host.Act("stop", s => FakeHost.Set(s, request.Process, p => p with { State = DomainState.Paused, Guard = guard, IsLeft = true }));
+        Keep(request.Memory, Find(request.Process)!.Counter, complete: false);
+        Keep(request.Memory, Find(request.Process)!.Counter, complete: true);
+    }
+
+    private void Apply(TakeOverArguments arguments)
+    {
+        host.Act("take over", s => s);
+        if (arguments.Run)
+        {
+            Steer(arguments.Process, DomainState.Running);
+        }
+    }
+
+    private void Apply(SignalArguments arguments)
+    {
+        Require(arguments.Process);
+        switch (arguments.Signal)
+        {
+            case DomainSignal.Pause:
+                Steer(arguments.Process, DomainState.Paused);
+                break;
+            case DomainSignal.Resume:
+                Steer(arguments.Process, DomainState.Running);
+                break;
+            case DomainSignal.PowerButton when host.GuestsObey:
+                End(arguments.Process, "power button");
+                break;
+        }
+    }
+
+    private void Keep(MemoryImage memory, long counter, bool complete)
+    {
+        if (memory.File is { } file)
+        {
+            host.Act(complete ? "complete memory" : "write memory", s => s with
+            {
+                Memories = complete ? s.Memories.SetItem(file, new(counter, true)) : s.Memories.Add(file, new(counter, false)),
+            });
+        }
+    }
+
+    private void TakeBack(ShortId process, DomainState state, MemoryImage memory)
+    {
+        host.Act("continue", s => FakeHost.Set(s, process, p => p with { State = state, Guard = null, IsLeft = false }));
+        if (memory.File is { } file)
+        {
+            host.Act("remove memory", s => s with { Memories = s.Memories.Remove(file) });
+        }
+    }
+
+    private void Steer(ShortId process, DomainState state) =>
+        host.Act($"{state}", s => FakeHost.Set(s, process, p => p with { State = state }));
+
+    private void End(ShortId process, string how) => host.Act(how, s => s with { Processes = s.Processes.Remove(process) });
+
+    private FakeProcess? Find(ShortId process) => host.State.Processes.GetValueOrDefault(process);
+
+    private FakeProcess Require(ShortId process) => Find(process)
+        ?? throw new CoppiceException(ErrorKind.Hypervisor, $"process {process}", "is gone");
+}

@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using Coppice.Core;
+
+namespace Coppice.Contracts.Fakes;
+
+internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive> Drives, MemoryImage Memory);
+
+internal sealed record TakeOverArguments(ShortId Process, bool Run);
+
+internal sealed record EndArguments(ShortId Process);
+
+internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
+
+internal sealed record OverlayArguments(Layer Overlay, Layer Backing);
+
+internal sealed record RemoveArguments(string Path);
+
+internal sealed record WriteArguments(string Path, string Content);
+
+[JsonSerializable(typeof(LaunchArguments))]
+[JsonSerializable(typeof(CheckpointRequest))]
+[JsonSerializable(typeof(LeaveRequest))]
+[JsonSerializable(typeof(TakeOverArguments))]
+[JsonSerializable(typeof(EndArguments))]
+[JsonSerializable(typeof(SignalArguments))]
+[JsonSerializable(typeof(OverlayArguments))]
+[JsonSerializable(typeof(RemoveArguments))]
+[JsonSerializable(typeof(WriteArguments))]
+internal sealed partial class FakeJson : JsonSerializerContext;

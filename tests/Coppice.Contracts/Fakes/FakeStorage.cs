@@ -1,0 +1,176 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Contracts.Fakes;
+
+/// <summary>
+/// Layers on a <see cref="FakeHost"/>. It refuses what a file system and qemu-img refuse, and one thing more: to take away
+/// an image that somebody uses, or an overlay that has been written, because a test should hear of it.
+/// </summary>
+public sealed class FakeStorage(FakeHost host) : IStorage
+{
+    public string Prefix => "store";
+
+    public Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(disk);
+        var paths = host.State.Chain(disk.Source!).ToArray();
+        var layers = paths.Select((path, i) => new Layer
+        {
+            Id = IdOf(disk.Target, path),
+            Disk = disk.Target,
+            Path = path,
+            Format = Require(path).Format,
+            VirtualSize = Require(path).VirtualSize,
+            Parent = i + 1 < paths.Length ? IdOf(disk.Target, paths[i + 1]) : null,
+            Origin = LayerOrigin.User,
+        });
+        return Task.FromResult(layers.ToImmutableArray());
+    }
+
+    public Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation)
+    {
+        var paths = chain.Select(l => l.Path).ToArray();
+        foreach (var path in paths)
+        {
+            Require(path);
+        }
+
+        return host.State.Chain(paths[0]).SequenceEqual(paths)
+            ? Task.CompletedTask
+            : throw new CoppiceException(ErrorKind.Damaged, paths[0], "builds on other images than the catalog says");
+    }
+
+    public Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(layer);
+        var image = host.State.Images.GetValueOrDefault(layer.Path);
+        return Task.FromResult(new LayerObservation
+        {
+            Layer = layer.Id,
+            Exists = image is not null,
+            IsEmpty = layer.Origin is LayerOrigin.Coppice && image is { Blocks.Count: 0 },
+            OverlayFolder = folder.Images(layer.Disk),
+            Free = new ByteCount(1L << 40),
+            FreeForMemory = new ByteCount(1L << 40),
+        });
+    }
+
+    public Step CreateOverlay(Layer overlay, Layer backing)
+    {
+        ArgumentNullException.ThrowIfNull(overlay);
+        return Step.Of(
+            "store.overlay", $"create {overlay.Path}", StepUndo.UnlessSwitched, new OverlayArguments(overlay, backing),
+            FakeJson.Default.OverlayArguments);
+    }
+
+    public Step Remove(string path, ByteCount bytes) =>
+        Step.Of("store.remove", $"remove {path}", StepUndo.None, new RemoveArguments(path), FakeJson.Default.RemoveArguments);
+
+    public Step WriteFile(string path, string content) =>
+        Step.Of("store.write", $"write {path}", StepUndo.Exact, new WriteArguments(path, content), FakeJson.Default.WriteArguments);
+
+    public async Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        switch (step.Kind)
+        {
+            case "store.overlay":
+                Create(step.Read(FakeJson.Default.OverlayArguments));
+                break;
+            case "store.remove":
+                Remove(step.Read(FakeJson.Default.RemoveArguments).Path);
+                break;
+            default:
+                var (path, content) = step.Read(FakeJson.Default.WriteArguments);
+                DurableFolder.Create(Path.GetDirectoryName(path)!);
+                await DurableFile.CreateAsync(path, content, cancellation);
+                break;
+        }
+
+        return StepReport.Nothing;
+    }
+
+    public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        switch (step.Kind)
+        {
+            case "store.overlay" when IsMade(step.Read(FakeJson.Default.OverlayArguments), out var overlay):
+                if (host.State.Images[overlay].Blocks.Count > 0)
+                {
+                    throw new InvalidOperationException($"undoing would lose what was written to {overlay}");
+                }
+
+                Remove(overlay);
+                break;
+            case "store.write":
+                DurableFile.Remove(step.Read(FakeJson.Default.WriteArguments).Path);
+                break;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        var done = step.Kind switch
+        {
+            "store.overlay" => IsMade(step.Read(FakeJson.Default.OverlayArguments), out _),
+            "store.remove" => !host.State.Images.ContainsKey(step.Read(FakeJson.Default.RemoveArguments).Path),
+            _ => File.Exists(step.Read(FakeJson.Default.WriteArguments).Path),
+        };
+        return Task.FromResult(done ? StepOutcome.Done : StepOutcome.NotDone);
+    }
+
+    private void Create(OverlayArguments arguments)
+    {
+        var (overlay, backing) = arguments;
+        Require(backing.Path);
+        if (host.State.Images.ContainsKey(overlay.Path))
+        {
+            throw new CoppiceException(ErrorKind.AlreadyExists, overlay.Path, "exists already", "name another file");
+        }
+
+        var image = FakeImage.Empty(overlay.Format, backing.Path, overlay.VirtualSize);
+        host.Act($"create {overlay.Path}", s => s with { Images = s.Images.Add(overlay.Path, image) });
+    }
+
+    private bool IsMade(OverlayArguments arguments, out string path)
+    {
+        path = arguments.Overlay.Path;
+        return host.State.Images.TryGetValue(path, out var image) && image.Backing == arguments.Backing.Path;
+    }
+
+    private void Remove(string path)
+    {
+        if (host.State.Processes.Values.SelectMany(p => p.Drives).Any(d => host.State.Chain(d.Path).Contains(path)))
+        {
+            throw new InvalidOperationException($"{path} is in use");
+        }
+
+        if (File.Exists(path))
+        {
+            DurableFile.Remove(path);
+        }
+
+        host.Act($"remove {path}", s => s with { Images = s.Images.Remove(path), Memories = s.Memories.Remove(path) });
+    }
+
+    private FakeImage Require(string path) => host.State.Images.GetValueOrDefault(path)
+        ?? throw new CoppiceException(ErrorKind.NotFound, $"image {path}", "is missing", "put it back");
+
+    private static ShortId IdOf(string target, string path)
+    {
+        var hash = 17UL;
+        foreach (var c in target + path)
+        {
+            hash = (hash * 1099511628211UL) ^ c;
+        }
+
+        return new ShortId($"{hash:x16}");
+    }
+}

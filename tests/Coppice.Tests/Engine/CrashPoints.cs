@@ -1,0 +1,88 @@
+using System.Globalization;
+using Coppice.Contracts.Fakes;
+using Coppice.Engine;
+using Coppice.Files;
+
+namespace Coppice.Tests.Engine;
+
+/// <summary>What a crash at one point would leave.</summary>
+/// <param name="Label">The point.</param>
+/// <param name="Disk">The files, as the kernel has them: what a killed manager leaves.</param>
+/// <param name="Flushed">The files that were flushed: what a loss of power leaves.</param>
+/// <param name="Host">The machine.</param>
+/// <param name="Acknowledged">The last number that the guest was told is safe.</param>
+/// <param name="TornJournal">The journal whose last line is just being written.</param>
+internal sealed record CrashState(
+    string Label, DiskImage Disk, DiskImage Flushed, FakeHostState Host, long Acknowledged, string? TornJournal)
+{
+    public string Key => $"{Disk.Text}\n{Flushed.Text}\n{HostKey(Host)}\n{TornJournal}";
+
+    /// <summary>What recovery finds.</summary>
+    public string KeyAfter(bool power) =>
+        power ? $"{Flushed.Text}\n{HostKey(Host with { Processes = Host.Processes.Clear() })}" : $"{Disk.Text}\n{HostKey(Host)}";
+
+    private static string HostKey(FakeHostState host) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{string.Join(';', host.Images.Keys)}|{string.Join(';', host.Memories)}|{string.Join(';', host.Processes.OrderBy(p => p.Key.Value).Select(p => $"{p.Key} {p.Value.State} {p.Value.Guard} {string.Join(',', p.Value.Drives)}"))}");
+}
+
+/// <summary>
+/// Runs something once and keeps what a crash would leave at each point: before every act on a file or folder, before every
+/// act on the machine, at every event of the engine. Between any two points the guest goes on writing.
+/// </summary>
+internal sealed class CrashPoints
+{
+    private readonly World _world;
+    private readonly FlushedDisk _flushed;
+    private readonly List<CrashState> _states = [];
+    private readonly HashSet<string> _seen = [];
+    private long _acknowledged;
+
+    private CrashPoints(World world, long acknowledged)
+    {
+        _world = world;
+        _flushed = new FlushedDisk(world.Path1);
+        _acknowledged = acknowledged;
+    }
+
+    public static async Task<IReadOnlyList<CrashState>> CollectAsync(World world, long acknowledged, Func<Action<OperationEvent>, Task> run)
+    {
+        var points = new CrashPoints(world, acknowledged);
+        FileActs.Observer = points.Before;
+        world.Host.Acting = what => points.Pass(what, null);
+        try
+        {
+            await run(e => points.Pass($"{e.Point} {e.Step?.Kind}", null));
+            points.Pass("end", null);
+        }
+        finally
+        {
+            FileActs.Observer = null;
+            world.Host.Acting = null;
+        }
+
+        return points._states;
+    }
+
+    private void Before(FileAct act, string path)
+    {
+        // First, what was done before: then the point, which is before this act.
+        Pass($"{act} {path}", act is FileAct.Flush && path.EndsWith(".jsonl", StringComparison.Ordinal) ? path : null);
+        _flushed.Before(act, path);
+    }
+
+    private void Pass(string label, string? journal)
+    {
+        _world.Host.Tick();
+        _acknowledged = Math.Max(_acknowledged, Acknowledged(_world));
+        var state = new CrashState(label, DiskImage.Read(_world.Path1), _flushed.Read(), _world.Host.State, _acknowledged, journal);
+        if (_seen.Add(state.Key))
+        {
+            _states.Add(state);
+        }
+    }
+
+    /// <summary>What the process of the old head has written; others only repeat numbers.</summary>
+    public static long Acknowledged(World world) =>
+        world.Host.State.Processes.Values.Select(p => p.Counter).DefaultIfEmpty().Max();
+}

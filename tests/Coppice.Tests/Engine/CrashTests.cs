@@ -1,0 +1,225 @@
+using Coppice.Core;
+using Coppice.Engine;
+
+namespace Coppice.Tests.Engine;
+
+/// <summary>
+/// Every operation, interrupted at every point: afterwards, and after a second crash while the first is being recovered,
+/// the domain is as if the operation had happened or as if it had not.
+/// </summary>
+public sealed class CrashTests(ITestOutputHelper output)
+{
+    public static TheoryData<string> Scenarios => Scenario.Names;
+
+    [Theory]
+    [MemberData(nameof(Scenarios))]
+    public async Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name)
+    {
+        var scenario = Scenario.All[name];
+        using var world = new World();
+        await scenario.SetUpAsync(world);
+        var before = CrashPoints.Acknowledged(world);
+        var old = Outcome.Of(world);
+        var states = await CrashPoints.CollectAsync(world, before, e => RunAsync(world, scenario.Request, e));
+        var expected = new Expectation(scenario, old, Outcome.Of(world));
+        var counts = new Counts();
+        foreach (var state in states)
+        {
+            await CheckAsync(world, expected, state, counts, nested: false);
+        }
+
+        output.WriteLine($"{name}: {states.Count} points, {counts.Crashes} crashes, {counts.Nested} of them in recovery, {counts.Torn} torn");
+    }
+
+    private static async Task CheckAsync(World world, Expectation expected, CrashState state, Counts counts, bool nested)
+    {
+        foreach (var power in new[] { false, true })
+        {
+            await RecoverAsync(world, expected, state, power, counts, nested, state.Disk);
+        }
+
+        if (state.TornJournal is { } journal)
+        {
+            await TearAsync(world, expected, state, journal, counts);
+        }
+    }
+
+    /// <summary>A loss of power may have written any part of the line. (That every part reads alike is tested with the journal.)</summary>
+    private static async Task TearAsync(World world, Expectation expected, CrashState state, string journal, Counts counts)
+    {
+        var whole = state.Disk.Files[journal];
+        var line = whole.AsSpan(0, whole.Length - 1).LastIndexOf((byte)'\n') + 1;
+        foreach (var length in new[] { line, (line + whole.Length) / 2, whole.Length - 1 })
+        {
+            counts.Torn++;
+            var torn = state.Disk with { Files = state.Disk.Files.SetItem(journal, whole[..length]) };
+            await RecoverAsync(world, expected, state with { Flushed = torn }, power: true, counts, nested: true, state.Disk);
+        }
+    }
+
+    private static async Task RecoverAsync(
+        World world, Expectation expected, CrashState state, bool power, Counts counts, bool nested, DiskImage killed)
+    {
+        if (!counts.Seen.Add($"{nested} {state.KeyAfter(power)}"))
+        {
+            return;
+        }
+
+        Restore(world, state, power, killed);
+        counts.Crashes++;
+        counts.Nested += nested ? 1 : 0;
+        try
+        {
+            if (!nested)
+            {
+                var inner = await CrashPoints.CollectAsync(world, state.Acknowledged, e => TouchAsync(world, e));
+                expected.Check(world, state.Acknowledged, power);
+                await GoOnAsync(world);
+                foreach (var again in inner)
+                {
+                    await CheckAsync(world, expected, again with { TornJournal = null }, counts, nested: true);
+                }
+            }
+            else
+            {
+                await TouchAsync(world, null);
+                // Power that was lost once is not regained by a manager that is killed later.
+                expected.Check(world, state.Acknowledged, power || state.Host.Processes.IsEmpty);
+            }
+        }
+        catch (Exception e) when (e is not CrashFailure)
+        {
+            throw new CrashFailure($"after a crash at '{state.Label}', {(power ? "power loss" : "manager killed")}, nested: {nested}", e);
+        }
+    }
+
+    private static void Restore(World world, CrashState state, bool power, DiskImage killed)
+    {
+        (power ? state.Flushed : killed).WriteTo(world.Path1);
+        world.Host.State = state.Host;
+        if (power)
+        {
+            world.Host.LosePower();
+        }
+        else
+        {
+            world.Host.ManagerDies();
+        }
+
+        world.Host.Tick();
+    }
+
+    private static Task<OperationResult> RunAsync(World world, Request request, Action<OperationEvent>? onEvent) =>
+        world.Open().RunAsync(request, new RunOptions { OnEvent = onEvent });
+
+    /// <summary>A read, and a command that changes nothing but settles what it finds.</summary>
+    private static async Task TouchAsync(World world, Action<OperationEvent>? onEvent)
+    {
+        var list = await world.Open().ListAsync();
+        Assert.Empty(list.Broken);
+        if (world.Exists)
+        {
+            var result = await world.Open().RunAsync(
+                new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] },
+                new RunOptions { PlanOnly = true, OnEvent = onEvent });
+            Assert.DoesNotContain(result.Warnings, w => w.Contains("tries it again", StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>The home works on.</summary>
+    private static async Task GoOnAsync(World world)
+    {
+        if (!world.Exists)
+        {
+            await world.DefineAsync();
+        }
+
+        await world.RunAsync(new CreateSnapshot(World.Name) { Name = "after", Disks = [.. Scenario.External("vda", "vdb")] });
+        world.Host.Tick();
+        await world.RunAsync(Scenario.Revert("after"));
+        world.Host.Tick();
+        Inspection.CheckAll(world);
+    }
+
+    private sealed class Counts
+    {
+        /// <summary>Many ways lead to the same state: recovering from it once is enough.</summary>
+        public HashSet<string> Seen { get; } = new(StringComparer.Ordinal);
+
+        public int Crashes { get; set; }
+
+        public int Nested { get; set; }
+
+        public int Torn { get; set; }
+    }
+}
+
+/// <summary>Says at which point.</summary>
+internal sealed class CrashFailure(string message, Exception inner) : Exception($"{message}: {inner.Message}", inner);
+
+/// <summary>How a domain is before or after an operation.</summary>
+internal sealed record Outcome(Catalog? Catalog, DomainState State)
+{
+    public static Outcome Of(World world) => new(world.Exists ? world.Catalog : null, Inspection.StateOf(world));
+
+    public string Tree => Catalog is null ? "none" : Inspection.Tree(Catalog);
+}
+
+/// <summary>What may come out of an operation that was interrupted.</summary>
+internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
+{
+    public void Check(World world, long acknowledged, bool power)
+    {
+        var found = CheckTree(world, tree => tree);
+        CheckState(found, power, found.Tree == New.Tree);
+        if (found.Catalog is not null && !Scenario.Discards)
+        {
+            Assert.True(Inspection.Kept(world) >= acknowledged, $"{Inspection.Kept(world)} is kept, {acknowledged} was acknowledged");
+        }
+
+        GoOn(world);
+    }
+
+    /// <summary>The same without a crash, for an operation that was planned anew, with ids of its own.</summary>
+    public void CheckShape(World world)
+    {
+        var found = CheckTree(world, Shape);
+        CheckState(found, power: false, Shape(found.Tree) == Shape(New.Tree));
+        GoOn(world);
+    }
+
+    private static void GoOn(World world)
+    {
+        world.Host.Tick();
+        world.Host.Tick();
+        Assert.Equal(0, world.Host.State.Bad);
+    }
+
+    private Outcome CheckTree(World world, Func<string, string> shown)
+    {
+        Inspection.CheckAll(world);
+        var found = Outcome.Of(world);
+        var forward = Old.Catalog is { } o && New.Catalog is { } n ? Inspection.RolledForward(o, n) : "none";
+        Assert.Contains(shown(found.Tree), new[] { Old.Tree, New.Tree, forward }.Select(shown));
+        return found;
+    }
+
+    private void CheckState(Outcome found, bool power, bool isNew)
+    {
+        if (power)
+        {
+            Assert.Equal(DomainState.Off, found.State);
+        }
+        else if (Shape(Old.Tree) == Shape(New.Tree))
+        {
+            Assert.Contains(found.State, new[] { Old.State, New.State });
+        }
+        else
+        {
+            var asked = isNew ? New.State : Old.State;
+            Assert.True(found.State == asked || Scenario.Request is StopDomain, $"{found.State} instead of {asked}");
+        }
+    }
+
+    private static string Shape(string tree) => System.Text.RegularExpressions.Regex.Replace(tree, "[0-9a-f]{8,16}", "#");
+}

@@ -1,0 +1,121 @@
+using System.Collections.Immutable;
+using System.Text;
+using Coppice.Files;
+
+namespace Coppice.Tests.Engine;
+
+/// <summary>The files and folders below a home, to be kept and put back. Locks are left out: a crash lets go of them.</summary>
+internal sealed record DiskImage(ImmutableSortedSet<string> Folders, ImmutableSortedDictionary<string, byte[]> Files)
+{
+    public static DiskImage Empty { get; } = new(
+        ImmutableSortedSet.Create<string>(StringComparer.Ordinal),
+        ImmutableSortedDictionary.Create<string, byte[]>(StringComparer.Ordinal));
+
+    public static DiskImage Read(string root) => !Directory.Exists(root) ? Empty : new(
+        Empty.Folders.Union(Directory.EnumerateDirectories(root, "*", SearchOption.AllDirectories).Append(root)),
+        Empty.Files.AddRange(Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
+            .Where(f => Path.GetFileName(f) != "lock")
+            .Select(f => KeyValuePair.Create(f, File.ReadAllBytes(f)))));
+
+    public void WriteTo(string root)
+    {
+        if (Directory.Exists(root))
+        {
+            Directory.Delete(root, recursive: true);
+        }
+
+        foreach (var folder in Folders)
+        {
+            Directory.CreateDirectory(folder);
+        }
+
+        foreach (var (path, content) in Files)
+        {
+            File.WriteAllBytes(path, content);
+        }
+    }
+
+    public string Text => string.Join('\n', Folders) + string.Join('\n', Files.Select(f => f.Key + "=" + Encoding.Latin1.GetString(f.Value)));
+}
+
+/// <summary>
+/// Follows what is done to a home and knows what a loss of power would leave of it: the bytes that were flushed, under the
+/// names that were flushed. Everything else is gone, and what was removed without a flush is back.
+/// </summary>
+internal sealed class FlushedDisk(string root)
+{
+    private readonly Dictionary<string, byte[]> _flushed = new(DiskImage.Read(root).Files, StringComparer.Ordinal);
+    private DiskImage _durable = DiskImage.Read(root);
+    private (FileAct Act, string Path)? _last;
+
+    /// <summary>An act begins; the one before it has happened.</summary>
+    public void Before(FileAct act, string path)
+    {
+        Complete();
+        _last = (act, path);
+    }
+
+    public DiskImage Read()
+    {
+        Complete();
+        return Reachable();
+    }
+
+    private void Complete()
+    {
+        switch (_last)
+        {
+            case (FileAct.Flush, var path) when File.Exists(path):
+                _flushed[path] = File.ReadAllBytes(path);
+                if (_durable.Files.ContainsKey(path))
+                {
+                    _durable = _durable with { Files = _durable.Files.SetItem(path, _flushed[path]) };
+                }
+
+                break;
+            case (FileAct.Rename, var path) when File.Exists(path):
+                var content = File.ReadAllBytes(path);
+                var source = _flushed.FirstOrDefault(f => !File.Exists(f.Key) && f.Value.AsSpan().SequenceEqual(content));
+                _flushed[path] = source.Value ?? [];
+                break;
+            case (FileAct.FlushFolder, var path) when Directory.Exists(path):
+                FlushFolder(path);
+                break;
+        }
+
+        _last = null;
+    }
+
+    private void FlushFolder(string path)
+    {
+        if (path.Length < root.Length)
+        {
+            _durable = _durable with { Folders = _durable.Folders.Add(root) };
+            return;
+        }
+
+        var files = Directory.EnumerateFiles(path).Where(f => Path.GetFileName(f) != "lock")
+            .Select(f => KeyValuePair.Create(f, _flushed.GetValueOrDefault(f, [])));
+        _durable = new DiskImage(
+            _durable.Folders.Where(f => Path.GetDirectoryName(f) != path || Directory.Exists(f)).ToImmutableSortedSet(StringComparer.Ordinal)
+                .Union(Directory.EnumerateDirectories(path)),
+            _durable.Files.RemoveRange(_durable.Files.Keys.Where(f => Path.GetDirectoryName(f) == path).ToArray()).AddRange(files));
+    }
+
+    /// <summary>A file whose folder was never flushed in the one above it is not found again.</summary>
+    private DiskImage Reachable()
+    {
+        var folders = _durable.Folders.Where(f => f == root || Ancestors(f).All(_durable.Folders.Contains)).ToImmutableSortedSet(StringComparer.Ordinal);
+        return new DiskImage(
+            folders,
+            _durable.Files.Where(f => folders.Contains(Path.GetDirectoryName(f.Key)!)).ToImmutableSortedDictionary(StringComparer.Ordinal));
+    }
+
+    private IEnumerable<string> Ancestors(string folder)
+    {
+        for (var parent = folder; parent.Length >= root.Length; parent = Path.GetDirectoryName(parent)!)
+        {
+            yield return parent;
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using Coppice.Contracts.Fakes;
+using Coppice.Core;
+
+namespace Coppice.Tests.Engine;
+
+/// <summary>What must hold of a home at all times, whatever happened to it.</summary>
+internal static class Inspection
+{
+    /// <summary>The tree, without what counts revisions.</summary>
+    public static string Tree(Catalog catalog)
+    {
+        var snapshots = catalog.Snapshots.Values.OrderBy(s => s.Id.Value).Select(s =>
+            $"{s.Name} '{s.Description}' {s.Parent} {s.State} {s.Memory.File} {string.Join(',', s.Disks)} {string.Join(',', s.Layers.Select(l => l.Path))}");
+        var tips = catalog.Tips.Select(t => $"tip {t.Id} {t.Memory.File} {Head(t.Head)}");
+        return string.Join('\n', [.. snapshots, .. tips, $"current {catalog.Current}", $"head {Head(catalog.Head)}"]);
+    }
+
+    /// <summary>The tree if the head follows the guest and nothing else happens.</summary>
+    public static string RolledForward(Catalog old, Catalog next) =>
+        Tree(old with { Head = old.Head with { Disks = next.Head.Disks } });
+
+    public static DomainState StateOf(World world) =>
+        world.Exists && world.Catalog.Head.Process is { } id && world.Host.State.Processes.TryGetValue(id, out var process)
+            ? process.State
+            : DomainState.Off;
+
+    /// <summary>Checks everything that does not depend on what was being done.</summary>
+    public static void CheckAll(World world)
+    {
+        Assert.Equal(0, world.Host.State.Bad);
+        if (!world.Exists)
+        {
+            Assert.False(Directory.Exists(world.Domain.Path), "a folder without a catalog is left");
+            Assert.Empty(world.Host.State.Memories);
+            Assert.All(world.Host.State.Images.Keys, path => Assert.StartsWith("/images/", path));
+            Assert.Empty(world.Host.State.Processes);
+            return;
+        }
+
+        var catalog = world.Catalog;
+        CheckFiles(world, catalog);
+        CheckImages(world, catalog);
+        CheckContents(world.Host.State, catalog);
+        Assert.All(world.Host.State.Processes, p => Assert.Equal(catalog.Head.Process, p.Key));
+        Assert.All(world.Host.State.Processes.Values, p => Assert.Null(p.Guard));
+    }
+
+    /// <summary>The last number on the disks of the head or of a tip, whichever is newer.</summary>
+    public static long Kept(World world)
+    {
+        var catalog = world.Catalog;
+        var graph = new LayerGraph(catalog);
+        return catalog.Tips.Select(t => t.Head).Append(catalog.Head).Max(h => h.Disks.Min(d => world.Host.State.Last(graph[d.Layer].Path)));
+    }
+
+    private static string Head(Head head) => $"{head.Definition} {head.Process} {string.Join(',', head.Disks)}";
+
+    private static void CheckFiles(World world, Catalog catalog)
+    {
+        var definitions = catalog.Snapshots.Values.Select(s => s.Definition)
+            .Concat(catalog.Tips.Select(t => t.Head.Definition)).Append(catalog.Head.Definition).Distinct();
+        var records = DiskImage.Read(world.Path1).Files.Keys.Where(f => f.StartsWith(world.Domain.CatalogRecords, StringComparison.Ordinal)).ToArray();
+        Assert.Equal(catalog.Snapshots.Count, records.Length);
+        Assert.Equal(
+            definitions.Select(world.Domain.Definition).Append(world.Domain.CatalogRoot).Concat(records).Order(StringComparer.Ordinal),
+            DiskImage.Read(world.Path1).Files.Keys);
+    }
+
+    private static void CheckImages(World world, Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        var ours = graph.All.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path).Order(StringComparer.Ordinal);
+        Assert.Equal(ours, world.Host.State.Images.Keys.Where(p => !p.StartsWith("/images/", StringComparison.Ordinal)));
+        foreach (var top in graph.All)
+        {
+            Assert.Equal(graph.Chain(top.Id).Select(l => l.Path), world.Host.State.Chain(top.Path));
+        }
+
+        var memories = catalog.Snapshots.Values.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory)).Select(m => m.File).OfType<string>();
+        Assert.Equal(memories.Order(StringComparer.Ordinal), world.Host.State.Memories.Keys);
+    }
+
+    /// <summary>The disks and the memory of each snapshot, tip and process are of one instant.</summary>
+    private static void CheckContents(FakeHostState host, Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        foreach (var snapshot in catalog.Snapshots.Values)
+        {
+            var disks = snapshot.Disks.Where(d => d.IsKept).Select(d => host.Last(graph[d.Layer].Path));
+            Assert.Single(disks.Append(Counter(host, snapshot.Memory) ?? disks.First()).Distinct());
+        }
+
+        foreach (var tip in catalog.Tips)
+        {
+            var disks = tip.Head.Disks.Select(d => host.Last(graph[d.Layer].Path));
+            Assert.Single(disks.Append(Counter(host, tip.Memory) ?? disks.First()).Distinct());
+        }
+
+        foreach (var process in host.Processes.Values)
+        {
+            Assert.All(process.Drives, d => Assert.Equal(process.Counter, host.Last(d.Path)));
+            Assert.Equal(catalog.Head.Disks.Select(d => graph[d.Layer].Path), process.Drives.Select(d => d.Path));
+        }
+    }
+
+    private static long? Counter(FakeHostState host, MemoryImage memory)
+    {
+        if (memory.File is null)
+        {
+            return null;
+        }
+
+        Assert.True(host.Memories[memory.File].IsComplete);
+        return host.Memories[memory.File].Counter;
+    }
+}

@@ -1,0 +1,89 @@
+using Coppice.Contracts.Fakes;
+using Coppice.Core;
+using Coppice.Engine;
+
+namespace Coppice.Tests.Engine;
+
+/// <summary>A home on a real folder and a machine that is not real, with one domain of two disks.</summary>
+internal sealed class World : IDisposable
+{
+    public const string Name = "web";
+
+    private static int s_worlds;
+    private int _ids = 0x1000;
+
+    public World()
+    {
+        var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        Path1 = $"{parent}/coppice-{Environment.ProcessId}-{Interlocked.Increment(ref s_worlds)}";
+        foreach (var disk in Definition().Disks)
+        {
+            AddImage(disk.Source!);
+        }
+    }
+
+    public string Path1 { get; }
+
+    public FakeHost Host { get; } = new();
+
+    public HomeFolder Folder => new(Path1);
+
+    public DomainFolder Domain => Folder.Domain(Definition().Id);
+
+    public Catalog Catalog => new CatalogStore(Domain).Read();
+
+    public bool Exists => new CatalogStore(Domain).Exists;
+
+    public static DomainDefinition Definition(string name = Name, int number = 1) => new()
+    {
+        Id = new DomainId(new Guid(number, 0, 0, new byte[8])),
+        Name = name,
+        Memory = new ByteCount(1 << 20),
+        Disks =
+        [
+            new DiskDevice { Target = "vda", Source = $"/images/{name}-a.qcow2", Format = ImageFormat.Qcow2 },
+            new DiskDevice { Target = "vdb", Source = $"/images/{name}-b.raw", Format = ImageFormat.Raw },
+        ],
+    };
+
+    /// <summary>A new one each time: nothing is known but what is on disk.</summary>
+    public Home Open() => Home.Open(new HomeOptions
+    {
+        Path = Path1,
+        Hypervisor = new FakeHypervisor(Host),
+        Storage = new FakeStorage(Host),
+        Ids = new IdSource(NextId),
+    });
+
+    public Task<OperationResult> RunAsync(Request request) => Open().RunAsync(request, new RunOptions());
+
+    public Task<OperationResult> DefineAsync() => RunAsync(new DefineDomain(Definition()));
+
+    public async Task StartAsync()
+    {
+        await RunAsync(new StartDomain(Name, Paused: false));
+        Host.Tick();
+        Host.Tick();
+    }
+
+    public Task<OperationResult> SnapshotAsync(string name) => RunAsync(new CreateSnapshot(Name) { Name = name });
+
+    public void AddImage(string path) => Host.State = Host.State with
+    {
+        Images = Host.State.Images.Add(path, FakeImage.Empty(ImageFormat.Qcow2, null, new ByteCount(1 << 20))),
+    };
+
+    public void Dispose()
+    {
+        if (Directory.Exists(Path1))
+        {
+            Directory.Delete(Path1, recursive: true);
+        }
+    }
+
+    private void NextId(Span<byte> bytes)
+    {
+        bytes.Clear();
+        BitConverter.TryWriteBytes(bytes, ++_ids);
+    }
+}
