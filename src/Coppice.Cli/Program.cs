@@ -2,5 +2,5 @@ namespace Coppice.Cli;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static Task<int> Main(string[] args) => CommandLine.RunAsync(args, Surroundings.OfProcess());
 }

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Coppice.Cli.Reports;
+using Coppice.Core;
+
+namespace Coppice.Cli.Commands;
+
+/// <summary>The words that make, remove and show domains.</summary>
+internal static class DomainCommands
+{
+    public static IEnumerable<Command> All() => [Define(), Undefine(), List(), Show(), DumpXml()];
+
+    private static CoppiceCommand Define()
+    {
+        var file = new Argument<string>("FILE") { Description = "Domain XML in libvirt's format; - reads standard input" };
+        return new CoppiceCommand("define", "Make a domain known, or replace the definition of one that is off", file)
+            .Requests(
+                async (run, cancellation) =>
+                    new DefineDomain(
+                        DomainXml.Parse(await InputFile.ReadAsync(run.Get(file), run.Surroundings, cancellation), run.Surroundings.Ids)),
+                "defined");
+    }
+
+    private static CoppiceCommand Undefine()
+    {
+        var domain = KnownNames.Domain();
+        var snapshots = new Option<bool>("--snapshots") { Description = "Also if it has snapshots or tips: they go with it" };
+        return new CoppiceCommand("undefine", "Forget a domain that is off; images you brought stay", domain, snapshots)
+            .Asks(run => run.Get(snapshots) ? $"Undefine '{run.Get(domain)}' and lose all its snapshots?" : null)
+            .Requests(run => new UndefineDomain(run.Get(domain), run.Get(snapshots)), "undefined");
+    }
+
+    private static CoppiceCommand List() =>
+        new CoppiceCommand("list", "List the domains and what they are doing")
+            .Does(async (run, cancellation) =>
+            {
+                var list = await run.Home.ListAsync(cancellation);
+                run.Output.Domains([.. list.Domains.Select(DomainReport.Of)], [.. list.Broken.Select(BrokenReport.Of)]);
+            });
+
+    private static CoppiceCommand Show()
+    {
+        var domain = KnownNames.Domain();
+        return new CoppiceCommand("show", "Show a domain: state, disks, snapshots", domain)
+            .Does(async (run, cancellation) =>
+                run.Output.Domain(DomainReport.Of(await run.Home.ShowAsync(run.Get(domain), cancellation))));
+    }
+
+    private static CoppiceCommand DumpXml()
+    {
+        var domain = KnownNames.Domain();
+        return new CoppiceCommand("dumpxml", "Print the definition of a domain, in libvirt's format", domain)
+            .Does(async (run, _) =>
+                run.Output.Xml(await run.Home.ReadDefinitionXmlAsync(run.Get(domain))));
+    }
+}

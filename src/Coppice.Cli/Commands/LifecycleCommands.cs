@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Coppice.Core;
+
+namespace Coppice.Cli.Commands;
+
+/// <summary>The words that start, stop and steer a domain.</summary>
+internal static class LifecycleCommands
+{
+    private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(60);
+
+    public static IEnumerable<Command> All() =>
+    [
+        Start(),
+        Stop(),
+        Kill(),
+        Plain("pause", "Let a running domain stand still", "paused", domain => new PauseDomain(domain)),
+        Plain("resume", "Let a paused domain go on", "resumed", domain => new ResumeDomain(domain)),
+        Plain("reboot", "Reboot the guest, or reset it if it cannot be asked", "rebooting", domain => new RebootDomain(domain)),
+        ConsoleCommand.Console(),
+    ];
+
+    private static CoppiceCommand Start()
+    {
+        var domain = KnownNames.Domain();
+        var paused = new Option<bool>("--paused") { Description = "Stand still before the first instruction" };
+        return new CoppiceCommand("start", "Start a domain that is off", domain, paused)
+            .Requests(run => new StartDomain(run.Get(domain), run.Get(paused)), "started");
+    }
+
+    private static CoppiceCommand Stop()
+    {
+        var domain = KnownNames.Domain();
+        var timeout = Values.Option<TimeSpan?>(
+            "--timeout", "SECONDS", "How long to wait until the guest has shut down; 60 if not given", text => Values.Seconds(text));
+        return new CoppiceCommand("stop", "Press the power button and wait until the domain is off", domain, timeout)
+            .Requests(run => new StopDomain(run.Get(domain), run.Get(timeout) ?? s_stopLimit), "stopped");
+    }
+
+    private static CoppiceCommand Kill()
+    {
+        var domain = KnownNames.Domain();
+        return new CoppiceCommand("kill", "End a domain at once, as if its power failed", domain)
+            .Asks(run => $"Cut the power of '{run.Get(domain)}'? What its guest has not written to disk is lost.")
+            .Requests(run => new KillDomain(run.Get(domain)), "off");
+    }
+
+    private static CoppiceCommand Plain(string name, string description, string done, Func<string, Request> request)
+    {
+        var domain = KnownNames.Domain();
+        return new CoppiceCommand(name, description, domain).Requests(run => request(run.Get(domain)), done);
+    }
+}

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using Coppice.Cli.Reports;
+using Coppice.Core;
+using Coppice.Engine;
+
+namespace Coppice.Cli;
+
+/// <summary>One command that was typed: its words, the home it is about, and where the answer goes.</summary>
+internal sealed class Invocation
+{
+    private readonly ParseResult _parse;
+    private readonly CommandLine _line;
+    private readonly Lazy<Drivers> _drivers;
+    private readonly Lazy<Home> _home;
+
+    private Invocation(ParseResult parse)
+    {
+        _parse = parse;
+        _line = (CommandLine)parse.RootCommandResult.Command;
+        Output = Output.For(parse, Surroundings);
+        _drivers = new(() => Surroundings.Drivers(Folder, Surroundings.Time));
+        _home = new(() => HomeChoice.Open(Folder, _drivers.Value, Surroundings));
+    }
+
+    public Surroundings Surroundings => _line.Surroundings;
+
+    public Output Output { get; }
+
+    /// <summary>The home; opened at its first use.</summary>
+    public Home Home => _home.Value;
+
+    /// <summary>The drivers of the home, for what is not about a domain.</summary>
+    public Drivers Drivers => _drivers.Value;
+
+    /// <summary>Runs a command and turns whatever it throws into the error it prints and the exit code.</summary>
+    public static async Task<int> RunAsync(ParseResult parse, Func<Invocation, CancellationToken, Task> action, CancellationToken cancellation)
+    {
+        var invocation = new Invocation(parse);
+        try
+        {
+            HomeChoice.CheckConnect(parse.GetValue(invocation._line.Connect));
+            await action(invocation, cancellation);
+            return ExitCode.Success;
+        }
+        catch (OperationCanceledException e)
+        {
+            return Fail(new CoppiceException(ErrorKind.Cancelled, parse.CommandResult.Command.Name, "was cancelled", "", e), invocation.Output);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Fail(new CoppiceException(ErrorKind.Storage, parse.CommandResult.Command.Name, e.Message.TrimEnd('.'), "", e), invocation.Output);
+        }
+        catch (CoppiceException e)
+        {
+            return Fail(e, invocation.Output);
+        }
+#pragma warning disable CA1031 // The last resort of the whole command: a defect of ours still ends as an error in the promised form.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return Fail(Defect(e, invocation.Surroundings), invocation.Output);
+        }
+    }
+
+    /// <summary>Prints an error; returns its exit code.</summary>
+    public static int Fail(CoppiceException error, Output output)
+    {
+        output.Error(ErrorReport.Of(error));
+        return ExitCode.Of(error.Kind);
+    }
+
+    private HomeFolder Folder => HomeChoice.Folder(_parse.GetValue(_line.Home), Surroundings);
+
+    public T Get<T>(Argument<T> argument) => _parse.GetValue(argument)!;
+
+    public T? Get<T>(Option<T> option) => _parse.GetValue(option);
+
+    public bool Has(Option option) => _parse.GetResult(option) is { Implicit: false };
+
+    /// <summary>An absolute path; relative ones begin at the current folder.</summary>
+    public string? Path(Option<string?> option) => Get(option) is { } path ? System.IO.Path.GetFullPath(path) : null;
+
+    private static CoppiceException Defect(Exception e, Surroundings surroundings) => new(
+        ErrorKind.Internal,
+        "coppice",
+        surroundings.Variable("COPPICE_DEBUG") is null ? $"{e.GetType().Name}: {e.Message}" : e.ToString(),
+        "this is a defect; please report it with the output of COPPICE_DEBUG=1",
+        e);
+}

@@ -1,0 +1,48 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Coppice.Cli.Reports;
+
+namespace Coppice.Cli;
+
+/// <summary>Answers as JSON, errors too: a program reads standard output only.</summary>
+internal sealed class JsonOutput(Surroundings surroundings) : Output
+{
+    public override void Domains(IReadOnlyList<DomainReport> domains, IReadOnlyList<BrokenReport> broken) =>
+        Write(new Answer { Domains = domains, Broken = broken });
+
+    public override void Domain(DomainReport domain) => Write(new Answer { Domain = domain });
+
+    public override void Snapshots(IReadOnlyList<SnapshotReport> snapshots, bool namesOnly) =>
+        Write(new Answer { Snapshots = snapshots });
+
+    public override void Tree(DomainReport domain, IReadOnlyList<SnapshotReport> snapshots) =>
+        Write(new Answer { Domain = domain, Snapshots = snapshots });
+
+    public override void Snapshot(SnapshotReport snapshot) => Write(new Answer { Snapshot = snapshot });
+
+    public override void SnapshotName(SnapshotReport snapshot) => Write(new Answer { Snapshot = snapshot });
+
+    public override void Xml(string xml) => Write(new Answer { Xml = xml });
+
+    public override void Plan(PlanReport plan) => Write(new Answer { Plan = plan });
+
+    public override void Result(ResultReport result, string done) => Write(new Answer { Result = result });
+
+    public override void Capabilities(CapabilitiesReport capabilities) => Write(new Answer { Capabilities = capabilities });
+
+    public override void Error(ErrorReport error) => Write(new Answer { Error = error });
+
+    // Quotes, umlauts and the like stay as they are: the answer is read by programs and people, not by browsers.
+    private void Write(Answer answer)
+    {
+        using var buffer = new MemoryStream();
+        var options = new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (var writer = new Utf8JsonWriter(buffer, options))
+        {
+            JsonSerializer.Serialize(writer, answer, AnswerJson.Default.Answer);
+        }
+
+        surroundings.Output.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using Coppice.Core;
+using Coppice.Engine;
+
+namespace Coppice.Cli;
+
+/// <summary>The names of what exists, for shell completion. A completion that fails offers nothing and says nothing.</summary>
+internal static class KnownNames
+{
+    /// <summary>The argument that names a domain.</summary>
+    public static Argument<string> Domain()
+    {
+        var argument = new Argument<string>("DOMAIN") { Description = "The name or uuid of the domain" };
+        argument.CompletionSources.Add(context => Read(context, home => Wait(home.ListAsync()).Domains.Select(d => d.Catalog.Name)));
+        return argument;
+    }
+
+    /// <summary>The argument that names a snapshot of a domain.</summary>
+    public static Argument<string> Snapshot(Argument<string> domain)
+    {
+        var argument = new Argument<string>("SNAPSHOT") { Description = "The name or uuid of the snapshot" };
+        argument.CompletionSources.Add(context => OfDomain(context, domain));
+        return argument;
+    }
+
+    /// <summary>The argument that names a snapshot of a domain, or is left out.</summary>
+    public static Argument<string?> Snapshot(Argument<string> domain, string description)
+    {
+        var argument = new Argument<string?>("SNAPSHOT") { Description = description, Arity = ArgumentArity.ZeroOrOne };
+        argument.CompletionSources.Add(context => OfDomain(context, domain));
+        return argument;
+    }
+
+    /// <summary>What completes a snapshot's name, given the domain typed before it.</summary>
+    public static IEnumerable<CompletionItem> OfDomain(CompletionContext context, Argument<string> domain) =>
+        context.ParseResult.GetValue(domain) is { } name
+            ? Read(context, home => Wait(home.ShowAsync(name)).Catalog.Snapshots.Values.Select(s => s.Name))
+            : [];
+
+    private static CompletionItem[] Read(CompletionContext context, Func<Home, IEnumerable<string>> names)
+    {
+        if (context.ParseResult.RootCommandResult.Command is not CommandLine line)
+        {
+            return [];
+        }
+
+        try
+        {
+            var folder = HomeChoice.Folder(context.ParseResult.GetValue(line.Home), line.Surroundings);
+            var home = HomeChoice.Open(folder, line.Surroundings.Drivers(folder, line.Surroundings.Time), line.Surroundings);
+            return [.. names(home).Select(name => new CompletionItem(name))];
+        }
+        catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    // The library completes synchronously; nothing else runs in the process then.
+    private static T Wait<T>(Task<T> task) => task.GetAwaiter().GetResult();
+}

@@ -1,0 +1,51 @@
+using System.Text.Json.Serialization;
+
+namespace Coppice.Cli.Reports;
+
+/// <summary>
+/// What <c>--json</c> prints: one object whose members say what it is (docs/json.md). Members are added in time, never
+/// removed or changed in meaning.
+/// </summary>
+internal sealed record Answer
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<DomainReport>? Domains { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<BrokenReport>? Broken { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DomainReport? Domain { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<SnapshotReport>? Snapshots { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public SnapshotReport? Snapshot { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Xml { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PlanReport? Plan { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ResultReport? Result { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public CapabilitiesReport? Capabilities { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ErrorReport? Error { get; init; }
+}
+
+/// <summary>
+/// How answers are written. Absent answers are left out; within one, what is unknown is null. Reports hold words rather
+/// than enumerations and ids: so a name of the model can change without changing what is printed, and the serializer's
+/// generic code need not be compiled when the command starts.
+/// </summary>
+[JsonSourceGenerationOptions(
+    GenerationMode = JsonSourceGenerationMode.Serialization,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(Answer))]
+internal sealed partial class AnswerJson : JsonSerializerContext;

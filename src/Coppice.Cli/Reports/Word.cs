@@ -1,0 +1,81 @@
+using Coppice.Core;
+
+namespace Coppice.Cli.Reports;
+
+/// <summary>The words that reports have for what the model enumerates.</summary>
+internal static class Word
+{
+    public const string Off = "off";
+    public const string Running = "running";
+    public const string Paused = "paused";
+    public const string Suspended = "suspended";
+    public const string IoError = "ioError";
+    public const string Saved = "saved";
+    public const string Crashed = "crashed";
+
+    public const string None = "none";
+    public const string Internal = "internal";
+    public const string External = "external";
+    public const string Manual = "manual";
+
+    public const string Offline = "offline";
+    public const string Online = "online";
+    public const string DiskOnly = "diskOnly";
+
+    public const string Prepare = "prepare";
+    public const string Switch = "switch";
+    public const string CleanUp = "cleanUp";
+
+    public const string Disk = "disk";
+    public const string Cdrom = "cdrom";
+
+    public static string Of(DomainState state) => state switch
+    {
+        DomainState.Off => Off,
+        DomainState.Running => Running,
+        DomainState.Paused => Paused,
+        DomainState.Suspended => Suspended,
+        DomainState.IoError => IoError,
+        DomainState.Saved => Saved,
+        DomainState.Crashed => Crashed,
+        _ => Camel($"{state}"),
+    };
+
+    public static string Of(MemoryMode mode) => mode switch
+    {
+        MemoryMode.None => None,
+        MemoryMode.Internal => Internal,
+        MemoryMode.External => External,
+        _ => Camel($"{mode}"),
+    };
+
+    public static string Of(DiskMode mode) => mode switch
+    {
+        DiskMode.None => None,
+        DiskMode.Internal => Internal,
+        DiskMode.External => External,
+        DiskMode.Manual => Manual,
+        _ => Camel($"{mode}"),
+    };
+
+    public static string Of(MemoryFormat format) => format == MemoryFormat.Mapped ? "mapped" : "stream";
+
+    public static string Of(DiskKind kind) => kind == DiskKind.Cdrom ? Cdrom : Disk;
+
+    public static string Of(ImageFormat format) => format == ImageFormat.Qcow2 ? "qcow2" : "raw";
+
+    public static string Of(FileEffect effect) => effect switch
+    {
+        FileEffect.Create => "create",
+        FileEffect.Change => "change",
+        _ => "delete",
+    };
+
+    public static string Of(StepUndo undo) => Camel($"{undo}");
+
+    public static string Of(ErrorKind kind) => Camel($"{kind}");
+
+    public static string Of(Capability capability) => Camel($"{capability}");
+
+    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
+}

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Coppice.Core;
+
+namespace Coppice.Cli;
+
+/// <summary>Reads the values of options. Strict: what could mean two things is refused.</summary>
+internal static class Values
+{
+    /// <summary>A size with its unit, binary: <c>512M</c>, <c>2G</c>.</summary>
+    public static ByteCount Size(string text)
+    {
+        var shift = text.Length == 0 ? -1 : "BKMGT".IndexOf(char.ToUpperInvariant(text[^1]), StringComparison.Ordinal) * 10;
+        if (shift < 0 || !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+        {
+            throw new FormatException($"'{text}' is no size: write a whole number and its unit, such as 512M or 2G");
+        }
+
+        return count <= long.MaxValue >> shift ? new ByteCount(count << shift) : throw new FormatException($"'{text}' is too large");
+    }
+
+    /// <summary><c>none</c>, <c>internal[:DISK]</c> or <c>external[:FILE]</c>.</summary>
+    public static MemoryRequest Memory(string text)
+    {
+        var (mode, detail) = Split(text);
+        return mode switch
+        {
+            "none" when detail is null => new MemoryRequest(MemoryMode.None),
+            "internal" => new MemoryRequest(MemoryMode.Internal, Disk: detail),
+            "external" => new MemoryRequest(MemoryMode.External, File: Absolute(detail)),
+            _ => throw new FormatException($"'{text}' is not known: write none, internal[:DISK] or external[:FILE]"),
+        };
+    }
+
+    /// <summary><c>DISK=none</c>, <c>internal</c>, <c>external[:FILE]</c> or <c>manual</c>.</summary>
+    public static DiskRequest Disk(string text)
+    {
+        var equals = text.LastIndexOf('=', (text + ":").IndexOf(':', StringComparison.Ordinal) - 1);
+        var (mode, detail) = Split(text[(equals + 1)..]);
+        return (equals > 0, mode) switch
+        {
+            (true, "none") when detail is null => new DiskRequest(text[..equals], DiskMode.None),
+            (true, "internal") when detail is null => new DiskRequest(text[..equals], DiskMode.Internal),
+            (true, "external") => new DiskRequest(text[..equals], DiskMode.External, Absolute(detail)),
+            (true, "manual") when detail is null => new DiskRequest(text[..equals], DiskMode.Manual),
+            _ => throw new FormatException($"'{text}' is not known: write DISK=none, internal, external[:FILE] or manual"),
+        };
+    }
+
+    /// <summary><c>HOST:GUEST</c>, two TCP ports.</summary>
+    public static (ushort Host, ushort Guest) Forward(string text)
+    {
+        var parts = text.Split(':');
+        return parts.Length == 2 && Port(parts[0]) is { } host && Port(parts[1]) is { } guest
+            ? (host, guest)
+            : throw new FormatException($"'{text}' is no forward: write HOST:GUEST, two port numbers such as 2222:22");
+    }
+
+    /// <summary>Whole seconds.</summary>
+    public static TimeSpan Seconds(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new FormatException($"'{text}' is no number of seconds: write a whole number such as 60");
+
+    /// <summary>A count of at least one.</summary>
+    public static int Count(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0
+            ? count
+            : throw new FormatException($"'{text}' is no count: write a whole number of at least 1");
+
+    /// <summary>An option whose value is read by one of the above.</summary>
+    public static Option<T?> Option<T>(string name, string helpName, string description, Func<string, T> read) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result => Read(result, read),
+    };
+
+    /// <summary>An option that can be given several times.</summary>
+    public static Option<T[]> Options<T>(string name, string helpName, string description, Func<string, T> read) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        Arity = ArgumentArity.OneOrMore,
+        CustomParser = result => [.. result.Tokens.Select(t => Parse(result, t, read)).OfType<T>()],
+    };
+
+    private static T? Read<T>(ArgumentResult result, Func<string, T> read) => Parse(result, result.Tokens[0], read);
+
+    private static T? Parse<T>(ArgumentResult result, Token token, Func<string, T> read)
+    {
+        try
+        {
+            return read(token.Value);
+        }
+        catch (FormatException e)
+        {
+            result.AddError(Printable.Line(e.Message));
+            return default;
+        }
+    }
+
+    private static (string Mode, string? Detail) Split(string text) =>
+        text.IndexOf(':', StringComparison.Ordinal) is var colon and >= 0 ? (text[..colon], text[(colon + 1)..]) : (text, null);
+
+    private static string? Absolute(string? file) => file switch
+    {
+        null => null,
+        "" => throw new FormatException("a file name is missing after 'external:'"),
+        _ => Path.GetFullPath(file),
+    };
+
+    private static ushort? Port(string text) =>
+        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0 ? port : null;
+}
