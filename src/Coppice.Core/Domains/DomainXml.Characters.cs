@@ -5,7 +5,8 @@ namespace Coppice.Core;
 /// <content>Serial ports, consoles and channels.</content>
 public static partial class DomainXml
 {
-    private const int MostSerialPorts = 4;
+    /// <summary>How many serial ports the ISA bus has room for.</summary>
+    internal const int MostSerialPorts = 4;
 
     private static CharacterDevice ReadCharacter(XElement element)
     {

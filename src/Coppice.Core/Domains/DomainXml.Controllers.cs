@@ -5,7 +5,8 @@ namespace Coppice.Core;
 /// <content>Controllers and random numbers.</content>
 public static partial class DomainXml
 {
-    private const int HighestIndex = 255;
+    /// <summary>The highest index of a controller.</summary>
+    internal const int HighestIndex = 255;
 
     private static ControllerDevice ReadController(XElement element)
     {

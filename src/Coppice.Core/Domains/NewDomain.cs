@@ -1,0 +1,129 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>An image for a new domain.</summary>
+/// <param name="Path">Its absolute path.</param>
+/// <param name="Format">Its format, as the caller found or was told.</param>
+public sealed record NewDisk(string Path, ImageFormat Format);
+
+/// <summary>A TCP port of the host's loopback address that leads to the guest, as <c>2222:22</c>.</summary>
+/// <param name="HostPort">The port of the host.</param>
+/// <param name="GuestPort">The port of the guest.</param>
+public sealed record NewForward(int HostPort, int GuestPort)
+{
+    /// <summary>Reads <c>HOST:GUEST</c>.</summary>
+    /// <exception cref="CoppiceException">It is not two port numbers (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    public static NewForward Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var ports = text.Split(':');
+        return ports.Length == 2 && ushort.TryParse(ports[0], out var host) && ushort.TryParse(ports[1], out var guest) && host > 0 && guest > 0
+            ? new NewForward(host, guest)
+            : throw new CoppiceException(ErrorKind.InvalidInput, $"port forward '{text}'", "it is not two port numbers", "write HOST:GUEST, like 2222:22");
+    }
+}
+
+/// <summary>What <c>coppice create</c> is told; it makes an ordinary Linux guest of it.</summary>
+public sealed record NewDomain
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its hard disks, on virtio.</summary>
+    public required ImmutableArray<NewDisk> Disks { get; init; }
+
+    /// <summary>Its RAM.</summary>
+    public required ByteCount Memory { get; init; }
+
+    /// <summary>How many virtual CPUs it gets.</summary>
+    public int VirtualCpus { get; init; } = 1;
+
+    /// <summary>The machine type.</summary>
+    public string Machine { get; init; } = "pc";
+
+    /// <summary>The absolute path of a cloud-init seed image.</summary>
+    public string? Seed { get; init; }
+
+    /// <summary>The absolute path of a CD-ROM image; it is booted from when no disk boots.</summary>
+    public string? Cdrom { get; init; }
+
+    /// <summary>Ways in from the host.</summary>
+    public ImmutableArray<NewForward> Forwards { get; init; } = [];
+
+    /// <summary>Whether it gets a graphics card, shown by VNC on the loopback address.</summary>
+    public bool Screen { get; init; }
+
+    /// <summary>The definition, not sealed yet.</summary>
+    /// <param name="ids">Where uuid, generation id and MAC address come from.</param>
+    /// <exception cref="CoppiceException">A value is not sound (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    public DomainDefinition ToDefinition(IdSource ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var definition = new DomainDefinition
+        {
+            Id = new DomainId(ids.NextGuid()),
+            Name = Name,
+            GenerationId = ids.NextGuid(),
+            Memory = Memory,
+            VirtualCpus = VirtualCpus,
+            Cpu = new CpuSettings { Mode = CpuMode.HostModel },
+            Os = new OsSettings
+            {
+                Architecture = "x86_64",
+                Machine = Machine,
+                BootOrder = Cdrom is null ? [BootDevice.HardDisk] : [BootDevice.HardDisk, BootDevice.Cdrom],
+            },
+            Features = MachineFeatures.Acpi | MachineFeatures.Apic,
+            Devices = [.. Drives(), .. Ports(), .. Screens(), Network(ids), .. Extras()],
+        };
+
+        // One set of rules for what is sound, whether it came as XML or as options.
+        return DomainXml.Parse(DomainXml.Format(definition));
+    }
+
+    private IEnumerable<Device> Drives()
+    {
+        var letter = 'a';
+        foreach (var disk in Disks)
+        {
+            yield return new DiskDevice { Target = $"vd{letter++}", Source = disk.Path, Format = disk.Format };
+        }
+
+        // On virtio, because the kernels of cloud images often have no driver for IDE and SATA.
+        if (Seed is not null)
+        {
+            yield return new DiskDevice { Target = $"vd{letter}", Source = Seed, ReadOnly = true };
+        }
+
+        if (Cdrom is not null)
+        {
+            var (target, bus) = Machine.Contains("q35", StringComparison.Ordinal) ? ("sda", DiskBus.Sata) : ("hda", DiskBus.Ide);
+            yield return new DiskDevice { Target = target, Kind = DiskKind.Cdrom, Bus = bus, Source = Cdrom, ReadOnly = true };
+        }
+    }
+
+    private static IEnumerable<Device> Ports() =>
+    [
+        new ControllerDevice { Kind = ControllerKind.Usb, Model = ControllerModel.None },
+        new CharacterDevice { Role = CharacterRole.Serial, Target = CharacterTarget.IsaSerial, Port = 0 },
+        new CharacterDevice
+        {
+            Role = CharacterRole.Channel,
+            Target = CharacterTarget.Virtio,
+            Backend = CharacterBackend.Unix,
+            Name = "org.qemu.guest_agent.0",
+        },
+    ];
+
+    private IEnumerable<Device> Screens() =>
+        Screen ? [new GraphicsDevice { Listen = "127.0.0.1" }, new VideoDevice { Model = VideoModel.Vga }] : [];
+
+    private NetworkDevice Network(IdSource ids) => new()
+    {
+        Mac = ids.NextMac(),
+        Forwards = [.. Forwards.Select(f => new PortForward { Address = "127.0.0.1", Ranges = [new(f.HostPort, f.HostPort, f.GuestPort)] })],
+    };
+
+    private static IEnumerable<Device> Extras() => [new RandomDevice { Source = "/dev/urandom" }, new BalloonDevice { Present = true }];
+}
