@@ -8,7 +8,7 @@ namespace Coppice.Core;
 /// <c>*</c> stands for any device, and a <c>backingStore</c> within another has the path of the outer one. What is in no
 /// table is kept and prevents a start, like what changes hardware.
 /// </summary>
-internal static class ElementTables
+public static class ElementTables
 {
     /// <summary>Elements that the model holds, each with the attributes that it holds.</summary>
     public static readonly FrozenDictionary<string, string[]> Understood = Attributes(
@@ -136,14 +136,14 @@ internal static class ElementTables
         ("devices/input/@type", "tablet mouse keyboard"), ("devices/input/@bus", "ps2 usb"));
 
     /// <summary>Elements that may stand beside others of their name; every other understood one may not.</summary>
-    public static readonly FrozenSet<string> Repeatable = FrozenSet.ToFrozenSet(
+    internal static readonly FrozenSet<string> Repeatable = FrozenSet.ToFrozenSet(
     [
         "cpu/feature", "os/boot", "clock/timer", "devices/interface/portForward", "devices/interface/portForward/range",
         "devices/graphics/listen",
     ]);
 
     /// <summary>The path of a child.</summary>
-    public static string ChildPath(string path, XName child)
+    internal static string ChildPath(string path, XName child)
     {
         var name = child.ToString();
         return path.Length == 0 ? name : name == "backingStore" && path.EndsWith("/backingStore", StringComparison.Ordinal) ? path
@@ -151,22 +151,22 @@ internal static class ElementTables
     }
 
     /// <summary>The path of an attribute.</summary>
-    public static string AttributePath(string path, XName attribute) => path.Length == 0 ? $"@{attribute}" : $"{path}/@{attribute}";
+    internal static string AttributePath(string path, XName attribute) => path.Length == 0 ? $"@{attribute}" : $"{path}/@{attribute}";
 
     /// <summary>Whether the model holds an element.</summary>
-    public static bool IsUnderstood(string path) => Find(Understood, path) is not null;
+    internal static bool IsUnderstood(string path) => Find(Understood, path) is not null;
 
     /// <summary>Whether the model holds an attribute of an element that it holds.</summary>
-    public static bool IsUnderstood(string path, XName attribute) => Find(Understood, path)!.Contains(attribute.ToString());
+    internal static bool IsUnderstood(string path, XName attribute) => Find(Understood, path)!.Contains(attribute.ToString());
 
     /// <summary>Whether an element or attribute can be kept without consequences.</summary>
-    public static bool IsHarmless(string path) => Harmless.Contains(path) || Harmless.Contains(AnyDevice(path));
+    internal static bool IsHarmless(string path) => Harmless.Contains(path) || Harmless.Contains(AnyDevice(path));
 
     /// <summary>What an element or attribute is known to change; null if it is in no table.</summary>
-    public static string? Changes(string path) => Find(ChangesHardware, path);
+    internal static string? Changes(string path) => Find(ChangesHardware, path);
 
     /// <summary>The first attribute of an understood element, or below it, with a value that is not understood; null if none.</summary>
-    public static (XAttribute Attribute, string[] Values)? Mismatch(XElement element, string path)
+    internal static (XAttribute Attribute, string[] Values)? Mismatch(XElement element, string path)
     {
         foreach (var attribute in element.Attributes())
         {

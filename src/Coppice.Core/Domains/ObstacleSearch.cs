@@ -39,7 +39,7 @@ internal static class ObstacleSearch
         }
 
         return ElementTables.Mismatch(element, path) is var (attribute, values)
-            ? [Unsupported(attribute.Parent == element ? $"{shown}/@{attribute.Name}" : $"{shown}/{attribute.PathText()}", attribute.Value, values)]
+            ? [Unsupported(shown + Below(element, attribute), attribute.Value, values)]
             : Inside(element, path, shown);
     }
 
@@ -64,6 +64,12 @@ internal static class ObstacleSearch
             ? $"it is about {what}, which Coppice does not support"
             : "Coppice does not know it, and it may change the guest's hardware";
         return [new Obstacle(shown, reason, "remove it from the definition")];
+    }
+
+    private static string Below(XElement element, XAttribute attribute)
+    {
+        var steps = attribute.Parent!.AncestorsAndSelf().TakeWhile(e => e != element).Reverse().Select(e => $"/{e.Name.LocalName}");
+        return $"{string.Concat(steps)}/@{attribute.Name.LocalName}";
     }
 
     private static Obstacle Unsupported(string shown, string value, string[] values) =>

@@ -54,7 +54,7 @@ internal static class Remainders
         foreach (var child in element.Elements().ToList())
         {
             var childPath = ElementTables.ChildPath(path, child.Name);
-            if (!ElementTables.IsUnderstood(childPath) || (path.Length == 0 && ElementTables.Mismatch(child, childPath) is not null))
+            if (!ElementTables.IsUnderstood(childPath) || IsKeptWhole(child, childPath))
             {
                 items.Add(WithScope(new XElement(child), child));
                 child.Remove();
@@ -85,7 +85,7 @@ internal static class Remainders
             {
                 built.Add(new XElement(child));
             }
-            else if (path.Length == 0 && ElementTables.Mismatch(child, childPath) is not null)
+            else if (IsKeptWhole(child, childPath))
             {
                 built.Elements(child.Name).Remove();
                 built.Add(new XElement(child));
@@ -103,6 +103,10 @@ internal static class Remainders
             }
         }
     }
+
+    // Devices are parted one by one.
+    private static bool IsKeptWhole(XElement child, string childPath) =>
+        childPath != "devices" && !childPath.Contains('/', StringComparison.Ordinal) && ElementTables.Mismatch(child, childPath) is not null;
 
     private static void RefuseSecond(XElement child, string childPath)
     {

@@ -1,3 +1,6 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
 namespace Coppice.Tests.Domains;
 
 /// <summary>Domains as users bring them.</summary>
@@ -96,6 +99,39 @@ internal static class Documents
           <seclabel type='none'/>
         </domain>
         """;
+
+    /// <summary>
+    /// The ordinary domain with an element or attribute of a path; <c>*</c> is a disk. What is missing on the way is added,
+    /// and an attribute is set to a value.
+    /// </summary>
+    public static string OrdinaryWith(string path, string value = "x")
+    {
+        var root = XElement.Parse(Ordinary);
+        var element = root;
+        foreach (var step in Steps(path.Replace("*", "disk", StringComparison.Ordinal)))
+        {
+            if (step.StartsWith('@'))
+            {
+                element.SetAttributeValue(step[1..], value);
+            }
+            else
+            {
+                var child = element.Element(XName.Get(step));
+                if (child is null)
+                {
+                    element.Add(child = new XElement(XName.Get(step)));
+                }
+
+                element = child;
+            }
+        }
+
+        return root.ToString();
+    }
+
+    /// <summary>The names of a path; a name with a namespace may contain slashes.</summary>
+    public static string[] Steps(string path) =>
+        path.Length == 0 ? [] : [.. Regex.Matches(path, @"(\{[^}]*\})?[^/{]+").Select(m => m.Value)];
 
     /// <summary>The smallest domain, with something more outside and inside its devices.</summary>
     public static string With(string devices = "", string outside = "", string type = "kvm") => $"""

@@ -1,0 +1,22 @@
+using Coppice.Tests.Images;
+
+namespace Coppice.Tests;
+
+/// <summary>libvirt's own schemas, asked through xmllint.</summary>
+internal static class LibvirtSchema
+{
+    private const string Folder = "/usr/share/libvirt/schemas";
+
+    public static async Task AssertValidAsync(string schema, IEnumerable<string> documents)
+    {
+        Assert.SkipUnless(File.Exists($"{Folder}/{schema}"), "libvirt's schemas (Debian package libvirt0) are not installed");
+        Assert.SkipUnless(File.Exists("/usr/bin/xmllint"), "xmllint (Debian package libxml2-utils) is not installed");
+        using var folder = new TempFolder();
+        var files = documents.Select((document, i) =>
+        {
+            File.WriteAllText(folder.File($"{i}.xml"), document);
+            return folder.File($"{i}.xml");
+        }).ToArray();
+        await Tool.RunAsync("xmllint", ["--noout", "--relaxng", $"{Folder}/{schema}", .. files]);
+    }
+}
