@@ -93,17 +93,16 @@ public sealed class LiveDomain : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var id in QemuProcesses)
-        {
-            await EndAsync(id);
-        }
-
+        await KillQemuAsync();
         Directory.Delete(Folder, recursive: true);
     }
 
-    public async Task KillQemuAsync()
+    public Task KillQemuAsync() => EndAllAsync(HomePath);
+
+    /// <summary>Ends the QEMU processes of a home, by id, as a loss of power would.</summary>
+    public static async Task EndAllAsync(string home)
     {
-        foreach (var id in QemuProcesses)
+        foreach (var id in Processes(home, "qemu-system"))
         {
             await EndAsync(id);
         }

@@ -20,7 +20,8 @@ public static class WitnessGuest
             ? null
             : $"The witness guest is not in {Folder}: run lab/guest/build.";
 
-    private static string RepositoryRoot()
+    /// <summary>The folder of the solution, above the one that the tests run from.</summary>
+    public static string RepositoryRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
