@@ -88,7 +88,7 @@ public sealed class HostileInputTests
     [Fact]
     public async Task An_image_that_another_QEMU_uses_is_named_and_the_domain_stays_off()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var home = new CliHome();
         var image = await home.ImageAsync("vda.qcow2");
         await home.DoAsync("define", home.Write("d.xml", CliHome.Xml("web", image)));
@@ -147,7 +147,7 @@ public sealed class HostileInputTests
     [Fact]
     public async Task A_full_disk_refuses_a_checkpoint_and_loses_nothing()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var home = new CliHome();
         await using var small = await SmallDisk.MountAsync(home.Home, "6M");
         Assert.SkipWhen(small is null, "only root can mount a small tmpfs");
@@ -170,7 +170,7 @@ public sealed class HostileInputTests
     [Fact]
     public async Task A_QEMU_killed_from_outside_leaves_a_domain_that_is_off_and_starts_again()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var home = new CliHome();
         await home.DoAsync("define", home.Write("d.xml", CliHome.Xml("web", await home.ImageAsync("vda.qcow2"))));
         await home.DoAsync("start", "web");

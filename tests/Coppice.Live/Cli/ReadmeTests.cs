@@ -12,7 +12,7 @@ public sealed partial class ReadmeTests
     [Fact]
     public async Task Every_coppice_command_of_the_README_works()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var home = new CliHome();
         Directory.CreateDirectory(Path.Combine(home.Folder, "images"));
         await home.ImageAsync("images/web.qcow2");

@@ -8,7 +8,7 @@ public sealed class CheckpointTests
     [Fact]
     public async Task Thirty_rounds_under_load_bring_RAM_and_disks_back_together_R133()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync();
         await StartLoadAsync(domain);
         var boot = await BootIdAsync(domain);
@@ -36,7 +36,7 @@ public sealed class CheckpointTests
     [Fact]
     public async Task A_paused_guest_is_checkpointed_stays_paused_and_is_reverted_paused_R130()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync();
         await domain.RunAsync(new PauseDomain(LiveDomain.Name));
         await domain.CreateAsync("still");
@@ -54,7 +54,7 @@ public sealed class CheckpointTests
     [Fact]
     public async Task Undo_returns_to_what_a_revert_left_and_undoing_it_returns_again()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync();
         await SayAsync(domain, "first");
         await domain.CreateAsync("s1");
@@ -71,7 +71,7 @@ public sealed class CheckpointTests
     [Fact]
     public async Task A_domain_that_is_off_is_snapshotted_and_reverted_R113()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync("vda");
         await SayAsync(domain, "before");
         await domain.RunAsync(new StopDomain(LiveDomain.Name, TimeSpan.FromSeconds(60)));
@@ -92,7 +92,7 @@ public sealed class CheckpointTests
     [Fact]
     public async Task A_snapshot_of_disks_alone_is_crash_consistent_across_disks_R116()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync();
         await using (var witness = await domain.ConnectAsync())
         {
@@ -114,7 +114,7 @@ public sealed class CheckpointTests
     [Fact]
     public async Task Memory_is_kept_without_disks_and_loaded_over_them_only_by_force_R131()
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync("vda");
         await SayAsync(domain, "first");
         var created = await domain.RunAsync(new CreateSnapshot(LiveDomain.Name)

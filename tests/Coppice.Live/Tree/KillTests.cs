@@ -18,7 +18,7 @@ public sealed class KillTests
     [InlineData("undo")]
     public async Task The_guest_of_a_manager_killed_at_any_point_runs_on_and_the_tree_is_the_old_or_the_new_one(string operation)
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await PrepareAsync();
         for (var point = 0; ; point++)
         {
@@ -35,7 +35,7 @@ public sealed class KillTests
     [InlineData("revert")]
     public async Task The_guest_of_a_manager_killed_at_a_random_instant_of_the_pause_runs_on(string operation)
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await PrepareAsync();
         var random = Seed();
         for (var round = 0; round < 12; round++)
@@ -50,7 +50,7 @@ public sealed class KillTests
     [InlineData("revert")]
     public async Task A_loss_of_manager_and_QEMU_together_loses_no_acknowledged_write(string operation)
     {
-        Assert.SkipWhen(LiveDomain.Missing is not null, LiveDomain.Missing!);
+        LiveDomain.Require();
         await using var domain = await PrepareAsync();
         var random = Seed();
         for (var round = 0; round < 4; round++)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
 using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Live.Witness;
@@ -30,7 +31,14 @@ public sealed class LiveDomain : IAsyncDisposable
     /// <summary>The processes of this home, found by their command line, so that none is missed.</summary>
     public ImmutableArray<int> QemuProcesses => Processes(HomePath, "qemu-system");
 
-    public static string? Missing => WitnessGuest.Missing ?? (File.Exists("/usr/bin/qemu-system-x86_64") ? null : "qemu-system-x86_64 is not installed");
+    /// <summary>Skips the test, with the reason, where a guest cannot be started.</summary>
+    public static void Require()
+    {
+        if ((WitnessGuest.Missing ?? (File.Exists("/usr/bin/qemu-system-x86_64") ? null : "qemu-system-x86_64 is not installed")) is { } missing)
+        {
+            Assert.Skip(missing);
+        }
+    }
 
     public static Home Open(string path) => Home.Open(new HomeOptions
     {
@@ -48,7 +56,7 @@ public sealed class LiveDomain : IAsyncDisposable
             await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", domain.ImagePath(disk), "64M");
         }
 
-        await domain.Home.RunAsync(new DefineDomain(DomainXml.Parse(domain.Xml(disks))), new RunOptions(), Cancellation);
+        await domain.Home.RunAsync(new DefineDomain(DomainXml.Parse(domain.Xml(disks), new IdSource(RandomNumberGenerator.Fill))), new RunOptions(), Cancellation);
         return domain;
     }
 
