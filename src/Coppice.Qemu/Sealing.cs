@@ -5,7 +5,7 @@ using Coppice.Qemu.Probing;
 
 namespace Coppice.Qemu;
 
-/// <summary>Resolves what a memory image needs unchanged and only QEMU knows: accelerator, machine type, CPU.</summary>
+/// <summary>Resolves what a memory image needs unchanged and only QEMU knows: accelerator, machine type, CPU. Then every device gets its address.</summary>
 internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
 {
     /// <summary>The CPU of a definition that names none: every QEMU emulates it, whatever the host.</summary>
@@ -24,14 +24,13 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
 
         // Whoever names a version has been here before, and stays with what was decided then.
         var type = asked == machine ? definition.Type : await AcceleratorAsync(definition, cancellation);
-        var resolved = definition with
+        return DomainSeal.AssignAddresses(definition with
         {
             Type = type,
             Os = definition.Os with { Machine = machine },
             Cpu = Cpu(definition, type, inventory),
             Devices = [.. WithMacs(definition)],
-        };
-        return resolved;
+        });
     }
 
     private async Task<string> AcceleratorAsync(DomainDefinition definition, CancellationToken cancellation) =>

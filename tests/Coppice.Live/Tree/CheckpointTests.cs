@@ -20,13 +20,14 @@ public sealed class CheckpointTests
         {
             names.Add($"round-{round}");
             var created = await domain.CreateAsync(names[^1]);
-            Assert.Contains("external memory (stream) + external vda, vdb", created.Mechanism, StringComparison.Ordinal);
+            Assert.Contains("external memory (stream) + external vda, vdb", created.Plan.Mechanism, StringComparison.Ordinal);
+            Assert.Contains("memory by migration stream to a descriptor, 2 disk(s) moved by one transaction", created.Mechanism, StringComparison.Ordinal);
             Assert.NotNull(created.Pause);
             await VerifyAsync(domain, boot);
 
             var back = names[Math.Max(0, names.Count - 1 - random.Next(3))];
             var reverted = await domain.RevertAsync(back, discard: true);
-            Assert.Contains("memory (stream) in a new process", reverted.Mechanism, StringComparison.Ordinal);
+            Assert.Contains("memory (stream) in a new process", reverted.Plan.Mechanism, StringComparison.Ordinal);
             await VerifyAsync(domain, boot);
         }
 
@@ -76,7 +77,7 @@ public sealed class CheckpointTests
         await SayAsync(domain, "before");
         await domain.RunAsync(new StopDomain(LiveDomain.Name, TimeSpan.FromSeconds(60)));
         var created = await domain.CreateAsync("cold");
-        Assert.Contains("R109", created.Mechanism, StringComparison.Ordinal);
+        Assert.Contains("R109", created.Plan.Mechanism, StringComparison.Ordinal);
 
         await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
         await SayAsync(domain, "after");
@@ -123,7 +124,7 @@ public sealed class CheckpointTests
             Memory = new MemoryRequest(MemoryMode.External),
             Disks = [new DiskRequest("vda", DiskMode.None)],
         });
-        Assert.Contains("R131", created.Mechanism, StringComparison.Ordinal);
+        Assert.Contains("R131", created.Plan.Mechanism, StringComparison.Ordinal);
         await SayAsync(domain, "second");
 
         var refusal = await Assert.ThrowsAsync<CoppiceException>(() => domain.RevertAsync("ram"));
