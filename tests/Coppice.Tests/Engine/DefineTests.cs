@@ -1,0 +1,143 @@
+using Coppice.Core;
+using Coppice.Engine;
+
+namespace Coppice.Tests.Engine;
+
+public sealed class DefineTests : IDisposable
+{
+    private readonly World _world = new();
+
+    public void Dispose() => _world.Dispose();
+
+    [Theory]
+    [InlineData("..")]
+    [InlineData("a/b")]
+    [InlineData("")]
+    [InlineData("a\nb")]
+    public async Task A_name_that_is_no_name_is_refused(string name)
+    {
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition() with { Name = name })));
+        Assert.Equal(ErrorKind.InvalidInput, error.Kind);
+        Assert.False(Directory.Exists(_world.Path1));
+    }
+
+    [Fact]
+    public async Task A_missing_image_is_refused_and_nothing_is_left()
+    {
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition("gone", 7))));
+        Assert.Equal(ErrorKind.NotFound, error.Kind);
+        Assert.Empty((await _world.Open().ListAsync()).Domains);
+        Assert.Empty(DiskImage.Read(_world.Path1).Files);
+    }
+
+    [Fact]
+    public async Task An_image_that_another_domain_uses_is_refused_naming_it()
+    {
+        await _world.DefineAsync();
+        var thief = World.Definition("thief", 2) with { Disks = World.Definition().Disks };
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(thief)));
+        Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
+        Assert.Contains("'web'", error.Problem, StringComparison.Ordinal);
+
+        // Reading what another writes is no better, nor is it after a snapshot, when the image is frozen but relied on.
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        Assert.Equal(ErrorKind.AlreadyExists, (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(thief)))).Kind);
+    }
+
+    [Fact]
+    public async Task Domains_share_an_image_that_they_only_read()
+    {
+        _world.AddImage("/images/tools.raw");
+        var tools = new DiskDevice { Target = "vdc", Source = "/images/tools.raw", ReadOnly = true };
+        foreach (var (name, number) in new[] { ("one", 3), ("two", 4) })
+        {
+            var definition = World.Definition(name, number);
+            _world.AddImage(definition.Disks[0].Source!);
+            _world.AddImage(definition.Disks[1].Source!);
+            await _world.RunAsync(new DefineDomain(definition with { Disks = definition.Disks.Add(tools) }));
+        }
+
+        Assert.Equal(2, (await _world.Open().ListAsync()).Domains.Length);
+    }
+
+    [Fact]
+    public async Task One_image_in_two_disks_of_a_domain_is_refused()
+    {
+        var disks = World.Definition().Disks;
+        var twice = World.Definition() with { Disks = [disks[0], disks[1] with { Source = disks[0].Source }] };
+        Assert.Equal(ErrorKind.InvalidInput, (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(twice)))).Kind);
+    }
+
+    [Fact]
+    public async Task A_name_is_taken_once()
+    {
+        await _world.DefineAsync();
+        var second = World.Definition(World.Name, 9);
+        Assert.Equal(ErrorKind.AlreadyExists, (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(second)))).Kind);
+    }
+
+    [Fact]
+    public async Task Another_definition_replaces_the_stored_one_and_keeps_the_head()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        var before = _world.Catalog;
+        await _world.RunAsync(new DefineDomain(World.Definition() with { Memory = new ByteCount(2 << 20) }));
+
+        Assert.Equal(before.Head.Disks, _world.Catalog.Head.Disks);
+        Assert.NotEqual(before.Head.Definition, _world.Catalog.Head.Definition);
+        Assert.Equal(before.Current, _world.Catalog.Current);
+        Assert.Equal(2 << 20, (await _world.Open().ShowAsync(World.Name)).Definition.Memory.Bytes);
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task Other_disks_are_taken_only_while_nothing_builds_on_the_old_ones()
+    {
+        await _world.DefineAsync();
+        _world.AddImage("/images/fresh.qcow2");
+        var disks = World.Definition().Disks;
+        var other = World.Definition() with { Disks = [disks[0] with { Source = "/images/fresh.qcow2" }, disks[1]] };
+        await _world.RunAsync(new DefineDomain(other));
+        Assert.Contains(_world.Catalog.Layers, l => l.Path == "/images/fresh.qcow2");
+        Assert.Equal(2, _world.Catalog.Layers.Length);
+
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        Assert.Equal(ErrorKind.WouldLose, (await HomeTests.FailAsync(() => _world.DefineAsync())).Kind);
+    }
+
+    [Fact]
+    public async Task A_running_domain_is_neither_defined_anew_nor_undefined()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.DefineAsync())).Kind);
+        var undefine = new UndefineDomain(World.Name, Snapshots: true);
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(undefine))).Kind);
+    }
+
+    [Fact]
+    public async Task Snapshots_go_with_their_domain_only_when_asked()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        var refused = await HomeTests.FailAsync(() => _world.RunAsync(new UndefineDomain(World.Name, Snapshots: false)));
+        Assert.Equal(ErrorKind.WouldLose, refused.Kind);
+
+        var planned = await _world.Open().RunAsync(new UndefineDomain(World.Name, Snapshots: true), new RunOptions { PlanOnly = true });
+        Assert.Equal(2, planned.Plan.CleanUp.Length);
+        await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
+        Inspection.CheckAll(_world);
+        Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], _world.Host.State.Images.Keys);
+    }
+
+    [Fact]
+    public async Task A_damaged_domain_is_not_taken_for_leftovers()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        File.Delete(_world.Domain.CatalogRoot);
+        Assert.Single((await _world.Open().ListAsync()).Broken);
+        Assert.Single(Directory.GetFiles(_world.Domain.CatalogRecords));
+    }
+}
