@@ -1,0 +1,32 @@
+using Coppice.Core;
+
+namespace Coppice.Contracts;
+
+/// <summary>What the contract of hypervisors is tested on: one domain with one disk, whose guest counts in RAM.</summary>
+public interface IHypervisorBed : IAsyncDisposable
+{
+    IHypervisor Hypervisor { get; }
+
+    DomainFolder Folder { get; }
+
+    DomainDefinition Definition { get; }
+
+    /// <summary>The image of the disk <c>vda</c>.</summary>
+    Layer Base { get; }
+
+    ShortId NewProcess();
+
+    /// <summary>A memory image that does not exist yet.</summary>
+    MemoryImage NewMemory();
+
+    /// <summary>An empty layer that exists.</summary>
+    Layer NewOverlay(Layer below);
+
+    bool Exists(MemoryImage memory);
+
+    /// <summary>The guest's counter. It grows while the guest runs.</summary>
+    Task<long> CounterAsync(ShortId process);
+
+    /// <summary>The process dies, as if somebody had killed it.</summary>
+    Task KillAsync(ShortId process);
+}

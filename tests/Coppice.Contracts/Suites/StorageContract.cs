@@ -1,0 +1,136 @@
+using Coppice.Core;
+using Xunit;
+
+namespace Coppice.Contracts;
+
+/// <summary>What every storage backend keeps, the fake included.</summary>
+public abstract class StorageContract
+{
+    protected abstract IStorageBed Open();
+
+    [Fact]
+    public async Task The_image_of_a_user_is_found_and_stays_the_users()
+    {
+        await using var bed = Open();
+        var disk = bed.NewDisk();
+        var layer = Assert.Single(await bed.Storage.DiscoverAsync(disk, default));
+        Assert.Equal((disk.Target, disk.Source, LayerOrigin.User), (layer.Disk, layer.Path, layer.Origin));
+        Assert.Equal(layer, Assert.Single(await bed.Storage.DiscoverAsync(disk, default)));
+        Assert.False((await bed.Storage.ObserveAsync(bed.Folder, layer, default)).IsEmpty);
+    }
+
+    [Fact]
+    public async Task An_image_that_is_missing_is_named()
+    {
+        await using var bed = Open();
+        var disk = bed.NewDisk() with { Source = bed.NewPath() };
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => bed.Storage.DiscoverAsync(disk, default));
+        Assert.Equal(ErrorKind.NotFound, error.Kind);
+        Assert.Contains(disk.Source, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_overlay_is_empty_until_it_is_written_and_its_chain_checks_out()
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        Assert.Equal(StepOutcome.NotDone, await bed.Storage.ProbeAsync(step, Context(bed), default));
+        await ApplyAsync(bed, step);
+        Assert.Equal(StepOutcome.Done, await bed.Storage.ProbeAsync(step, Context(bed), default));
+        await bed.Storage.CheckAsync([overlay, backing], default);
+        var seen = await bed.Storage.ObserveAsync(bed.Folder, overlay, default);
+        Assert.True(seen is { Exists: true, IsEmpty: true });
+        Assert.True(seen.Free.Bytes > 0 && seen.FreeForMemory.Bytes > 0);
+        bed.WriteInto(overlay, backing);
+        Assert.False((await bed.Storage.ObserveAsync(bed.Folder, overlay, default)).IsEmpty);
+    }
+
+    [Fact]
+    public async Task An_overlay_is_taken_back_wholly()
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        await UndoTwiceAsync(bed, step);
+        await ApplyAsync(bed, step);
+        await UndoTwiceAsync(bed, step);
+        Assert.False(bed.Exists(overlay.Path));
+        Assert.True(bed.Exists(backing.Path));
+        await ApplyAsync(bed, step);
+        Assert.True(bed.Exists(overlay.Path));
+    }
+
+    [Fact]
+    public async Task A_file_that_is_there_is_not_overwritten()
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, step);
+        bed.WriteInto(overlay, backing);
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, step));
+        Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
+        Assert.False((await bed.Storage.ObserveAsync(bed.Folder, overlay, default)).IsEmpty);
+    }
+
+    [Fact]
+    public async Task A_chain_that_is_not_what_the_catalog_says_is_refused()
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        await Assert.ThrowsAsync<CoppiceException>(() => bed.Storage.CheckAsync([overlay, backing], default));
+        await ApplyAsync(bed, step);
+        var (other, _, _) = await NewOverlayAsync(bed);
+        await Assert.ThrowsAsync<CoppiceException>(() => bed.Storage.CheckAsync([overlay, other with { Parent = null }], default));
+        await Assert.ThrowsAsync<CoppiceException>(() => bed.Storage.CheckAsync([overlay], default));
+    }
+
+    [Fact]
+    public async Task What_is_removed_is_gone_and_can_be_removed_again()
+    {
+        await using var bed = Open();
+        var (overlay, _, step) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, step);
+        var removal = bed.Storage.Remove(overlay.Path, default);
+        await ApplyAsync(bed, removal);
+        await ApplyAsync(bed, removal);
+        Assert.False(bed.Exists(overlay.Path));
+        Assert.Equal(StepOutcome.Done, await bed.Storage.ProbeAsync(removal, Context(bed), default));
+    }
+
+    [Fact]
+    public async Task A_text_file_is_written_once_and_taken_back()
+    {
+        await using var bed = Open();
+        var path = bed.Folder.Definition(new ShortId("12345678"));
+        var step = bed.Storage.WriteFile(path, "<domain/>");
+        await ApplyAsync(bed, step);
+        Assert.Equal("<domain/>", await File.ReadAllTextAsync(path));
+        await UndoTwiceAsync(bed, step);
+        Assert.False(File.Exists(path));
+    }
+
+    private static StepContext Context(IStorageBed bed) => new(bed.Folder, new ShortId("0badcafe"), new Progress<StepProgress>());
+
+    private static Task<StepReport> ApplyAsync(IStorageBed bed, Step step) => bed.Storage.ApplyAsync(step, Context(bed), default);
+
+    private static async Task UndoTwiceAsync(IStorageBed bed, Step step)
+    {
+        await bed.Storage.UndoAsync(step, Context(bed), default);
+        await bed.Storage.UndoAsync(step, Context(bed), default);
+    }
+
+    private static async Task<(Layer Overlay, Layer Backing, Step Step)> NewOverlayAsync(IStorageBed bed)
+    {
+        var chain = await bed.Storage.DiscoverAsync(bed.NewDisk(), default);
+        var overlay = new Layer
+        {
+            Id = new ShortId("aabbccdd"),
+            Disk = chain[0].Disk,
+            Path = bed.NewPath(),
+            Format = ImageFormat.Qcow2,
+            VirtualSize = chain[0].VirtualSize,
+            Parent = chain[0].Id,
+            Origin = LayerOrigin.Coppice,
+        };
+        return (overlay, chain[0], bed.Storage.CreateOverlay(overlay, chain[0]));
+    }
+}

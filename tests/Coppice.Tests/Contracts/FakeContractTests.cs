@@ -1,0 +1,96 @@
+using System.Globalization;
+using Coppice.Contracts;
+using Coppice.Contracts.Fakes;
+using Coppice.Core;
+
+namespace Coppice.Tests.Contracts;
+
+public sealed class FakeHypervisorTests : HypervisorContract
+{
+    protected override IHypervisorBed Open() => new FakeBed();
+}
+
+public sealed class FakeStorageTests : StorageContract
+{
+    protected override IStorageBed Open() => new FakeBed();
+}
+
+/// <summary>A fake machine whose time passes whenever somebody looks at a counter.</summary>
+internal sealed class FakeBed : IHypervisorBed, IStorageBed
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("coppice-fake-").FullName;
+    private readonly FakeHost _host = new();
+    private int _ids;
+
+    public FakeBed()
+    {
+        Base = NewLayer(null, LayerOrigin.User);
+        Folder = new HomeFolder(_root).Domain(new DomainId(Guid.Empty));
+        Hypervisor = new FakeHypervisor(_host);
+        Storage = new FakeStorage(_host);
+        Definition = new DomainDefinition
+        {
+            Id = new DomainId(Guid.Empty),
+            Name = "fake",
+            Memory = new ByteCount(1 << 20),
+            Disks = [new DiskDevice { Target = "vda", Source = Base.Path }],
+        };
+    }
+
+    public IHypervisor Hypervisor { get; }
+
+    public IStorage Storage { get; }
+
+    public DomainFolder Folder { get; }
+
+    public DomainDefinition Definition { get; }
+
+    public Layer Base { get; }
+
+    public ShortId NewProcess() => new((++_ids).ToString("x8", CultureInfo.InvariantCulture));
+
+    public MemoryImage NewMemory() => new() { Mode = MemoryMode.External, File = $"/memory/{++_ids}" };
+
+    public Layer NewOverlay(Layer below) => NewLayer(below, LayerOrigin.Coppice);
+
+    public DiskDevice NewDisk() => Definition.Disks[0] with { Source = NewLayer(null, LayerOrigin.User).Path };
+
+    public string NewPath() => $"/images/{++_ids}";
+
+    public bool Exists(MemoryImage memory) => _host.State.Memories.ContainsKey(memory.File!);
+
+    public bool Exists(string path) => _host.State.Images.ContainsKey(path);
+
+    public void WriteInto(Layer layer, Layer backing)
+    {
+        var image = _host.State.Images[layer.Path];
+        _host.State = _host.State with { Images = _host.State.Images.SetItem(layer.Path, image with { Blocks = image.Blocks.Add(1, 1) }) };
+    }
+
+    public Task<long> CounterAsync(ShortId process)
+    {
+        _host.Tick();
+        return Task.FromResult(_host.State.Processes[process].Counter);
+    }
+
+    public Task KillAsync(ShortId process)
+    {
+        _host.State = _host.State with { Processes = _host.State.Processes.Remove(process) };
+        return Task.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(_root, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private Layer NewLayer(Layer? below, LayerOrigin origin)
+    {
+        var path = NewPath();
+        var size = new ByteCount(1 << 20);
+        var format = below is null ? ImageFormat.Raw : ImageFormat.Qcow2;
+        _host.State = _host.State with { Images = _host.State.Images.Add(path, FakeImage.Empty(format, below?.Path, size)) };
+        return new Layer { Id = NewProcess(), Disk = "vda", Path = path, Format = format, VirtualSize = size, Parent = below?.Id, Origin = origin };
+    }
+}
