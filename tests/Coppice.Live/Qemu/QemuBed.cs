@@ -76,6 +76,14 @@ internal sealed class QemuBed : IAsyncDisposable
         return overlay;
     }
 
+    /// <summary>Another disk with the same boot sector.</summary>
+    public Layer NewCopy()
+    {
+        var copy = NewLayer("vda", ImageFormat.Raw, null);
+        File.Copy(Base.Path, copy.Path);
+        return copy;
+    }
+
     public async Task<ShortId> StartAsync(ImmutableArray<Layer> chain, MemoryImage memory, bool run = true)
     {
         var process = NewProcess();

@@ -1,0 +1,31 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.Steps;
+
+namespace Coppice.Tests.Qemu;
+
+public sealed class LaunchErrorsTests
+{
+    private static readonly LaunchArguments s_launch = new(
+        new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], MemoryImage.None,
+        ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty);
+
+    [Theory]
+    [InlineData(
+        "qemu-system-x86_64: -blockdev {\"filename\":\"/images/a.qcow2\"}: Failed to get \"write\" lock\nIs another process using the image [/images/a.qcow2]?",
+        ErrorKind.WrongState, "image /images/a.qcow2 of domain 'web'")]
+    [InlineData("qemu-system-x86_64: Could not open '/images/a.qcow2': No such file or directory", ErrorKind.NotFound, "image /images/a.qcow2 of domain 'web'")]
+    [InlineData("qemu: could not open kernel file '/boot/vmlinuz': No such file or directory", ErrorKind.NotFound, "file /boot/vmlinuz of domain 'web'")]
+    [InlineData("qemu-system-x86_64: load of migration failed: Invalid argument", ErrorKind.Damaged, "domain 'web'")]
+    [InlineData("Could not access KVM kernel module: No such device", ErrorKind.Hypervisor, "domain 'web'")]
+    [InlineData("qemu-system-x86_64: something new\u001b[2J", ErrorKind.Hypervisor, "domain 'web'")]
+    [InlineData("", ErrorKind.Hypervisor, "domain 'web'")]
+    public void What_qemu_says_is_told_by_subject_and_next_step(string log, ErrorKind kind, string subject)
+    {
+        var error = LaunchErrors.Explain(log, s_launch, new IOException("it ended"));
+        Assert.Equal((kind, subject), (error.Kind, error.Subject));
+        Assert.NotEmpty(error.NextStep);
+        Assert.DoesNotContain(error.Problem, char.IsControl);
+    }
+}

@@ -1,0 +1,93 @@
+using Coppice.Core;
+using Coppice.Qemu.Qmp;
+
+namespace Coppice.Tests.Qemu;
+
+public sealed class QmpConnectionTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Answers_find_their_commands_whatever_their_order()
+    {
+        string? first = null;
+        await using var monitor = new FakeMonitor(line =>
+        {
+            if (first is not null)
+            {
+                return $"{{\"return\": 2, \"id\": {FakeMonitor.Id(line)}}}\n{{\"return\": 1, \"id\": {FakeMonitor.Id(first)}}}\r\n";
+            }
+
+            first = line;
+            return null;
+        });
+        await using var qmp = await monitor.ConnectAsync();
+        var one = qmp.ExecuteAsync("one", null, Cancellation);
+        var two = qmp.ExecuteAsync("two", null, Cancellation);
+        Assert.Equal((1, 2), ((await one).GetInt32(), (await two).GetInt32()));
+        Assert.Equal(new Version(7, 2, 22), qmp.Version);
+    }
+
+    [Fact]
+    public async Task A_refusal_has_qemus_words()
+    {
+        await using var monitor = new FakeMonitor(
+            line => $"{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"no\"}}, \"id\": {FakeMonitor.Id(line)}}}\n");
+        await using var qmp = await monitor.ConnectAsync();
+        var refusal = await Assert.ThrowsAsync<QmpRefusalException>(() => qmp.ExecuteAsync("cont", null, Cancellation));
+        Assert.Equal(("cont", "GenericError", "no"), (refusal.Command, refusal.ErrorClass, refusal.Description));
+    }
+
+    [Fact]
+    public async Task Events_wait_until_they_are_asked_for()
+    {
+        await using var monitor = new FakeMonitor(line =>
+            "{\"event\": \"STOP\"}\n{\"event\": \"MIGRATION\", \"data\": {\"status\": \"completed\"}}\n" + FakeMonitor.Ok(line));
+        await using var qmp = await monitor.ConnectAsync();
+        await qmp.ExecuteAsync("stop", null, Cancellation);
+        var found = await qmp.WaitEventAsync(e => e.Name == "MIGRATION", TimeSpan.FromSeconds(5), Cancellation);
+        Assert.Equal("completed", found!.Text("status"));
+        Assert.Null(await qmp.WaitEventAsync(_ => true, TimeSpan.FromMilliseconds(1), Cancellation));
+    }
+
+    public static TheoryData<string, bool> Nonsense => new()
+    {
+        { "nonsense\n", false },
+        { "[1]\n", false },
+        { "{}\n", false },
+        { "{\"error\": 3, \"return\"\n", false },
+        { "{\"return\": ", true },
+        { "", true },
+        { new string(' ', QmpLines.MaximumBytes + 1), false },
+        { "{\"return\": " + new string('[', 5000) + "\n", false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Nonsense), DisableDiscoveryEnumeration = true)]
+    public async Task A_peer_that_breaks_the_protocol_is_left(string said, bool hangsUp)
+    {
+        await using var monitor = new FakeMonitor(_ => said, hangsUp: hangsUp);
+        await using var qmp = await monitor.ConnectAsync();
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => qmp.ExecuteAsync("query-status", null, Cancellation));
+        Assert.Equal((ErrorKind.Hypervisor, "domain 'web'"), (error.Kind, error.Subject));
+    }
+
+    [Fact]
+    public async Task A_peer_that_says_nothing_is_not_waited_for()
+    {
+        await using var monitor = new FakeMonitor(_ => null, greeting: "");
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => monitor.ConnectAsync(TimeSpan.FromMilliseconds(50)));
+        Assert.Contains("does not answer", error.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_flood_of_events_leaves_only_the_newest()
+    {
+        await using var monitor = new FakeMonitor(line =>
+            string.Concat(Enumerable.Range(0, 10_000).Select(i => $"{{\"event\": \"E{i}\"}}\n")) + FakeMonitor.Ok(line));
+        await using var qmp = await monitor.ConnectAsync();
+        await qmp.ExecuteAsync("stop", null, Cancellation);
+        var found = await qmp.WaitEventAsync(_ => true, TimeSpan.FromSeconds(5), Cancellation);
+        Assert.NotEqual("E0", found!.Name);
+    }
+}
