@@ -40,6 +40,7 @@ internal sealed class Guard : IDisposable
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(15);
 
     private readonly Process _shell;
+    private bool _isOver;
 
     private Guard(Process shell) => _shell = shell;
 
@@ -102,6 +103,12 @@ internal sealed class Guard : IDisposable
     /// <summary>Lets go of the pipe: a guard that was not disarmed does its work.</summary>
     public void Dispose()
     {
+        if (_isOver)
+        {
+            return;
+        }
+
+        _isOver = true;
         try
         {
             _shell.StandardInput.Close();

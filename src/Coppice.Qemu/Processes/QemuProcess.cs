@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Qmp;
@@ -8,20 +7,22 @@ using Coppice.Qemu.Qmp;
 namespace Coppice.Qemu.Processes;
 
 /// <summary>
-/// A process of QEMU in a session of its own, which outlives the command that started it. It is known by its run folder:
-/// the pid file names a pid, and that process has the path of a file in the folder among its arguments. A pid that was
-/// given to another program, also after a restart of the machine, has not.
+/// A process of QEMU in a session of its own, which outlives the command that started it. It is known by its run folder: a
+/// file there names its pid, and the folder is its working directory, from before QEMU begins until it has ended. A pid
+/// that was given to another program, also after a restart of the machine, works elsewhere.
 /// </summary>
 internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
 {
     private const int MaximumLogBytes = 64 << 10;
 
     // QEMU's sandbox forbids fork, so -daemonize is out. The pid is on disk before QEMU begins: there is no instant at which
-    // a process runs that nobody could find again.
+    // a process runs that nobody could find again. The folder is noted as the kernel names it, links resolved.
     private const string StartScript = """
         mkfifo -m 600 guard.in guard.out || exit
-        setsid sh -c 'echo $$ >pid.new && mv pid.new pid && exec "$@"' sh "$@" </dev/null >/dev/null 2>qemu.log &
+        setsid sh -c 'echo "$$ $(pwd -P)" >pid.new && mv pid.new pid && exec "$@"' sh "$@" </dev/null >/dev/null 2>qemu.log &
         """;
+
+    private const int MaximumPidBytes = 8192;
 
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(2);
 
@@ -32,8 +33,9 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
         {
             try
             {
-                var pid = int.Parse(DurableFile.ReadTextBounded(folder.Pid, 32), CultureInfo.InvariantCulture);
-                return Arguments(pid).Contains(folder.Trace) ? pid : null;
+                var noted = DurableFile.ReadTextBounded(folder.Pid, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
+                var pid = int.Parse(noted[0], CultureInfo.InvariantCulture);
+                return noted.Length == 2 && new FileInfo($"/proc/{pid}/cwd").LinkTarget == noted[1] ? pid : null;
             }
             catch (Exception e) when (e is IOException or FormatException or OverflowException or UnauthorizedAccessException)
             {
@@ -49,7 +51,7 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
     public async Task StartAsync(string binary, IReadOnlyList<string> arguments, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = folder.Path };
-        foreach (var argument in (string[])["-c", StartScript, "sh", binary, "-D", folder.Trace, .. arguments])
+        foreach (var argument in (string[])["-c", StartScript, "sh", binary, .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
@@ -122,18 +124,5 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
         {
             return "";
         }
-    }
-
-    private static string[] Arguments(int pid)
-    {
-        var arguments = "";
-        for (var i = 0; arguments.Length == 0 && i < 5; i++)
-        {
-            // /proc says 0 for the length. While a program replaces another, and in a zombie, there are no arguments.
-            arguments = File.ReadAllText($"/proc/{pid}/cmdline", Encoding.UTF8);
-            Thread.Yield();
-        }
-
-        return arguments.Split('\0');
     }
 }

@@ -27,14 +27,11 @@ internal sealed record RunFolder(string Path)
     /// <summary>The pipes of the guard's monitor, without <c>.in</c> and <c>.out</c>.</summary>
     public string Guard => $"{Path}/{GuardName}";
 
-    /// <summary>The process id.</summary>
+    /// <summary>The process id, and the folder as the kernel names it.</summary>
     public string Pid => $"{Path}/pid";
 
     /// <summary>What QEMU wrote to its standard error.</summary>
     public string Log => $"{Path}/{LogName}";
-
-    /// <summary>Where QEMU would trace to if it were asked to. That its command line has this path tells whose process it is.</summary>
-    public string Trace => $"{Path}/trace.log";
 
     /// <summary>How the images of each disk are opened.</summary>
     public string Drives => $"{Path}/drives.json";

@@ -100,4 +100,53 @@ public sealed class QemuLifeTests
         Assert.Equal(first.Version, again.Version);
         Assert.True(again.Items.SetEquals(first.Items));
     }
+
+    [Theory]
+    [InlineData("pc")]
+    [InlineData("q35")]
+    public async Task A_sealed_machine_with_every_device_starts_and_loads_its_memory(string machine)
+    {
+        await using var bed = new QemuBed();
+        var port = 20000 + Environment.ProcessId % 10000 + (machine == "pc" ? 0 : 10000);
+        bed.Definition = await bed.Hypervisor.SealAsync(EveryDevice(bed, machine, port), QemuBed.Cancellation);
+        var sealedAgain = await bed.Hypervisor.SealAsync(bed.Definition, QemuBed.Cancellation);
+        Assert.Equal(bed.Definition, sealedAgain);
+        Assert.Matches("-[0-9]+\\.[0-9]+$", bed.Definition.Os.Machine);
+        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
+        await bed.CountingAsync(process);
+        Assert.Equal($"{bed.Home.Process(process)}/serial0.sock", new FileInfo($"{bed.Folder.Endpoints}/console").LinkTarget);
+
+        var memory = bed.NewMemory();
+        var overlay = bed.NewOverlay(bed.Base);
+        var request = new CheckpointRequest(process, DomainState.Running, memory, [new("vda", bed.Base, overlay)], default);
+        await bed.Hypervisor.ApplyAsync(bed.Hypervisor.Checkpoint(request), bed.Context(), QemuBed.Cancellation);
+        await bed.Hypervisor.ApplyAsync(bed.Hypervisor.End(process), bed.Context(), QemuBed.Cancellation);
+        var reverted = await bed.StartAsync([bed.NewOverlay(bed.Base), bed.Base], memory);
+        await bed.CountingAsync(reverted);
+        Assert.Equal($"{bed.Home.Process(reverted)}/serial0.sock", new FileInfo($"{bed.Folder.Endpoints}/console").LinkTarget);
+        using var client = new System.Net.Sockets.TcpClient();
+        await client.ConnectAsync("127.0.0.1", port, QemuBed.Cancellation);
+    }
+
+    private static DomainDefinition EveryDevice(QemuBed bed, string machine, int port) => bed.Definition with
+    {
+        Type = "qemu",
+        Os = new OsSettings { Machine = machine },
+        Features = MachineFeatures.Acpi,
+        VirtualCpus = 2,
+        GenerationId = Guid.NewGuid(),
+        Devices =
+        [
+            .. bed.Definition.Disks,
+            new DiskDevice { Target = "sda", Kind = DiskKind.Cdrom, Bus = machine == "pc" ? DiskBus.Ide : DiskBus.Sata, ReadOnly = true },
+            new NetworkDevice { Forwards = [new PortForward { Address = "127.0.0.1", Ranges = [new PortRange(port, port, 22)] }] },
+            new CharacterDevice { Role = CharacterRole.Serial, Target = CharacterTarget.IsaSerial },
+            new CharacterDevice { Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Name = "org.coppice.witness" },
+            new GraphicsDevice { Port = port + 1000 },
+            new VideoDevice { Model = VideoModel.Vga },
+            new RandomDevice { Source = "/dev/urandom" },
+            new BalloonDevice { Present = true },
+            new InputDevice { Kind = InputKind.Tablet, Bus = InputBus.Usb },
+        ],
+    };
 }
