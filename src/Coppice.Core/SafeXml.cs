@@ -68,7 +68,9 @@ public static class SafeXml
     }
 
     /// <summary>A document for people, indented.</summary>
-    /// <exception cref="CoppiceException">A value has a character that XML cannot hold (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    /// <exception cref="CoppiceException">
+    /// A value has a character that XML cannot hold (<see cref="ErrorKind.InvalidInput"/>).
+    /// </exception>
     internal static string ToDocument(XElement root)
     {
         var copy = new XElement(root);
@@ -80,7 +82,8 @@ public static class SafeXml
         catch (ArgumentException e)
         {
             throw new CoppiceException(
-                ErrorKind.InvalidInput, $"<{root.Name.LocalName}>", "a value has a character that XML cannot hold", "remove it", e);
+                ErrorKind.InvalidInput, $"<{root.Name.LocalName}>", "a value has a character that XML cannot hold",
+                "remove it", e);
         }
     }
 
@@ -105,7 +108,8 @@ public static class SafeXml
                 if (reader.Depth >= MaximumDepth)
                 {
                     throw new CoppiceException(
-                        ErrorKind.InvalidInput, Place(), $"elements are nested more than {MaximumDepth} deep", "flatten its metadata");
+                        ErrorKind.InvalidInput, Place(), $"elements are nested more than {MaximumDepth} deep",
+                        "flatten its metadata");
                 }
 
                 string Place() => $"{documentName}, line {((IXmlLineInfo)reader).LineNumber}, <{reader.LocalName}>";
@@ -114,8 +118,8 @@ public static class SafeXml
         catch (XmlException e) when (!inRoot && text.Contains("<!DOCTYPE", StringComparison.Ordinal))
         {
             throw new CoppiceException(
-                ErrorKind.Forbidden, $"{documentName}, line {e.LineNumber}", "it declares a document type, which may define entities",
-                "remove the <!DOCTYPE> declaration", e);
+                ErrorKind.Forbidden, $"{documentName}, line {e.LineNumber}",
+                "it declares a document type, which may define entities", "remove the <!DOCTYPE> declaration", e);
         }
         catch (XmlException e)
         {

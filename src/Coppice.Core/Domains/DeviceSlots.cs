@@ -15,6 +15,10 @@ internal sealed class DeviceSlots(string domain, IEnumerable<Device> devices)
 
     public ValueList<Device> ToList() => [.. _devices];
 
+    /// <summary>An error about a device.</summary>
+    public CoppiceException Refuse(Device device, string problem, string nextStep) =>
+        new(ErrorKind.InvalidInput, $"domain '{domain}', {device.Label}", problem, nextStep);
+
     /// <summary>Replaces each device of a kind.</summary>
     public void Replace<T>(Func<T, Device> change)
         where T : Device
@@ -32,16 +36,21 @@ internal sealed class DeviceSlots(string domain, IEnumerable<Device> devices)
     /// <param name="exists">Whether an address that was given exists.</param>
     /// <param name="book">Addresses that are taken from the start.</param>
     public void Assign<TAddress>(
-        string kind, Func<Device, bool> needs, Func<Device, IEnumerable<TAddress>> candidates, Func<Device, TAddress, bool> exists,
+        string kind,
+        Func<Device, bool> needs,
+        Func<Device, IEnumerable<TAddress>> candidates,
+        Func<Device, TAddress, bool> exists,
         AddressBook<TAddress>? book = null)
         where TAddress : DeviceAddress
     {
         book ??= new AddressBook<TAddress>(domain);
         foreach (var device in _devices.Where(d => needs(d) && d.Address is not null))
         {
-            var address = device.Address is TAddress given && exists(device, given) ? given : throw new CoppiceException(
-                ErrorKind.InvalidInput, $"domain '{domain}', {device.Label}", $"the address {device.Address} is not {kind} of this machine",
-                "correct it, or remove it to have one chosen");
+            var address = device.Address is TAddress given && exists(device, given)
+                ? given
+                : throw Refuse(
+                    device, $"the address {device.Address} is not {kind} of this machine",
+                    "correct it, or remove it to have one chosen");
             book.Take(address, device.Label);
         }
 

@@ -13,13 +13,14 @@ internal static class DomainChecks
             root, definition.Disks.Where(d => d is { ReadOnly: false, Source: not null }), d => d.Source!, "two disks write to",
             "give each disk an image of its own, or make both <readonly/>");
         RefuseRepeats(
-            root, definition.Devices.OfType<NetworkDevice>().Where(n => n.Mac is not null), n => n.Mac!, "two interfaces have the address",
-            "give each interface a MAC address of its own");
+            root, definition.Devices.OfType<NetworkDevice>().Where(n => n.Mac is not null), n => n.Mac!,
+            "two interfaces have the address", "give each interface a MAC address of its own");
         RefuseRepeats(
             root, definition.Devices.OfType<CharacterDevice>().Where(c => c is { Role: CharacterRole.Channel, Name: not null }),
             c => c.Name!, "two channels have the name", "give each channel a name of its own");
         RefuseRepeats(
-            root, definition.Devices.OfType<ControllerDevice>().Where(IsOwn), c => c.Label, "there are two of", "give each controller an index of its own");
+            root, definition.Devices.OfType<ControllerDevice>(), c => c.Label,
+            "there are two of", "give each controller an index of its own");
         RefuseRepeats(root, definition.Devices.OfType<BalloonDevice>(), _ => "<memballoon>", "there are two of", "remove one");
         CheckBootOrder(definition, root);
         if (definition.CurrentMemory is { } current && current.Bytes > definition.Memory.Bytes)
@@ -28,9 +29,6 @@ internal static class DomainChecks
                 $"{current} is more than the {definition.Memory} of <memory>", "lower it or raise <memory>");
         }
     }
-
-    // Until they have an index, several USB controllers may be meant as parts of one.
-    private static bool IsOwn(ControllerDevice controller) => controller.Kind != ControllerKind.Usb;
 
     private static void CheckBootOrder(DomainDefinition definition, XElement root)
     {
@@ -46,7 +44,8 @@ internal static class DomainChecks
         }
     }
 
-    private static void RefuseRepeats<T>(XElement root, IEnumerable<T> things, Func<T, string> key, string problem, string nextStep)
+    private static void RefuseRepeats<T>(
+        XElement root, IEnumerable<T> things, Func<T, string> key, string problem, string nextStep)
     {
         if (things.GroupBy(key, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {

@@ -39,8 +39,10 @@ public static class DomainSeal
     private static IEnumerable<VirtioSerialAddress> VirtioSerialPorts(Device device)
     {
         var lowest = device is CharacterDevice { Role: CharacterRole.Console } ? 0 : 1;
-        return Enumerable.Range(0, DomainXml.HighestIndex + 1).SelectMany(controller =>
-            Enumerable.Range(lowest, HighestVirtioSerialPort + 1 - lowest).Select(port => new VirtioSerialAddress(controller, 0, port)));
+        return
+            from controller in Enumerable.Range(0, DomainXml.HighestIndex + 1)
+            from port in Enumerable.Range(lowest, HighestVirtioSerialPort + 1 - lowest)
+            select new VirtioSerialAddress(controller, 0, port);
     }
 
     private static void AssignUsb(DeviceSlots devices)
@@ -51,7 +53,9 @@ public static class DomainSeal
             controllers.Add(ImpliedControllers.Usb);
         }
 
-        var ports = controllers.SelectMany(c => Enumerable.Range(1, UsbPorts(c)).Select(port => new UsbAddress(c.Index, $"{port}"))).ToList();
+        var ports = controllers
+            .SelectMany(c => Enumerable.Range(1, UsbPorts(c)).Select(port => new UsbAddress(c.Index, $"{port}")))
+            .ToList();
         devices.Assign(
             "a USB port", d => d is InputDevice { Bus: InputBus.Usb }, _ => ports,
             (_, address) => ports.Any(p => p.Bus == address.Bus && p.Port == address.Port.Split('.')[0]));

@@ -3,7 +3,8 @@ namespace Coppice.Core;
 /// <summary>libvirt's words, where they name values of our enumerations.</summary>
 internal static class DomainWords
 {
-    public static readonly Vocabulary<DiskKind> DiskKinds = new("kind of drive", ("disk", DiskKind.Disk), ("cdrom", DiskKind.Cdrom));
+    public static readonly Vocabulary<DiskKind> DiskKinds = new(
+        "kind of drive", ("disk", DiskKind.Disk), ("cdrom", DiskKind.Cdrom));
 
     public static readonly Vocabulary<DiskBus> DiskBuses = new(
         "bus", ("virtio", DiskBus.Virtio), ("ide", DiskBus.Ide), ("sata", DiskBus.Sata), ("scsi", DiskBus.Scsi));
@@ -32,10 +33,12 @@ internal static class DomainWords
         "protocol", ("tcp", ForwardProtocol.Tcp), ("udp", ForwardProtocol.Udp));
 
     public static readonly Vocabulary<CharacterRole> CharacterRoles = new(
-        "character device", ("serial", CharacterRole.Serial), ("console", CharacterRole.Console), ("channel", CharacterRole.Channel));
+        "character device",
+        ("serial", CharacterRole.Serial), ("console", CharacterRole.Console), ("channel", CharacterRole.Channel));
 
     public static readonly Vocabulary<CharacterTarget> CharacterTargets = new(
-        "target", ("isa-serial", CharacterTarget.IsaSerial), ("serial", CharacterTarget.Serial), ("virtio", CharacterTarget.Virtio));
+        "target",
+        ("isa-serial", CharacterTarget.IsaSerial), ("serial", CharacterTarget.Serial), ("virtio", CharacterTarget.Virtio));
 
     public static readonly Vocabulary<CharacterBackend> CharacterBackends = new(
         "source", ("pty", CharacterBackend.Pty), ("unix", CharacterBackend.Unix), ("file", CharacterBackend.File),
@@ -65,8 +68,8 @@ internal static class DomainWords
         ("maximum", CpuMode.Maximum));
 
     public static readonly Vocabulary<CpuFeaturePolicy> CpuFeaturePolicies = new(
-        "policy", ("require", CpuFeaturePolicy.Require), ("force", CpuFeaturePolicy.Force), ("optional", CpuFeaturePolicy.Optional),
-        ("disable", CpuFeaturePolicy.Disable), ("forbid", CpuFeaturePolicy.Forbid));
+        "policy", ("require", CpuFeaturePolicy.Require), ("force", CpuFeaturePolicy.Force),
+        ("optional", CpuFeaturePolicy.Optional), ("disable", CpuFeaturePolicy.Disable), ("forbid", CpuFeaturePolicy.Forbid));
 
     public static readonly Vocabulary<BootDevice> BootDevices = new(
         "boot device", ("hd", BootDevice.HardDisk), ("cdrom", BootDevice.Cdrom), ("network", BootDevice.Network),
@@ -80,7 +83,7 @@ internal static class DomainWords
         ("discard", TickPolicy.Discard));
 
     public static readonly Vocabulary<LifecycleAction> LifecycleActions = new(
-        "action", ("destroy", LifecycleAction.Destroy), ("restart", LifecycleAction.Restart), ("preserve", LifecycleAction.Preserve),
-        ("rename-restart", LifecycleAction.RenameRestart), ("coredump-destroy", LifecycleAction.CoredumpDestroy),
-        ("coredump-restart", LifecycleAction.CoredumpRestart));
+        "action", ("destroy", LifecycleAction.Destroy), ("restart", LifecycleAction.Restart),
+        ("preserve", LifecycleAction.Preserve), ("rename-restart", LifecycleAction.RenameRestart),
+        ("coredump-destroy", LifecycleAction.CoredumpDestroy), ("coredump-restart", LifecycleAction.CoredumpRestart));
 }

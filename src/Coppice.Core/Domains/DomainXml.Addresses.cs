@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Xml.Linq;
 
 namespace Coppice.Core;
@@ -81,5 +80,5 @@ public static partial class DomainXml
         _ => throw new InvalidOperationException($"there is no element for {address.GetType().Name}"),
     });
 
-    private static XAttribute Hex(string name, int number) => new(name, string.Create(CultureInfo.InvariantCulture, $"0x{number:x2}"));
+    private static XAttribute Hex(string name, int number) => new(name, $"0x{number:x2}");
 }

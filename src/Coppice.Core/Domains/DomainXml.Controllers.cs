@@ -36,7 +36,8 @@ public static partial class DomainXml
         };
         if (belongsTo is not null && belongsTo != kind)
         {
-            throw place!.Refuse($"'{place!.Shown()}' is not a {DomainWords.ControllerKinds[kind]} controller", "correct type or model");
+            throw place!.Refuse(
+                $"'{place!.Shown()}' is not a controller of type {DomainWords.ControllerKinds[kind]}", "correct type or model");
         }
 
         return model is null && kind == ControllerKind.Pci
@@ -54,7 +55,8 @@ public static partial class DomainXml
         controller.Model == ControllerModel.PcieRootPort ? new XElement("model", new XAttribute("name", "pcie-root-port")) : null,
         controller.Chassis is null && controller.Port is null
             ? null
-            : new XElement("target", OptionalAttribute("chassis", controller.Chassis), OptionalAttribute("port", controller.Port)),
+            : new XElement(
+                "target", OptionalAttribute("chassis", controller.Chassis), OptionalAttribute("port", controller.Port)),
     ];
 
     private static RandomDevice ReadRandom(XElement element)

@@ -6,6 +6,7 @@ namespace Coppice.Core;
 public static partial class DomainXml
 {
     private const int LongestTarget = 16;
+    private const int LongestSerial = 36;
 
     // A disk that is only kept would silently be missing from snapshots.
     private static void RefuseStrangeDisk(XElement element, string path)
@@ -92,10 +93,13 @@ public static partial class DomainXml
     {
         var place = disk.Element("serial");
         var serial = place?.Value;
-        return serial is null || (serial.Length is > 0 and <= 36 && serial.All(c => char.IsAsciiLetterOrDigit(c) || " _.+-".Contains(c, StringComparison.Ordinal)))
+        return serial is null || (serial.Length is > 0 and <= LongestSerial && serial.All(IsOfSerial))
             ? serial
-            : throw place!.Refuse($"'{place!.Shown()}' is not a serial number", "use up to 36 letters, digits and . _ + -");
+            : throw place!.Refuse(
+                $"'{place!.Shown()}' is not a serial number", $"use up to {LongestSerial} letters, digits and . _ + -");
     }
+
+    private static bool IsOfSerial(char c) => char.IsAsciiLetterOrDigit(c) || c is ' ' or '_' or '.' or '+' or '-';
 
     private static ValueList<DeclaredLayer> ReadBacking(XElement outermost)
     {
@@ -108,13 +112,14 @@ public static partial class DomainXml
             }
 
             var path = store.RequiredElement("source").Required("file").AbsolutePath()!;
-            layers.Add(new DeclaredLayer(path, DomainWords.ImageFormats.Read(store.RequiredElement("format").Required("type")) ?? default));
+            var format = DomainWords.ImageFormats.Read(store.RequiredElement("format").Required("type"))!.Value;
+            layers.Add(new DeclaredLayer(path, format));
         }
 
         return [.. layers];
     }
 
-    private static XElement WriteBacking(ReadOnlySpan<DeclaredLayer> layers) => layers.IsEmpty ? new XElement("backingStore") : new(
+    private static XElement WriteBacking(ReadOnlySpan<DeclaredLayer> layers) => layers.IsEmpty ? new("backingStore") : new(
         "backingStore",
         new XAttribute("type", "file"),
         new XElement("format", new XAttribute("type", DomainWords.ImageFormats[layers[0].Format])),

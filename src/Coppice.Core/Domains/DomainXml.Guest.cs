@@ -56,7 +56,8 @@ public static partial class DomainXml
     {
         null => null,
         { Value: var title } when title.Length > 0 && !title.Contains('\n', StringComparison.Ordinal) => title,
-        var element => throw element.Refuse("the title is empty or has several lines", "write one line, and the rest in <description>"),
+        var element => throw element.Refuse(
+            "the title is empty or has several lines", "write one line, and the rest in <description>"),
     };
 
     private static Guid? ReadGenerationId(XElement root) => root.Element("genid") switch
@@ -105,7 +106,8 @@ public static partial class DomainXml
     }
 
     private static CpuFeature ReadCpuFeature(XElement feature) => new(
-        Token(feature.Required("name")), DomainWords.CpuFeaturePolicies.Read(feature.Attribute("policy")) ?? CpuFeaturePolicy.Require);
+        Token(feature.Required("name")),
+        DomainWords.CpuFeaturePolicies.Read(feature.Attribute("policy")) ?? CpuFeaturePolicy.Require);
 
     private static XElement WriteCpu(CpuSettings cpu) => new(
         "cpu",
@@ -190,7 +192,8 @@ public static partial class DomainXml
 
     private static XElement? Text(string name, string? value) => value is null ? null : new XElement(name, value);
 
-    private static XAttribute? OptionalAttribute(string name, object? value) => value is null ? null : new XAttribute(name, value);
+    private static XAttribute? OptionalAttribute(string name, object? value) =>
+        value is null ? null : new XAttribute(name, value);
 
     private static string? Word(bool? value, string yes, string no) => value switch { true => yes, false => no, null => null };
 }

@@ -17,12 +17,22 @@ public static partial class DomainXml
         }
 
         var listen = listens.SingleOrDefault();
+        var socket = (listen?.Attribute("socket") ?? element.Attribute("socket")).AbsolutePath();
+        if (socket is not null)
+        {
+            return new GraphicsDevice { Socket = socket };
+        }
+
+        if (listen?.Attribute("type") is { Value: "socket" } type)
+        {
+            throw type.Refuse("the socket is not named", "add socket='…'");
+        }
+
         var isAutomatic = element.Attribute("autoport").Flag("yes", "no") ?? false;
         return new GraphicsDevice
         {
             Port = element.Attribute("port") is { Value: not "-1" } port && !isAutomatic ? port.Number(1, HighestPort) : null,
             Listen = ReadIpAddress(listen?.Attribute("address") ?? element.Attribute("listen")),
-            Socket = (listen?.Attribute("socket") ?? element.Attribute("socket")).AbsolutePath(),
         };
     }
 

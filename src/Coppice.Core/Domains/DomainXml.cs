@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Xml.Linq;
 
 namespace Coppice.Core;
@@ -43,14 +42,15 @@ public static partial class DomainXml
         }
 
         var definition = Read(root);
-        return definition with
-        {
-            Devices = [.. definition.Devices.Select(d => d is NetworkDevice { Mac: null } card ? card with { Mac = ids.NextMac() } : d)],
-        };
+        return definition with { Devices = [.. definition.Devices.Select(WithMac)] };
+
+        Device WithMac(Device device) => device is NetworkDevice { Mac: null } card ? card with { Mac = ids.NextMac() } : device;
     }
 
     /// <summary>Writes a document.</summary>
-    /// <exception cref="CoppiceException">A value has a character that XML cannot hold (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    /// <exception cref="CoppiceException">
+    /// A value has a character that XML cannot hold (<see cref="ErrorKind.InvalidInput"/>).
+    /// </exception>
     public static string Format(DomainDefinition definition) => SafeXml.ToDocument(Write(definition, "domain"));
 
     /// <summary>Reads a domain that is part of another document; the element is used up.</summary>
@@ -62,7 +62,7 @@ public static partial class DomainXml
         }
 
         var remainder = Remainders.Take(root, "");
-        var devices = root.Element("devices")?.Elements().Where(e => e.Name != "emulator").Select(ReadDevice).ToImmutableArray() ?? [];
+        var devices = root.Elements("devices").Elements().Where(e => e.Name != "emulator").Select(ReadDevice).ToList();
         var definition = ReadGuest(root) with
         {
             Emulator = root.Element("devices")?.Element("emulator").AbsolutePath(),
@@ -111,7 +111,10 @@ public static partial class DomainXml
         if (!ElementTables.IsUnderstood(path) || ElementTables.Mismatch(element, path) is not null)
         {
             RefuseStrangeDisk(element, path);
-            return new OtherDevice(element.Name.LocalName) { Remainder = Remainders.Whole(element), Address = AddressToKeepFree(element) };
+            return new OtherDevice(element.Name.LocalName)
+            {
+                Remainder = Remainders.Whole(element), Address = AddressToKeepFree(element),
+            };
         }
 
         var remainder = Remainders.Take(element, path);

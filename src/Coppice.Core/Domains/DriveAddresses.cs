@@ -5,20 +5,19 @@ internal static class DriveAddresses
 {
     private const int SataPorts = 6;
 
-    /// <exception cref="CoppiceException">An address is taken or does not exist, or the machine has no such controller.</exception>
+    /// <exception cref="CoppiceException">An address is taken or does not exist, or there is no such controller.</exception>
     public static void Assign(DeviceSlots devices, MachineFamily machine)
     {
-        if (machine.DriveController != ControllerKind.Ide && devices.OfType<DiskDevice>().FirstOrDefault(d => d.Bus == DiskBus.Ide) is { } disk)
+        var hasIde = machine.DriveController == ControllerKind.Ide;
+        if (!hasIde && devices.OfType<DiskDevice>().FirstOrDefault(d => d.Bus == DiskBus.Ide) is { } disk)
         {
-            throw new CoppiceException(
-                ErrorKind.InvalidInput, $"domain '{devices.Domain}', {disk.Label}", $"the machine {machine.Name} has no IDE controller",
-                "use bus='sata'");
+            throw devices.Refuse(disk, $"the machine {machine.Name} has no IDE controller", "use bus='sata'");
         }
 
         foreach (var bus in new[] { DiskBus.Ide, DiskBus.Sata, DiskBus.Scsi })
         {
             devices.Assign(
-                $"a place on a {DomainWords.DiskBuses[bus]} controller", d => d is DiskDevice disk && disk.Bus == bus,
+                $"a place on the {DomainWords.DiskBuses[bus]} bus", d => d is DiskDevice disk && disk.Bus == bus,
                 _ => Places(bus), (_, address) => Exists(bus, address));
         }
     }
@@ -26,9 +25,9 @@ internal static class DriveAddresses
     private static IEnumerable<DriveAddress> Places(DiskBus bus) => bus switch
     {
         DiskBus.Ide => [new(0, 0, 0, 0), new(0, 0, 0, 1), new(0, 1, 0, 0), new(0, 1, 0, 1)],
-        DiskBus.Sata =>
-            from controller in Indexes from unit in Enumerable.Range(0, SataPorts) select new DriveAddress(controller, 0, 0, unit),
-        _ => from controller in Indexes from target in Indexes select new DriveAddress(controller, 0, target, 0),
+        DiskBus.Sata => Indexes.SelectMany(
+            controller => Enumerable.Range(0, SataPorts).Select(unit => new DriveAddress(controller, 0, 0, unit))),
+        _ => Indexes.SelectMany(controller => Indexes.Select(target => new DriveAddress(controller, 0, target, 0))),
     };
 
     private static IEnumerable<int> Indexes => Enumerable.Range(0, DomainXml.HighestIndex + 1);

@@ -14,7 +14,8 @@ internal static class ElementReading
     {
         var root = place.Document?.Root ?? (place as XElement ?? place.Parent)!.AncestorsAndSelf().Last();
         var line = (IXmlLineInfo)place is { LineNumber: > 0 } info ? $", line {info.LineNumber}" : "";
-        return new CoppiceException(ErrorKind.InvalidInput, $"{root.Name.LocalName} XML{line}, {place.PathText()}", problem, nextStep);
+        var subject = $"{root.Name.LocalName} XML{line}, {place.PathText()}";
+        return new CoppiceException(ErrorKind.InvalidInput, subject, problem, nextStep);
     }
 
     /// <summary>Where an element or attribute is, below the root: <c>devices/disk[2]/driver/@cache</c>.</summary>

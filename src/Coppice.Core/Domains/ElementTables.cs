@@ -89,12 +89,13 @@ public static class ElementTables
         Hardware("a device of the host", "devices/hostdev", "devices/redirdev", "devices/smartcard"),
         Hardware(
             "a device that Coppice does not know", "devices/filesystem", "devices/hub", "devices/iommu", "devices/lease",
-            "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem", "devices/sound", "devices/tpm",
-            "devices/vsock", "devices/watchdog", "devices/crypto"),
+            "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem", "devices/sound",
+            "devices/tpm", "devices/vsock", "devices/watchdog", "devices/crypto"),
         Hardware(
             "virtio options", "devices/disk/@model", "devices/disk/driver/@queues", "devices/disk/driver/@queue_size",
-            "devices/disk/driver/@iommu", "devices/disk/driver/@ats", "devices/disk/driver/@packed", "devices/disk/driver/@event_idx",
-            "devices/interface/driver", "devices/controller/driver", "devices/controller/@ports", "devices/controller/@vectors",
+            "devices/disk/driver/@iommu", "devices/disk/driver/@ats", "devices/disk/driver/@packed",
+            "devices/disk/driver/@event_idx", "devices/interface/driver", "devices/controller/driver",
+            "devices/controller/@ports", "devices/controller/@vectors",
             "devices/video/driver", "devices/rng/driver", "devices/memballoon/driver", "devices/memballoon/@autodeflate",
             "devices/memballoon/@freePageReporting"),
         Hardware(
@@ -118,7 +119,8 @@ public static class ElementTables
         ("@type", "kvm qemu"), ("os/type/@arch", "x86_64"),
         ("clock/@offset", "utc localtime"),
         ("devices/*/address/@type", "pci drive virtio-serial usb"), ("devices/*/address/@domain", "0 0x0 0x00 0x0000"),
-        ("devices/disk/driver/@name", "qemu"), ("devices/interface/@type", "user"), ("devices/interface/model/@type", "virtio e1000 e1000e"),
+        ("devices/disk/driver/@name", "qemu"),
+        ("devices/interface/@type", "user"), ("devices/interface/model/@type", "virtio e1000 e1000e"),
         ("devices/serial/@type", "pty unix file null"), ("devices/serial/target/@type", "isa-serial"),
         ("devices/serial/source/@mode", "bind"),
         ("devices/console/@type", "pty unix file null"), ("devices/console/target/@type", "serial virtio"),
@@ -151,13 +153,15 @@ public static class ElementTables
     }
 
     /// <summary>The path of an attribute.</summary>
-    internal static string AttributePath(string path, XName attribute) => path.Length == 0 ? $"@{attribute}" : $"{path}/@{attribute}";
+    internal static string AttributePath(string path, XName attribute) =>
+        path.Length == 0 ? $"@{attribute}" : $"{path}/@{attribute}";
 
     /// <summary>Whether the model holds an element.</summary>
     internal static bool IsUnderstood(string path) => Find(Understood, path) is not null;
 
     /// <summary>Whether the model holds an attribute of an element that it holds.</summary>
-    internal static bool IsUnderstood(string path, XName attribute) => Find(Understood, path)!.Contains(attribute.ToString());
+    internal static bool IsUnderstood(string path, XName attribute) =>
+        Find(Understood, path)?.Contains(attribute.ToString()) ?? false;
 
     /// <summary>Whether an element or attribute can be kept without consequences.</summary>
     internal static bool IsHarmless(string path) => Harmless.Contains(path) || Harmless.Contains(AnyDevice(path));
@@ -165,7 +169,7 @@ public static class ElementTables
     /// <summary>What an element or attribute is known to change; null if it is in no table.</summary>
     internal static string? Changes(string path) => Find(ChangesHardware, path);
 
-    /// <summary>The first attribute of an understood element, or below it, with a value that is not understood; null if none.</summary>
+    /// <summary>The first attribute in an understood element with a value that is not understood; null if none.</summary>
     internal static (XAttribute Attribute, string[] Values)? Mismatch(XElement element, string path)
     {
         foreach (var attribute in element.Attributes())

@@ -142,7 +142,7 @@ public enum TickPolicy
 /// <summary>A timer of the machine (libvirt formatdomain, <c>&lt;timer&gt;</c>).</summary>
 public sealed record ClockTimer
 {
-    /// <summary><c>rtc</c>, <c>pit</c>, <c>hpet</c>, <c>tsc</c>, <c>kvmclock</c>, <c>hypervclock</c> or <c>platform</c>.</summary>
+    /// <summary>libvirt's name for it: <c>rtc</c>, <c>pit</c>, <c>hpet</c>, <c>tsc</c>, <c>kvmclock</c> …</summary>
     public required string Name { get; init; }
 
     /// <summary>Whether the guest has it; null leaves it to the driver.</summary>
@@ -151,7 +151,7 @@ public sealed record ClockTimer
     /// <summary>What happens to missed ticks; null leaves it to the driver.</summary>
     public TickPolicy? TickPolicy { get; init; }
 
-    /// <summary>What it follows: <c>boot</c>, <c>guest</c>, <c>wall</c> or <c>realtime</c>; null leaves it to the driver.</summary>
+    /// <summary>What it follows: <c>guest</c>, <c>wall</c> …; null leaves it to the driver.</summary>
     public string? Track { get; init; }
 }
 

@@ -11,7 +11,7 @@ internal static class ImpliedControllers
     public static void Add(DeviceSlots devices, MachineFamily machine)
     {
         RefuseMisplaced(devices, machine);
-        devices.Replace<ControllerDevice>(c => c with { Model = c.Model == ControllerModel.Default ? UsualModel(c.Kind) : c.Model });
+        devices.Replace<ControllerDevice>(c => c.Model == ControllerModel.Default ? c with { Model = UsualModel(c.Kind) } : c);
         var declared = devices.OfType<ControllerDevice>().Select(c => (c.Kind, c.Index)).ToHashSet();
         var spokenOf = devices.OfType<DiskDevice>().Where(d => d.Address is DriveAddress)
             .Select(d => (Kind: KindOf(d.Bus), Index: ((DriveAddress)d.Address!).Controller))
@@ -21,7 +21,7 @@ internal static class ImpliedControllers
                 .Select(a => (Kind: ControllerKind.Usb, Index: a.Bus)));
         foreach (var (kind, index) in spokenOf.Distinct().Order().Where(c => !declared.Contains(c)).ToList())
         {
-            devices.Add(kind == ControllerKind.Usb ? Usb : new ControllerDevice { Kind = kind, Index = index, Model = UsualModel(kind) });
+            devices.Add(new ControllerDevice { Kind = kind, Index = index, Model = UsualModel(kind) });
         }
     }
 
@@ -46,17 +46,18 @@ internal static class ImpliedControllers
             var isQ35 = machine.DriveController == ControllerKind.Sata;
             var problem = controller switch
             {
-                { Kind: ControllerKind.Ide } when isQ35 || controller.Index > 0 => $"the machine {machine.Name} has no such IDE controller",
+                { Kind: ControllerKind.Ide } when isQ35 || controller.Index > 0 =>
+                    $"the machine {machine.Name} has no such IDE controller",
                 { Model: ControllerModel.PciRoot } when isQ35 => "the machine q35 begins with a pcie-root",
-                { Model: ControllerModel.PcieRoot or ControllerModel.PcieRootPort } when !isQ35 => "the machine pc has no PCI Express",
+                { Model: ControllerModel.PcieRoot or ControllerModel.PcieRootPort } when !isQ35 =>
+                    "the machine pc has no PCI Express",
                 { Model: ControllerModel.PciRoot or ControllerModel.PcieRoot, Index: > 0 } => "the first PCI bus has index 0",
                 { Model: ControllerModel.PcieRootPort, Index: 0 } => "index 0 is the machine's own bus",
                 _ => null,
             };
             if (problem is not null)
             {
-                throw new CoppiceException(
-                    ErrorKind.InvalidInput, $"domain '{devices.Domain}', {controller.Label}", problem, "correct or remove the controller");
+                throw devices.Refuse(controller, problem, "correct or remove the controller");
             }
         }
     }

@@ -47,7 +47,8 @@ internal sealed record MachineFamily(
         var machine when machine.StartsWith("pc-i440fx-", StringComparison.Ordinal) => Pc,
         var machine when machine.StartsWith("pc-q35-", StringComparison.Ordinal) => Q35,
         var machine => throw new CoppiceException(
-            ErrorKind.MissingCapability, $"domain '{definition.Name}'", $"the machine type '{machine}' is not supported", "use pc or q35"),
+            ErrorKind.MissingCapability, $"domain '{definition.Name}'", $"the machine type '{machine}' is not supported",
+            "use pc or q35"),
     };
 
     /// <summary>Whether a controller is the one that the machine has anyway.</summary>

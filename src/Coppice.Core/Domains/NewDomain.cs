@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Coppice.Core;
 
@@ -17,11 +18,14 @@ public sealed record NewForward(int HostPort, int GuestPort)
     public static NewForward Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var ports = text.Split(':');
-        return ports.Length == 2 && ushort.TryParse(ports[0], out var host) && ushort.TryParse(ports[1], out var guest) && host > 0 && guest > 0
+        return text.Split(':') is [var first, var second] && Port(first) is { } host && Port(second) is { } guest
             ? new NewForward(host, guest)
-            : throw new CoppiceException(ErrorKind.InvalidInput, $"port forward '{text}'", "it is not two port numbers", "write HOST:GUEST, like 2222:22");
+            : throw new CoppiceException(
+                ErrorKind.InvalidInput, $"port forward '{text}'", "it is not two port numbers", "write HOST:GUEST, like 2222:22");
     }
+
+    private static int? Port(string text) =>
+        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0 ? port : null;
 }
 
 /// <summary>What <c>coppice create</c> is told; it makes an ordinary Linux guest of it.</summary>
@@ -122,8 +126,12 @@ public sealed record NewDomain
     private NetworkDevice Network(IdSource ids) => new()
     {
         Mac = ids.NextMac(),
-        Forwards = [.. Forwards.Select(f => new PortForward { Address = "127.0.0.1", Ranges = [new(f.HostPort, f.HostPort, f.GuestPort)] })],
+        Forwards = [.. Forwards.Select(f => new PortForward
+        {
+            Address = "127.0.0.1", Ranges = [new PortRange(f.HostPort, f.HostPort, f.GuestPort)],
+        })],
     };
 
-    private static IEnumerable<Device> Extras() => [new RandomDevice { Source = "/dev/urandom" }, new BalloonDevice { Present = true }];
+    private static IEnumerable<Device> Extras() =>
+        [new RandomDevice { Source = "/dev/urandom" }, new BalloonDevice { Present = true }];
 }

@@ -47,7 +47,7 @@ internal static class ObstacleSearch
     {
         var prefix = shown.Length == 0 ? "" : $"{shown}/";
         return element.Attributes()
-            .Where(a => !a.IsNamespaceDeclaration && !(ElementTables.IsUnderstood(path) && ElementTables.IsUnderstood(path, a.Name)))
+            .Where(a => !a.IsNamespaceDeclaration && !ElementTables.IsUnderstood(path, a.Name))
             .SelectMany(a => Judge(ElementTables.AttributePath(path, a.Name), $"{prefix}@{a.Name.LocalName}"))
             .Concat(element.Elements()
                 .SelectMany(e => OfElement(e, ElementTables.ChildPath(path, e.Name), $"{prefix}{e.Name.LocalName}")));
@@ -68,8 +68,8 @@ internal static class ObstacleSearch
 
     private static string Below(XElement element, XAttribute attribute)
     {
-        var steps = attribute.Parent!.AncestorsAndSelf().TakeWhile(e => e != element).Reverse().Select(e => $"/{e.Name.LocalName}");
-        return $"{string.Concat(steps)}/@{attribute.Name.LocalName}";
+        var steps = attribute.Parent!.AncestorsAndSelf().TakeWhile(e => e != element).Reverse();
+        return $"{string.Concat(steps.Select(e => $"/{e.Name.LocalName}"))}/@{attribute.Name.LocalName}";
     }
 
     private static Obstacle Unsupported(string shown, string value, string[] values) =>

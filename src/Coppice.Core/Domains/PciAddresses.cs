@@ -7,7 +7,7 @@ internal static class PciAddresses
         (left, right) => left! with { Multifunction = false } == right! with { Multifunction = false },
         address => (address with { Multifunction = false }).GetHashCode());
 
-    /// <exception cref="CoppiceException">An address is taken or is on a bus that does not exist, or there is no room.</exception>
+    /// <exception cref="CoppiceException">An address is taken or on a bus that does not exist, or there is no room.</exception>
     public static void Assign(DeviceSlots devices, MachineFamily machine)
     {
         var book = new AddressBook<PciAddress>(devices.Domain, SameFunction);
@@ -22,8 +22,10 @@ internal static class PciAddresses
             book.Take((PciAddress)other.Address!, other.Label);
         }
 
-        var buses = devices.OfType<ControllerDevice>().Where(c => c.Model == ControllerModel.PcieRootPort).Select(c => c.Index).ToHashSet();
-        var occupied = devices.OfType<Device>().Select(d => d.Address).OfType<PciAddress>().Where(a => a.Bus == 0).Select(a => a.Slot).ToHashSet();
+        var rootPorts = devices.OfType<ControllerDevice>().Where(c => c.Model == ControllerModel.PcieRootPort);
+        var buses = rootPorts.Select(c => c.Index).ToHashSet();
+        var given = devices.OfType<Device>().Select(d => d.Address).OfType<PciAddress>();
+        var occupied = given.Where(a => a.Bus == 0).Select(a => a.Slot).ToHashSet();
         devices.Assign(
             "a PCI slot", NeedsSlot, device => Candidates(device, machine).Where(a => !occupied.Contains(a.Slot)),
             (_, address) => address.Bus == 0 || (buses.Contains(address.Bus) && address.Slot == 0), book);
@@ -56,9 +58,8 @@ internal static class PciAddresses
         }
         else if (declared.Address is not null && !SameFunction.Equals(declared.Address as PciAddress, place))
         {
-            throw new CoppiceException(
-                ErrorKind.InvalidInput, $"domain '{devices.Domain}', {declared.Label}",
-                $"the machine {machine.Name} has it at {place}, not at {declared.Address}", "remove its address");
+            throw devices.Refuse(
+                declared, $"the machine {machine.Name} has it at {place}, not at {declared.Address}", "remove its address");
         }
 
         devices.Replace<ControllerDevice>(c => machine.IsBuiltIn(c) && c.Address is null ? c with { Address = place } : c);
@@ -67,6 +68,9 @@ internal static class PciAddresses
     // QEMU wants both to be unique; bus and place already are.
     private static ControllerDevice NumberRootPort(ControllerDevice controller) =>
         controller is { Model: ControllerModel.PcieRootPort, Address: PciAddress { Bus: 0 } address }
-            ? controller with { Chassis = controller.Chassis ?? controller.Index, Port = controller.Port ?? (address.Slot << 3) + address.Function }
+            ? controller with
+            {
+                Chassis = controller.Chassis ?? controller.Index, Port = controller.Port ?? (address.Slot << 3) + address.Function,
+            }
             : controller;
 }

@@ -106,7 +106,8 @@ internal static class Remainders
 
     // Devices are parted one by one.
     private static bool IsKeptWhole(XElement child, string childPath) =>
-        childPath != "devices" && !childPath.Contains('/', StringComparison.Ordinal) && ElementTables.Mismatch(child, childPath) is not null;
+        childPath != "devices" && !childPath.Contains('/', StringComparison.Ordinal)
+        && ElementTables.Mismatch(child, childPath) is not null;
 
     private static void RefuseSecond(XElement child, string childPath)
     {

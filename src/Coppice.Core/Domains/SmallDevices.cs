@@ -3,7 +3,7 @@ namespace Coppice.Core;
 /// <summary>A source of random numbers for the guest (libvirt formatdomain, <c>&lt;rng model='virtio'&gt;</c>).</summary>
 public sealed record RandomDevice : Device
 {
-    /// <summary>The absolute path of the host's device, e.g. <c>/dev/urandom</c>; null for the hypervisor's own generator.</summary>
+    /// <summary>The path of the host's device, e.g. <c>/dev/urandom</c>; null for the hypervisor's own generator.</summary>
     public string? Source { get; init; }
 
     /// <inheritdoc/>

@@ -147,7 +147,10 @@ internal static class Definitions
         from title in Gen.Elements(null, "A title", "<&>")
         from description in s_text.OrNull()
         from metadata in Gen.Elements(
-            null, "<metadata />", "<metadata> <a:b xmlns:a=\"urn:a\" a:c=\"1\">d<e> </e></a:b>\n</metadata>", "<metadata><a><b /></a><!-- c --></metadata>")
+            null,
+            "<metadata />",
+            "<metadata> <a:b xmlns:a=\"urn:a\" a:c=\"1\">d<e> </e></a:b>\n</metadata>",
+            "<metadata><a><b /></a><!-- c --></metadata>")
         from isGenerated in Gen.Elements(true, false)
         from memory in Gen.Choose(1, int.MaxValue)
         from unit in Gen.Elements(1L, 1024, 1 << 20)
@@ -160,7 +163,9 @@ internal static class Definitions
         from crash in Gen.Elements(Enum.GetValues<LifecycleAction>())
         from devices in s_device.ListOf().Resize(12)
         from balloon in Gen.Elements<Device[]>([], [new BalloonDevice { Present = true }], [new BalloonDevice { Present = false }])
-        from remainder in Gen.Elements(null, "<domain><cpu><topology sockets=\"1\" cores=\"2\" threads=\"1\" /></cpu><pm><suspend-to-mem enabled=\"no\" /></pm></domain>")
+        from remainder in Gen.Elements(
+            null,
+            "<domain><cpu><topology sockets=\"1\" cores=\"2\" threads=\"1\" /></cpu><pm><suspend-to-mem enabled=\"no\" /></pm></domain>")
         select new DomainDefinition
         {
             Id = new DomainId(id),

@@ -83,7 +83,7 @@ public sealed class SealTests
     [Fact]
     public void Drives_that_do_not_fit_one_controller_go_on_the_next()
     {
-        var disks = string.Concat(Enumerable.Range(0, 7).Select(i => Documents.Disk($"sd{(char)('a' + i)}", $"/{i}").Replace("'/>", "' bus='sata'/>", StringComparison.Ordinal).Replace("' bus='sata'/><target", "'/><target", StringComparison.Ordinal)));
+        var disks = string.Concat("abcdefg".Select(c => $"<disk><source file='/{c}'/><target dev='sd{c}' bus='sata'/></disk>"));
         var devices = Seal("q35", disks);
 
         Assert.Equal(new DriveAddress(1, 0, 0, 0), devices[6].Address);
@@ -103,7 +103,7 @@ public sealed class SealTests
     [InlineData("pc", "<interface type='user'><address type='pci' bus='1' slot='1'/></interface>", "the address 01:01.0 is not a PCI slot of this machine")]
     [InlineData("pc", "<interface type='user'><address type='usb' bus='0' port='1'/></interface>", "the address 0:1 is not a PCI slot")]
     [InlineData(
-        "pc", "<disk device='cdrom'><target dev='hda'/><address type='drive' unit='2'/></disk>", "the address 0:0:0:2 is not a place on a ide controller")]
+        "pc", "<disk device='cdrom'><target dev='hda'/><address type='drive' unit='2'/></disk>", "the address 0:0:0:2 is not a place on the ide bus")]
     [InlineData("q35", "<disk device='cdrom'><target dev='hda'/></disk>", "the machine q35 has no IDE controller; use bus='sata'")]
     [InlineData("q35", "<controller type='ide'/>", "the machine q35 has no such IDE controller")]
     [InlineData("pc", "<controller type='pci' index='1' model='pcie-root-port'/>", "the machine pc has no PCI Express")]
