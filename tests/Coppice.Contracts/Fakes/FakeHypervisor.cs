@@ -166,7 +166,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             (d.IsWritable && chain.Contains(d.Path)) || (drive.IsWritable && host.State.Chain(d.Path).Contains(drive.Path)));
         if (locked)
         {
-            throw new CoppiceException(ErrorKind.Hypervisor, $"image {drive.Path}", "failed to get a lock: another process uses it");
+            throw new CoppiceException(ErrorKind.WrongState, $"image {drive.Path}", "failed to get a lock: another process uses it");
         }
     }
 

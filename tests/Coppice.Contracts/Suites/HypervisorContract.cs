@@ -155,7 +155,7 @@ public abstract class HypervisorContract
         await using var bed = Open();
         await StartAsync(bed);
         var error = await Assert.ThrowsAsync<CoppiceException>(() => LaunchAsync(bed, MemoryImage.None, bed.Base));
-        Assert.Equal(ErrorKind.Hypervisor, error.Kind);
+        Assert.Equal(ErrorKind.WrongState, error.Kind);
     }
 
     [Fact]
