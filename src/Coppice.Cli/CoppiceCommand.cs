@@ -48,12 +48,12 @@ internal sealed class CoppiceCommand : Command
     }
 
     /// <param name="request">Makes the request from what was typed.</param>
-    /// <param name="done">What became of it, in a few words for people.</param>
+    /// <param name="done">What became of it, in a few words for people; <c>{snapshot}</c> stands for the name of the snapshot.</param>
     public CoppiceCommand Requests(Func<Invocation, Request> request, string done) =>
         Requests((invocation, _) => Task.FromResult<Request?>(request(invocation)), done);
 
     /// <param name="request">Makes the request from what was typed, reading what it needs; null if there is nothing to do.</param>
-    /// <param name="done">What became of it, in a few words for people.</param>
+    /// <param name="done">What became of it, in a few words for people; <c>{snapshot}</c> stands for the name of the snapshot.</param>
     public CoppiceCommand Requests(Func<Invocation, CancellationToken, Task<Request?>> request, string done)
     {
         Options.Add(_plan);

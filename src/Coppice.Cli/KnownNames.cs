@@ -12,31 +12,36 @@ internal static class KnownNames
     public static Argument<string> Domain()
     {
         var argument = new Argument<string>("DOMAIN") { Description = "The name or uuid of the domain" };
-        argument.CompletionSources.Add(context => Read(context, home => Wait(home.ListAsync()).Domains.Select(d => d.Catalog.Name)));
+        argument.CompletionSources.Add(context => IsTyped(argument, context, mayBeNext: true)
+            ? Read(context, home => Wait(home.ListAsync()).Domains.Select(d => d.Catalog.Name))
+            : []);
         return argument;
     }
 
     /// <summary>The argument that names a snapshot of a domain.</summary>
-    public static Argument<string> Snapshot(Argument<string> domain)
-    {
-        var argument = new Argument<string>("SNAPSHOT") { Description = "The name or uuid of the snapshot" };
-        argument.CompletionSources.Add(context => OfDomain(context, domain));
-        return argument;
-    }
+    public static Argument<string> Snapshot(Argument<string> domain) =>
+        Complete(new Argument<string>("SNAPSHOT") { Description = "The name or uuid of the snapshot" }, domain);
 
     /// <summary>The argument that names a snapshot of a domain, or is left out.</summary>
-    public static Argument<string?> Snapshot(Argument<string> domain, string description)
-    {
-        var argument = new Argument<string?>("SNAPSHOT") { Description = description, Arity = ArgumentArity.ZeroOrOne };
-        argument.CompletionSources.Add(context => OfDomain(context, domain));
-        return argument;
-    }
+    public static Argument<string?> Snapshot(Argument<string> domain, string description) =>
+        Complete(new Argument<string?>("SNAPSHOT") { Description = description, Arity = ArgumentArity.ZeroOrOne }, domain);
 
     /// <summary>What completes a snapshot's name, given the domain typed before it.</summary>
     public static IEnumerable<CompletionItem> OfDomain(CompletionContext context, Argument<string> domain) =>
         context.ParseResult.GetValue(domain) is { } name
             ? Read(context, home => Wait(home.ShowAsync(name)).Catalog.Snapshots.Values.Select(s => s.Name))
             : [];
+
+    private static Argument<T> Complete<T>(Argument<T> argument, Argument<string> domain)
+    {
+        argument.CompletionSources.Add(context =>
+            IsTyped(argument, context, context.WordToComplete.Length == 0) ? OfDomain(context, domain) : []);
+        return argument;
+    }
+
+    // The library asks every argument of a command; only the one under the cursor has something to offer.
+    private static bool IsTyped(Argument argument, CompletionContext context, bool mayBeNext) =>
+        context.ParseResult.GetResult(argument) is { Tokens: [var token, ..] } ? token.Value == context.WordToComplete : mayBeNext;
 
     private static CompletionItem[] Read(CompletionContext context, Func<Home, IEnumerable<string>> names)
     {

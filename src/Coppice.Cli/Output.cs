@@ -33,7 +33,7 @@ internal abstract class Output
     public abstract void Plan(PlanReport plan);
 
     /// <param name="result">What was done.</param>
-    /// <param name="done">The same in a few words for people.</param>
+    /// <param name="done">The same in a few words for people; <c>{snapshot}</c> stands for the name of the snapshot.</param>
     public abstract void Result(ResultReport result, string done);
 
     public abstract void Capabilities(CapabilitiesReport capabilities);

@@ -48,13 +48,18 @@ internal static class Values
         };
     }
 
-    /// <summary><c>HOST:GUEST</c>, two TCP ports.</summary>
-    public static (ushort Host, ushort Guest) Forward(string text)
+    /// <summary><c>[raw:|qcow2:]FILE</c>. The format is stated or in the name; the file is never asked, it might lie.</summary>
+    public static NewDisk Image(string text)
     {
-        var parts = text.Split(':');
-        return parts.Length == 2 && Port(parts[0]) is { } host && Port(parts[1]) is { } guest
-            ? (host, guest)
-            : throw new FormatException($"'{text}' is no forward: write HOST:GUEST, two port numbers such as 2222:22");
+        var (format, file) = text switch
+        {
+            _ when text.StartsWith("raw:", StringComparison.Ordinal) => (ImageFormat.Raw, text["raw:".Length..]),
+            _ when text.StartsWith("qcow2:", StringComparison.Ordinal) => (ImageFormat.Qcow2, text["qcow2:".Length..]),
+            _ when text.EndsWith(".raw", StringComparison.OrdinalIgnoreCase) => (ImageFormat.Raw, text),
+            _ when text.EndsWith(".qcow2", StringComparison.OrdinalIgnoreCase) => (ImageFormat.Qcow2, text),
+            _ => throw new FormatException($"the format of '{text}' is not in its name: write raw:{text} or qcow2:{text}"),
+        };
+        return file.Length > 0 ? new NewDisk(Path.GetFullPath(file), format) : throw new FormatException($"a file name is missing in '{text}'");
     }
 
     /// <summary>Whole seconds.</summary>
@@ -95,7 +100,7 @@ internal static class Values
         {
             return read(token.Value);
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or CoppiceException)
         {
             result.AddError(Printable.Line(e.Message));
             return default;
@@ -111,7 +116,4 @@ internal static class Values
         "" => throw new FormatException("a file name is missing after 'external:'"),
         _ => Path.GetFullPath(file),
     };
-
-    private static ushort? Port(string text) =>
-        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0 ? port : null;
 }

@@ -7,7 +7,7 @@ namespace Coppice.Cli.Commands;
 /// <summary>The words that make, remove and show domains.</summary>
 internal static class DomainCommands
 {
-    public static IEnumerable<Command> All() => [Define(), Undefine(), List(), Show(), DumpXml()];
+    public static IEnumerable<Command> All() => [Define(), CreateCommand.Create(), Undefine(), List(), Show(), DumpXml()];
 
     private static CoppiceCommand Define()
     {

@@ -17,7 +17,7 @@ internal static class SnapshotCommands
         var snapshot = KnownNames.Snapshot(domain);
         var name = new Argument<string>("NAME") { Description = "The new name" };
         return new CoppiceCommand("rename", "Give a snapshot another name", domain, snapshot, name)
-            .Requests(run => new EditSnapshot(run.Get(domain), run.Get(snapshot), run.Get(name), Description: null), "renamed");
+            .Requests(run => new EditSnapshot(run.Get(domain), run.Get(snapshot), run.Get(name), Description: null), "snapshot is now called {snapshot}");
     }
 
     private static CoppiceCommand Revert()
@@ -46,7 +46,7 @@ internal static class SnapshotCommands
                     run.Get(running) ? RevertState.Running : run.Get(paused) ? RevertState.Paused : RevertState.AsTaken,
                     run.Get(discard),
                     run.Get(force)),
-                "reverted");
+                "reverted to {snapshot}");
     }
 
     private static CoppiceCommand Undo()
@@ -63,7 +63,7 @@ internal static class SnapshotCommands
         var metadata = new Option<bool>("--metadata") { Description = "Forget the snapshot but leave its files" };
         return new CoppiceCommand("delete", "Remove a snapshot; nothing that others need is touched", domain, snapshot, metadata)
             .Asks(run => $"Delete snapshot '{run.Get(snapshot)}' of '{run.Get(domain)}'?")
-            .Requests(run => new DeleteSnapshot(run.Get(domain), run.Get(snapshot), run.Get(metadata)), "deleted");
+            .Requests(run => new DeleteSnapshot(run.Get(domain), run.Get(snapshot), run.Get(metadata)), "snapshot deleted");
     }
 
     /// <summary>Refuses two options that contradict each other.</summary>

@@ -45,7 +45,7 @@ internal static class SnapshotCreateCommand
                 SnapshotCommands.Exclude(command, _xml, option);
             }
 
-            return command.Requests(RequestAsync, "snapshot taken");
+            return command.Requests(RequestAsync, "took snapshot {snapshot}");
         }
 
         private async Task<Request?> RequestAsync(Invocation run, CancellationToken cancellation)

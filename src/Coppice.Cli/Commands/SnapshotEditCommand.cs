@@ -22,7 +22,7 @@ internal static class SnapshotEditCommand
                 async (run, cancellation) => run.Get(description) is { } text
                     ? new EditSnapshot(run.Get(domain), run.Get(snapshot), Name: null, text)
                     : await InEditorAsync(run, run.Get(domain), run.Get(snapshot), cancellation),
-                "changed");
+                "changed snapshot {snapshot}");
     }
 
     private static async Task<Request?> InEditorAsync(Invocation run, string domain, string name, CancellationToken cancellation)

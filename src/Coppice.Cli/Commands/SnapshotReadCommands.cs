@@ -60,7 +60,7 @@ internal static class SnapshotReadCommands
                         ErrorKind.NotFound, $"domain '{view.Catalog.Name}'", "has no current snapshot", $"take one: coppice snapshot create {view.Catalog.Name}")));
                     return null;
                 },
-                "current snapshot set");
+                "current snapshot is now {snapshot}");
     }
 
     private static CoppiceCommand OfSnapshot(string name, string description, Action<Invocation, DomainView, Snapshot> print) =>

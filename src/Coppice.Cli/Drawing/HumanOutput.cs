@@ -115,7 +115,6 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
             surroundings.Error.WriteLine($"coppice: warning: {Printable.Line(warning)}");
         }
 
-        var snapshot = result.Snapshot is { } known ? $" '{known.Name}'" : "";
         string?[] facts =
         [
             Wording.Duration(result.ElapsedMs),
@@ -123,7 +122,8 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
             result.PauseMs is { } pause ? $"guest stood still for {Wording.Duration(pause)}" : null,
             result.WrittenBytes > 0 ? $"{Wording.Bytes(result.WrittenBytes)} written" : null,
         ];
-        Line(Printable.Line($"{result.Domain}: {done}{snapshot}"));
+        var what = done.Replace("{snapshot}", $"'{result.Snapshot?.Name}'", StringComparison.Ordinal);
+        Line(Printable.Line($"{result.Domain}: {what}"));
         Line(Printable.Line($"  {string.Join("; ", facts.Where(f => !string.IsNullOrEmpty(f)))}"));
     }
 

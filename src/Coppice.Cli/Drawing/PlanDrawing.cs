@@ -24,8 +24,9 @@ internal sealed class PlanDrawing(PlanReport plan)
             output.WriteLine($"warning: {Printable.Line(warning)}");
         }
 
+        var pause = plan.ExpectedPauseMs > 0 ? $"expected pause: {Wording.Duration(plan.ExpectedPauseMs)}" : "no pause expected";
         output.WriteLine(
-            $"expected pause: {Wording.Duration(plan.ExpectedPauseMs)}; about {Wording.Bytes(plan.WrittenBytes)} written, "
+            $"{pause}; about {Wording.Bytes(plan.WrittenBytes)} written, "
             + $"{Wording.Bytes(plan.FreedBytes)} freed; nothing was done");
     }
 

@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using Coppice.Core;
+
+namespace Coppice.Cli.Commands;
+
+/// <summary><c>create</c>: a domain without writing XML.</summary>
+internal static class CreateCommand
+{
+    public static Command Create() => new Form().Command();
+
+    private sealed class Form
+    {
+        private readonly Argument<string> _name = new("NAME") { Description = "The name of the domain" };
+        private readonly Option<NewDisk[]> _disks = Values.Options(
+            "--disk", "[raw:|qcow2:]IMAGE", "An image for a disk; can be repeated. The format is needed unless the name ends in it", Values.Image);
+
+        private readonly Option<ByteCount?> _memory = Values.Option<ByteCount?>(
+            "--memory", "SIZE", "How much RAM, such as 512M or 2G", text => Values.Size(text));
+
+        private readonly Option<int?> _cpus = Values.Option<int?>(
+            "--vcpus", "COUNT", "How many virtual CPUs; 1 if not given", text => Values.Count(text));
+
+        private readonly Option<string?> _seed = new("--seed") { Description = "A cloud-init seed image", HelpName = "ISO" };
+        private readonly Option<string?> _cdrom = new("--cdrom") { Description = "A CD-ROM image; booted from when no disk boots", HelpName = "ISO" };
+        private readonly Option<NewForward[]> _forwards = Values.Options(
+            "--forward", "HOST:GUEST", "A TCP port of this host's loopback address that leads to the guest; can be repeated", NewForward.Parse);
+
+        private readonly Option<string?> _kernel = new("--kernel") { Description = "A kernel to start without a boot loader", HelpName = "FILE" };
+        private readonly Option<string?> _initrd = new("--initrd") { Description = "The initial RAM disk of that kernel", HelpName = "FILE" };
+        private readonly Option<string?> _append = new("--append") { Description = "The command line of that kernel", HelpName = "TEXT" };
+
+        public CoppiceCommand Command()
+        {
+            _disks.Required = true;
+            _memory.Required = true;
+            var command = new CoppiceCommand(
+                "create", "Make a domain from images, without writing XML",
+                _name, _disks, _memory, _cpus, _seed, _cdrom, _forwards, _kernel, _initrd, _append);
+            command.Validators.Add(result =>
+            {
+                if (result.GetResult(_kernel) is null && (result.GetResult(_initrd) ?? result.GetResult(_append)) is not null)
+                {
+                    result.AddError("--initrd and --append need --kernel");
+                }
+            });
+            return command.Requests(run => new DefineDomain(Definition(run)), "defined");
+        }
+
+        private DomainDefinition Definition(Invocation run)
+        {
+            var definition = new NewDomain
+            {
+                Name = run.Get(_name),
+                Disks = run.Get(_disks)!.ToImmutableArray(),
+                Memory = run.Get(_memory)!.Value,
+                VirtualCpus = run.Get(_cpus) ?? 1,
+                Seed = run.Path(_seed),
+                Cdrom = run.Path(_cdrom),
+                Forwards = run.Get(_forwards)?.ToImmutableArray() ?? [],
+            }.ToDefinition(run.Surroundings.Ids);
+            return run.Path(_kernel) is not { } kernel ? definition : definition with
+            {
+                Os = definition.Os with { Kernel = kernel, Initrd = run.Path(_initrd), CommandLine = run.Get(_append) },
+            };
+        }
+    }
+}
