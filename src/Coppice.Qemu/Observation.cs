@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Coppice.Core;
+using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 
@@ -10,7 +11,7 @@ namespace Coppice.Qemu;
 /// <summary>Looks at a process through the monitor for readers: short, and never behind a command.</summary>
 internal sealed class Observation(TimeProvider time)
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
     public async Task<HypervisorObservation> ObserveAsync(
         RunFolder folder, DomainDefinition definition, CancellationToken cancellation)
@@ -59,9 +60,9 @@ internal sealed class Observation(TimeProvider time)
         var images = ImmutableDictionary.CreateBuilder<string, string>();
         foreach (var disk in definition.Disks.Where(d => d.Source is not null))
         {
-            // The name of a format's node differs from that of its file in the first letter; only files have plain paths.
+            // Only the nodes of files have plain paths.
             var node = await Machine.NodeOfAsync(qmp, disk.Target, cancellation);
-            if (node.StartsWith("l-", StringComparison.Ordinal) && files[$"f-{node[2..]}"].FirstOrDefault() is { Length: > 0 } path)
+            if (BlockNodes.FileNameOf(node) is { } file && files[file].FirstOrDefault() is { Length: > 0 } path)
             {
                 images[disk.Target] = path;
             }
@@ -78,8 +79,9 @@ internal sealed class Observation(TimeProvider time)
         try
         {
             touched = File.ReadLines($"/proc/{pid}/status")
-                .Where(l => l.StartsWith("RssAnon:", StringComparison.Ordinal) || l.StartsWith("RssShmem:", StringComparison.Ordinal))
-                .Sum(l => 1024 * long.Parse(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture));
+                .Select(l => l.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
+                .Where(words => words is ["RssAnon:" or "RssShmem:", _, "kB"])
+                .Sum(words => 1024 * long.Parse(words[1], CultureInfo.InvariantCulture));
         }
         catch (Exception e) when (e is IOException or FormatException)
         {

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
@@ -17,6 +18,9 @@ namespace Coppice.Qemu;
 /// </summary>
 public sealed class QemuHypervisor : IHypervisor
 {
+    private const string LaunchKind = "qemu.launch", CheckpointKind = "qemu.checkpoint", LeaveKind = "qemu.leave",
+        TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal";
+
     private const long BytesPerSecond = 400L << 20;
 
     private static readonly TimeSpan s_switchPause = TimeSpan.FromMilliseconds(40);
@@ -25,8 +29,7 @@ public sealed class QemuHypervisor : IHypervisor
     private readonly QemuProgram _program;
     private readonly Sealing _sealing;
     private readonly TimeProvider _time;
-    private readonly GuardPost _guards;
-    private readonly EndStep _end;
+    private readonly FrozenDictionary<string, StepKind> _kinds;
 
     /// <summary>A driver for one QEMU program.</summary>
     /// <param name="options">Which one.</param>
@@ -37,8 +40,7 @@ public sealed class QemuHypervisor : IHypervisor
         _time = time;
         _program = new QemuProgram(options, time);
         _sealing = new Sealing(_program, new KvmProbe(options.Binary, time));
-        _guards = new GuardPost(time);
-        _end = new EndStep(_guards, time);
+        _kinds = Kinds(new GuardPost(time), time);
     }
 
     /// <inheritdoc/>
@@ -58,7 +60,8 @@ public sealed class QemuHypervisor : IHypervisor
     /// <inheritdoc/>
     public Task<HypervisorObservation> ObserveAsync(
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => process is { } id
-        ? NamedAsync("observe", () => new Observation(_time).ObserveAsync(RunFolder.Of(folder.Home, id), definition, cancellation))
+        ? NamedAsync(
+            "observe", () => new Observation(_time).ObserveAsync(RunFolder.Of(folder.Home, id), definition, cancellation))
         : Task.FromResult(HypervisorObservation.Off);
 
     /// <inheritdoc/>
@@ -72,7 +75,7 @@ public sealed class QemuHypervisor : IHypervisor
             request.Memory, images, request.Definition.Disks.ToImmutableDictionary(d => d.Target, DriveMode.Of));
         var loading = request.Memory.Mode is MemoryMode.None ? "" : $" and load {request.Memory.File}";
         return Step.Of(
-            "qemu.launch", $"start process {request.Process} for '{request.Definition.Name}'{loading}, standing still",
+            LaunchKind, $"start process {request.Process} for '{request.Definition.Name}'{loading}, standing still",
             StepUndo.Exact, launch, StepJson.Default.LaunchArguments);
     }
 
@@ -88,7 +91,7 @@ public sealed class QemuHypervisor : IHypervisor
             (true, false) => "pause: save memory",
             _ => $"pause: move {disks}",
         };
-        return Step.Of("qemu.checkpoint", summary, StepUndo.UnlessSwitched, request, StepJson.Default.CheckpointRequest) with
+        return Step.Of(CheckpointKind, summary, StepUndo.UnlessSwitched, request, StepJson.Default.CheckpointRequest) with
         {
             Files = Written(request.Memory, request.MemoryEstimate),
             ExpectedPause = s_switchPause + (kept ? Writing(request.MemoryEstimate) : TimeSpan.Zero),
@@ -101,7 +104,7 @@ public sealed class QemuHypervisor : IHypervisor
         var kept = request.Memory.Mode is not MemoryMode.None;
         RequireSavable(request.State, kept);
         return Step.Of(
-            "qemu.leave", kept ? $"stop process {request.Process}, keeping its memory" : $"stop process {request.Process}",
+            LeaveKind, kept ? $"stop process {request.Process}, keeping its memory" : $"stop process {request.Process}",
             StepUndo.Exact, request, StepJson.Default.LeaveRequest) with
         {
             Files = Written(request.Memory, request.MemoryEstimate),
@@ -115,66 +118,69 @@ public sealed class QemuHypervisor : IHypervisor
         var takeOver = new TakeOverArguments(
             process, run, Endpoints.Links(definition), [.. HostForward.Of(definition)], [.. ScreenAddress.Of(definition)]);
         var summary = run ? $"let process {process} run as the domain" : $"make process {process} the domain, paused";
-        return Step.Of("qemu.take-over", summary, StepUndo.None, takeOver, StepJson.Default.TakeOverArguments);
+        return Step.Of(TakeOverKind, summary, StepUndo.None, takeOver, StepJson.Default.TakeOverArguments);
     }
 
     /// <inheritdoc/>
     public Step End(ShortId process) => Step.Of(
-        "qemu.end", $"end process {process}", StepUndo.None, new EndArguments(process), StepJson.Default.EndArguments);
+        EndKind, $"end process {process}", StepUndo.None, new EndArguments(process), StepJson.Default.EndArguments);
 
     /// <inheritdoc/>
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
-        "qemu.signal", $"send '{SignalStep.CommandOf(signal)}' to process {process}",
+        SignalKind, $"send '{SignalStep.CommandOf(signal)}' to process {process}",
         signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
         new SignalArguments(process, signal), StepJson.Default.SignalArguments);
 
     /// <inheritdoc/>
-    public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation) => NamedAsync(step.Kind, () => step.Kind switch
-    {
-        "qemu.launch" => new LaunchStep(_end, _time).ApplyAsync(step.Read(StepJson.Default.LaunchArguments), context, cancellation),
-        "qemu.checkpoint" => new CheckpointStep(_guards, _time).ApplyAsync(step.Read(StepJson.Default.CheckpointRequest), context, cancellation),
-        "qemu.leave" => new LeaveStep(_guards, _time).ApplyAsync(step.Read(StepJson.Default.LeaveRequest), context, cancellation),
-        "qemu.take-over" => new TakeOverStep(_guards, _time).ApplyAsync(step.Read(StepJson.Default.TakeOverArguments), context, cancellation),
-        "qemu.end" => _end.ApplyAsync(step.Read(StepJson.Default.EndArguments), context, cancellation),
-        "qemu.signal" => new SignalStep(_guards, _time).ApplyAsync(step.Read(StepJson.Default.SignalArguments), context, cancellation),
-        _ => throw Unknown(step),
-    });
+    public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation) =>
+        NamedAsync(step.Kind, () => KindOf(step).ApplyAsync(step, context, cancellation));
 
     /// <inheritdoc/>
     public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation) => NamedAsync(step.Kind, async () =>
     {
-        await (step.Kind switch
-        {
-            "qemu.launch" => new LaunchStep(_end, _time).UndoAsync(step.Read(StepJson.Default.LaunchArguments), context, cancellation),
-            "qemu.checkpoint" => new CheckpointStep(_guards, _time).UndoAsync(step.Read(StepJson.Default.CheckpointRequest), context, cancellation),
-            "qemu.leave" => new LeaveStep(_guards, _time).UndoAsync(step.Read(StepJson.Default.LeaveRequest), context, cancellation),
-            "qemu.signal" => new SignalStep(_guards, _time).UndoAsync(step.Read(StepJson.Default.SignalArguments), context, cancellation),
-            "qemu.take-over" or "qemu.end" => Task.CompletedTask,
-            _ => throw Unknown(step),
-        });
+        await KindOf(step).UndoAsync(step, context, cancellation);
         return true;
     });
 
     /// <inheritdoc/>
-    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) => NamedAsync(step.Kind, () => step.Kind switch
-    {
-        "qemu.launch" => new LaunchStep(_end, _time).ProbeAsync(step.Read(StepJson.Default.LaunchArguments), context, cancellation),
-        "qemu.checkpoint" => new CheckpointStep(_guards, _time).ProbeAsync(step.Read(StepJson.Default.CheckpointRequest), context, cancellation),
-        "qemu.leave" => new LeaveStep(_guards, _time).ProbeAsync(step.Read(StepJson.Default.LeaveRequest), context, cancellation),
-        "qemu.signal" => new SignalStep(_guards, _time).ProbeAsync(step.Read(StepJson.Default.SignalArguments), context, cancellation),
-        "qemu.end" => EndStep.ProbeAsync(step.Read(StepJson.Default.EndArguments), context),
+    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
+        NamedAsync(step.Kind, () => KindOf(step).ProbeAsync(step, context, cancellation));
 
-        // It can be repeated without harm.
-        "qemu.take-over" => Task.FromResult(StepOutcome.NotDone),
-        _ => throw Unknown(step),
-    });
+    private StepKind KindOf(Step step) => _kinds.TryGetValue(step.Kind, out var kind)
+        ? kind
+        : throw new CoppiceException(
+            ErrorKind.Damaged, $"step {step.Kind}", "is not known to this version of Coppice", "use the version that planned it");
+
+    private static FrozenDictionary<string, StepKind> Kinds(GuardPost guards, TimeProvider time)
+    {
+        var json = StepJson.Default;
+        var end = new EndStep(guards, time);
+        var launch = new LaunchStep(end, time);
+        var checkpoint = new CheckpointStep(guards, time);
+        var leave = new LeaveStep(guards, time);
+        var signal = new SignalStep(guards, time);
+        return new Dictionary<string, StepKind>
+        {
+            [LaunchKind] = new StepKind<LaunchArguments>(
+                json.LaunchArguments, launch.ApplyAsync, launch.UndoAsync, launch.ProbeAsync),
+            [CheckpointKind] = new StepKind<CheckpointRequest>(
+                json.CheckpointRequest, checkpoint.ApplyAsync, checkpoint.UndoAsync, checkpoint.ProbeAsync),
+            [LeaveKind] = new StepKind<LeaveRequest>(json.LeaveRequest, leave.ApplyAsync, leave.UndoAsync, leave.ProbeAsync),
+            [TakeOverKind] = new StepKind<TakeOverArguments>(
+                json.TakeOverArguments, new TakeOverStep(guards, time).ApplyAsync, Undo: null, Probe: null),
+            [EndKind] = new StepKind<EndArguments>(json.EndArguments, end.ApplyAsync, Undo: null, EndStep.ProbeAsync),
+            [SignalKind] = new StepKind<SignalArguments>(
+                json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
+        }.ToFrozenDictionary();
+    }
 
     private static void RequireKnown(DomainDefinition definition)
     {
         if (definition.Obstacles is [var obstacle, ..])
         {
             throw new CoppiceException(
-                ErrorKind.MissingCapability, $"<{obstacle.Path}> of domain '{definition.Name}'", obstacle.Reason, obstacle.NextStep);
+                ErrorKind.MissingCapability, $"<{obstacle.Path}> of domain '{definition.Name}'",
+                obstacle.Reason, obstacle.NextStep);
         }
 
         if (definition.OnPowerOff is LifecycleAction.Restart or LifecycleAction.RenameRestart)
@@ -190,7 +196,7 @@ public sealed class QemuHypervisor : IHypervisor
         if (memory && state is DomainState.Suspended)
         {
             throw new CoppiceException(
-                ErrorKind.MissingCapability, "a guest that sleeps", "QEMU cannot keep its memory", "wake it first: coppice resume");
+                ErrorKind.MissingCapability, "a guest that sleeps", "QEMU cannot keep its memory", "wake it first");
         }
     }
 
@@ -214,7 +220,4 @@ public sealed class QemuHypervisor : IHypervisor
             throw new CoppiceException(ErrorKind.Storage, e.Path, e.Problem, e.NextStep, e);
         }
     }
-
-    private static CoppiceException Unknown(Step step) => new(
-        ErrorKind.Damaged, $"step {step.Kind}", "is not known to this version of Coppice", "use the version that planned it");
 }

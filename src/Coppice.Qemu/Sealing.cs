@@ -5,7 +5,10 @@ using Coppice.Qemu.Probing;
 
 namespace Coppice.Qemu;
 
-/// <summary>Resolves what a memory image needs unchanged and only QEMU knows: accelerator, machine type, CPU. Then every device gets its address.</summary>
+/// <summary>
+/// Resolves what a memory image needs unchanged and only QEMU knows: accelerator, machine type, CPU. Then every device gets
+/// its address.
+/// </summary>
 internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
 {
     /// <summary>The CPU of a definition that names none: every QEMU emulates it, whatever the host.</summary>
@@ -57,7 +60,9 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
         var index = 0;
         foreach (var device in definition.Devices)
         {
-            yield return device is NetworkDevice { Mac: null } network ? network with { Mac = Mac(definition.Id, index) } : device;
+            yield return device is NetworkDevice { Mac: null } network
+                ? network with { Mac = Mac(definition.Id, index) }
+                : device;
             index++;
         }
     }

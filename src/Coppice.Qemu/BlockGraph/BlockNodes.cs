@@ -16,6 +16,9 @@ internal static class BlockNodes
     /// <summary>The node of the file below it.</summary>
     public static string FileNameOf(ShortId layer) => $"f-{layer}";
 
+    /// <summary>The node of the file below a layer's node; null if the node is none of a layer.</summary>
+    public static string? FileNameOf(string node) => node.StartsWith("l-", StringComparison.Ordinal) ? $"f-{node[2..]}" : null;
+
     /// <summary>A chain, top first, as one tree of nodes.</summary>
     /// <param name="layers">The layers, top first; the last has no parent.</param>
     /// <param name="readOnly">The top is not written either.</param>

@@ -27,7 +27,8 @@ internal static class BootTurns
     private static (Device Device, int Turn)[] Declared(DomainDefinition definition)
     {
         IReadOnlyList<BootDevice> order = definition.Os.BootOrder.Count > 0 ? definition.Os.BootOrder : [BootDevice.HardDisk];
-        return [.. order.Select(kind => definition.Devices.FirstOrDefault(d => Is(d, kind))).OfType<Device>().Select((d, i) => (d, i + 1))];
+        var found = order.Select(kind => definition.Devices.FirstOrDefault(d => Is(d, kind))).OfType<Device>();
+        return [.. found.Select((d, i) => (d, i + 1))];
     }
 
     private static bool Is(Device device, BootDevice kind) => (kind, device) switch

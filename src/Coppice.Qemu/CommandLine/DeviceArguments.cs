@@ -18,8 +18,11 @@ internal static class DeviceArguments
     public static IEnumerable<string> Of(DomainDefinition definition, Wiring wiring, IReadOnlyDictionary<Device, int> turns) =>
     [
         .. Endpoints.Of(definition).SelectMany(Character),
-        .. definition.Devices.OfType<NetworkDevice>().SelectMany((n, i) => Network(n, i, wiring, turns.TryGetValue(n, out var turn) ? turn : null)),
-        .. definition.Devices.OfType<VideoDevice>().Where(v => v.Model is not VideoModel.None).SelectMany((v, i) => Video(v, i, wiring)),
+        .. definition.Devices.OfType<NetworkDevice>().SelectMany(
+            (n, i) => Network(n, i, wiring, turns.TryGetValue(n, out var turn) ? turn : null)),
+        .. definition.Devices.OfType<VideoDevice>()
+            .Where(v => v.Model is not VideoModel.None)
+            .SelectMany((v, i) => Video(v, i, wiring)),
         .. definition.Devices.OfType<InputDevice>().Where(i => i.Bus is InputBus.Usb).SelectMany(Input),
         .. definition.Devices.OfType<RandomDevice>().SelectMany((r, i) => Random(r, i, wiring)),
         .. definition.Devices.OfType<BalloonDevice>().Where(b => b.Present).SelectMany((b, i) =>
@@ -65,8 +68,10 @@ internal static class DeviceArguments
             NetworkModel.E1000e => "e1000e",
             _ => "virtio-net-pci",
         };
-        var card = new QemuOption(model).With("id", $"nic{index}").With("netdev", NetworkBackend(index)).With("mac", network.Mac).With("bootindex", turn);
-        return ["-netdev", new QemuOption("user").With("id", NetworkBackend(index)).ToString(), .. Device(wiring.Pci(card, network.Address))];
+        var backend = NetworkBackend(index);
+        var card = new QemuOption(model)
+            .With("id", $"nic{index}").With("netdev", backend).With("mac", network.Mac).With("bootindex", turn);
+        return ["-netdev", new QemuOption("user").With("id", backend).ToString(), .. Device(wiring.Pci(card, network.Address))];
     }
 
     private static string[] Video(VideoDevice video, int index, Wiring wiring)

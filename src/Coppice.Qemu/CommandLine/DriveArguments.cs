@@ -21,8 +21,10 @@ internal static class DriveArguments
         var readOnly = disk.ReadOnly || disk.Kind is DiskKind.Cdrom;
         return (chain, disk.Source) switch
         {
-            ({ } found, _) => (BlockNodes.NameOf(found.Layers[0].Id), BlockNodes.Chain(found.Layers, readOnly, DriveMode.Of(disk))),
-            (null, { } path) => ($"d-{disk.Target}", BlockNodes.Single($"d-{disk.Target}", path, disk.Format, readOnly, DriveMode.Of(disk))),
+            ({ } found, _) =>
+                (BlockNodes.NameOf(found.Layers[0].Id), BlockNodes.Chain(found.Layers, readOnly, DriveMode.Of(disk))),
+            (null, { } path) =>
+                ($"d-{disk.Target}", BlockNodes.Single($"d-{disk.Target}", path, disk.Format, readOnly, DriveMode.Of(disk))),
             _ => (null, null),
         };
     }
@@ -34,9 +36,15 @@ internal static class DriveArguments
             .With("drive", node)
             .With("serial", disk.Serial)
             .With("bootindex", turn)
-            .With("write-cache", disk.Cache is DiskCache.WriteThrough or DiskCache.DirectSync ? "off" : node is null ? null : "on")
+            .With("write-cache", WriteCache(disk, node))
             .ToString();
     }
+
+    private static string? WriteCache(DiskDevice disk, string? node) => disk.Cache switch
+    {
+        DiskCache.WriteThrough or DiskCache.DirectSync => "off",
+        _ => node is null ? null : "on",
+    };
 
     private static string Driver(DiskDevice disk) => (disk.Bus, disk.Kind) switch
     {

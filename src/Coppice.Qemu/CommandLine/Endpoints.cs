@@ -22,10 +22,13 @@ internal static class Endpoints
     /// <summary>The link to the console that a guest's kernel and login use.</summary>
     private const string MainConsole = "console";
 
-    /// <summary>The ends of all character devices. A console that is another name for a serial port has none of its own.</summary>
+    /// <summary>
+    /// The ends of all character devices. A console that is another name for a serial port has none of its own.
+    /// </summary>
     public static ImmutableArray<Endpoint> Of(DomainDefinition definition)
     {
-        var devices = definition.Devices.OfType<CharacterDevice>().Where(c => c is not { Role: CharacterRole.Console, Target: CharacterTarget.Serial });
+        var devices = definition.Devices.OfType<CharacterDevice>().Where(
+            c => c is not { Role: CharacterRole.Console, Target: CharacterTarget.Serial });
         var counts = new Dictionary<CharacterRole, int>();
         var ends = ImmutableArray.CreateBuilder<Endpoint>();
         foreach (var device in devices)
@@ -67,5 +70,7 @@ internal static class Endpoints
 
     /// <summary>Whether a guest-visible name can be the name of a link.</summary>
     private static bool IsPlain(string name) =>
-        name.Length is > 0 and <= 100 && name[0] is not '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+        name.Length is > 0 and <= 100
+            && name[0] is not '.'
+            && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 }

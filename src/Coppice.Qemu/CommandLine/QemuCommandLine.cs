@@ -16,9 +16,12 @@ internal static class QemuCommandLine
 
     private static readonly string[] s_monitors =
     [
-        "-chardev", $"socket,id=commands,path={RunFolder.CommandsName},server=on,wait=off", "-mon", "chardev=commands,mode=control",
-        "-chardev", $"socket,id=readers,path={RunFolder.ReadersName},server=on,wait=off", "-mon", "chardev=readers,mode=control",
-        "-chardev", $"pipe,id=guard,path={RunFolder.GuardName}", "-mon", "chardev=guard,mode=readline",
+        "-chardev", $"socket,id=commands,path={RunFolder.CommandsName},server=on,wait=off",
+        "-mon", "chardev=commands,mode=control",
+        "-chardev", $"socket,id=readers,path={RunFolder.ReadersName},server=on,wait=off",
+        "-mon", "chardev=readers,mode=control",
+        "-chardev", $"pipe,id=guard,path={RunFolder.GuardName}",
+        "-mon", "chardev=guard,mode=readline",
     ];
 
     /// <summary>The command line of a process that stands still before its first instruction, or waits for memory.</summary>
@@ -29,7 +32,7 @@ internal static class QemuCommandLine
         var turns = BootTurns.Of(definition);
         return
         [
-            "-name", new QemuOption($"guest={definition.Name.Replace(",", ",,", StringComparison.Ordinal)}").With("debug-threads", true).ToString(),
+            "-name", new QemuOption("debug-threads=on").With("guest", definition.Name).ToString(),
             "-uuid", definition.Id.ToString(),
             .. s_closedDoors,
             .. s_monitors,
@@ -82,7 +85,8 @@ internal static class QemuCommandLine
             .ToString();
     }
 
-    private static ClockTimer? Timer(DomainDefinition definition, string name) => definition.Clock.Timers.FirstOrDefault(t => t.Name == name);
+    private static ClockTimer? Timer(DomainDefinition definition, string name) =>
+        definition.Clock.Timers.FirstOrDefault(t => t.Name == name);
 
     private static IEnumerable<string> Actions(DomainDefinition definition) =>
     [
@@ -101,6 +105,6 @@ internal static class QemuCommandLine
 
     // A guest whose memory is loaded a second time must be told, or it repeats its random numbers.
     private static IEnumerable<string> Generation(LaunchRequest request) => request.Definition.GenerationId is { } id
-        ? ["-device", new QemuOption("vmgenid").With("id", "generation").With("guid", request.Memory.Mode is MemoryMode.None ? id.ToString() : "auto").ToString()]
+        ? ["-device", $"vmgenid,id=generation,guid={(request.Memory.Mode is MemoryMode.None ? id.ToString() : "auto")}"]
         : [];
 }

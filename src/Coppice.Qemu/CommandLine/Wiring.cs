@@ -23,7 +23,8 @@ internal sealed class Wiring(DomainDefinition definition)
         (DiskBus.Ide, DriveAddress at) => device.With("bus", $"ide.{at.Bus}").With("unit", at.Unit),
 
         // The first AHCI controller of q35 is on the board, and its ports are called like IDE channels.
-        (DiskBus.Sata, DriveAddress at) => device.With("bus", IsQ35 && at.Controller == 0 ? $"ide.{at.Unit}" : $"sata{at.Controller}.{at.Unit}"),
+        (DiskBus.Sata, DriveAddress at) =>
+            device.With("bus", IsQ35 && at.Controller == 0 ? $"ide.{at.Unit}" : $"sata{at.Controller}.{at.Unit}"),
         (DiskBus.Scsi, DriveAddress at) => device
             .With("bus", $"scsi{at.Controller}.0").With("channel", 0).With("scsi-id", at.Target).With("lun", at.Unit),
         _ => device,

@@ -48,7 +48,12 @@ internal sealed class Guard : IDisposable
     /// <exception cref="CoppiceException">It cannot be started (<see cref="ErrorKind.Internal"/>).</exception>
     public static async Task<Guard> ArmAsync(GuardOrder order, TimeProvider time, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("setsid")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var argument in (string[])
             ["sh", "-c", Script, "coppice-guard", LockOf(order.Folder), order.Folder.CatalogRoot, order.Operation.ToString(),
              order.Otherwise?.Guard ?? "", order.Committed?.Guard ?? ""])
@@ -59,7 +64,8 @@ internal sealed class Guard : IDisposable
         var guard = new Guard(Process.Start(start)!);
         try
         {
-            var word = await guard._shell.StandardOutput.ReadLineAsync(cancellation).AsTask().WaitAsync(s_limit, time, cancellation);
+            var answer = guard._shell.StandardOutput.ReadLineAsync(cancellation).AsTask();
+            var word = await answer.WaitAsync(s_limit, time, cancellation);
             return word == "armed" ? guard : throw NotArmed("another guard is still at work");
         }
         catch (Exception e)

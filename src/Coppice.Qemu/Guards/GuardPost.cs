@@ -3,7 +3,9 @@ using Coppice.Core;
 
 namespace Coppice.Qemu.Guards;
 
-/// <summary>The guards on duty, by operation: one may stay armed from the step that stops a guest to the step that lets one go on.</summary>
+/// <summary>
+/// The guards on duty, by operation: one may stay armed from the step that stops a guest to the step that lets one go on.
+/// </summary>
 internal sealed class GuardPost(TimeProvider time)
 {
     private readonly ConcurrentDictionary<ShortId, (Guard Guard, GuardOrder Order)> _armed = new();
@@ -21,7 +23,8 @@ internal sealed class GuardPost(TimeProvider time)
     }
 
     /// <summary>Whether a guard of this process watches an operation, to let a successor run once it is committed.</summary>
-    public bool KeepsSuccessor(ShortId operation) => _armed.TryGetValue(operation, out var armed) && armed.Order.Committed is not null;
+    public bool KeepsSuccessor(ShortId operation) =>
+        _armed.TryGetValue(operation, out var armed) && armed.Order.Committed is not null;
 
     /// <summary>Sends the guard of an operation home. Without one, waits for a guard that a dead command left.</summary>
     public async Task DisarmAsync(StepContext context, CancellationToken cancellation = default)
@@ -36,7 +39,9 @@ internal sealed class GuardPost(TimeProvider time)
         }
     }
 
-    /// <summary>Before something decides about a guest: no guard that a dead command left is to interfere. Those of ours may.</summary>
+    /// <summary>
+    /// Before something decides about a guest: no guard that a dead command left is to interfere. Those of ours may.
+    /// </summary>
     public Task WaitForOthersAsync(StepContext context, CancellationToken cancellation) =>
         _armed.ContainsKey(context.Operation) ? Task.CompletedTask : Guard.WaitForOthersAsync(context.Folder, time, cancellation);
 }

@@ -47,8 +47,8 @@ internal sealed class KvmProbe(string binary, TimeProvider time)
     {
         var start = new ProcessStartInfo(binary) { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var argument in (string[])
-            ["-accel", accelerator, "-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none", "-bios", rom,
-             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"])
+            ["-accel", accelerator, "-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none",
+             "-bios", rom, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"])
         {
             start.ArgumentList.Add(argument);
         }

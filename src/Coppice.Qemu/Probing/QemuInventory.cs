@@ -18,7 +18,9 @@ internal sealed record QemuInventory(
     ImmutableHashSet<string> CpuModels)
 {
     /// <summary>Asks a program, by starting it without any machine.</summary>
-    /// <exception cref="CoppiceException">It cannot be started or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    /// <exception cref="CoppiceException">
+    /// It cannot be started or does not answer (<see cref="ErrorKind.Hypervisor"/>).
+    /// </exception>
     public static async Task<QemuInventory> AskAsync(string binary, TimeProvider time, CancellationToken cancellation)
     {
         var temporary = Directory.CreateTempSubdirectory("coppice-");
@@ -28,15 +30,18 @@ internal sealed record QemuInventory(
         {
             await process.StartAsync(
                 binary,
-                ["-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-qmp", $"unix:{RunFolder.CommandsName},server=on,wait=off"],
+                ["-machine", "none", "-nodefaults", "-no-user-config", "-display", "none",
+                 "-qmp", $"unix:{RunFolder.CommandsName},server=on,wait=off"],
                 cancellation);
-            await using var qmp = await process.ConnectAsync(folder.Commands, $"hypervisor {binary}", QmpConnection.AnswerTime, cancellation);
+            await using var qmp = await process.ConnectAsync(
+                folder.Commands, $"hypervisor {binary}", QmpConnection.AnswerTime, cancellation);
             return await ReadAsync(qmp, cancellation);
         }
         catch (CoppiceException e) when (process.Pid is null)
         {
             throw new CoppiceException(
-                ErrorKind.Hypervisor, $"hypervisor {binary}", $"does not start: {process.Log().Trim()}", "install qemu-system-x86", e);
+                ErrorKind.Hypervisor, $"hypervisor {binary}", $"does not start: {process.Log().Trim()}",
+                "install qemu-system-x86", e);
         }
         finally
         {

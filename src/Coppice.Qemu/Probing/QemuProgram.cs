@@ -16,8 +16,11 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
     private QemuInventory? _inventory;
 
     /// <summary>What it is and has.</summary>
-    /// <exception cref="CoppiceException">It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
-    public async Task<QemuInventory> InventoryAsync(CancellationToken cancellation) => _inventory ??= await ReadAsync(cancellation);
+    /// <exception cref="CoppiceException">
+    /// It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).
+    /// </exception>
+    public async Task<QemuInventory> InventoryAsync(CancellationToken cancellation) =>
+        _inventory ??= await ReadAsync(cancellation);
 
     private async Task<QemuInventory> ReadAsync(CancellationToken cancellation)
     {
@@ -57,7 +60,8 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
         try
         {
             DurableFolder.Create(Path.GetDirectoryName(options.CacheFile)!);
-            await DurableFile.ReplaceAsync(options.CacheFile, JsonSerializer.SerializeToUtf8Bytes(inventory, InventoryJson.Default.StoredInventory));
+            await DurableFile.ReplaceAsync(
+                options.CacheFile, JsonSerializer.SerializeToUtf8Bytes(inventory, InventoryJson.Default.StoredInventory));
         }
         catch (IOException)
         {
@@ -71,6 +75,7 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
             ? [""]
             : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
         return folders.Select(f => Path.Combine(f, binary)).FirstOrDefault(File.Exists)
-            ?? throw new CoppiceException(ErrorKind.Hypervisor, $"hypervisor {binary}", "is not installed", "install qemu-system-x86");
+            ?? throw new CoppiceException(
+                ErrorKind.Hypervisor, $"hypervisor {binary}", "is not installed", "install qemu-system-x86");
     }
 }

@@ -22,7 +22,8 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     {
         var process = new QemuProcess(folder, time);
         return process.Pid is { } pid
-            ? new Machine(await process.ConnectAsync(folder.Commands, $"process {pid}", TimeSpan.FromSeconds(10), cancellation), time)
+            ? new Machine(
+                await process.ConnectAsync(folder.Commands, $"process {pid}", TimeSpan.FromSeconds(10), cancellation), time)
             : null;
     }
 
@@ -118,7 +119,8 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         await Qmp.ExecuteAsync(command, new JsonObject { ["uri"] = $"fd:{MemoryFile}" }, cancellation);
         while (true)
         {
-            var told = await Qmp.WaitEventAsync(e => e.Name == "MIGRATION" && HasEnded(e.Text("status")), s_progressInterval, cancellation);
+            var told = await Qmp.WaitEventAsync(
+                e => e.Name == "MIGRATION" && HasEnded(e.Text("status")), s_progressInterval, cancellation);
             var migration = told?.Text("status") == "completed" ? new Migration("completed", "", 0, 0) : await MigrationAsync();
             if (migration.Status == "completed")
             {
@@ -127,7 +129,8 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
 
             if (HasEnded(migration.Status))
             {
-                throw new QmpRefusalException(command, migration.Status, migration.Error is "" ? "it failed without a reason" : migration.Error);
+                throw new QmpRefusalException(
+                    command, migration.Status, migration.Error is "" ? "it failed without a reason" : migration.Error);
             }
 
             progress.Report(new StepProgress(new ByteCount(migration.Done), new ByteCount(migration.Total)));
@@ -141,7 +144,8 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         var answer = await Qmp.ExecuteAsync("query-migrate");
         var ram = answer.Find("ram") ?? default;
         var total = ram.NumberOrZero("total");
-        return new Migration(answer.TextOrEmpty("status"), answer.TextOrEmpty("error-desc"), total - ram.NumberOrZero("remaining"), total);
+        return new Migration(
+            answer.TextOrEmpty("status"), answer.TextOrEmpty("error-desc"), total - ram.NumberOrZero("remaining"), total);
     }
 
     private sealed record Migration(string Status, string Error, long Done, long Total);

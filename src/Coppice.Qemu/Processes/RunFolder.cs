@@ -7,7 +7,9 @@ namespace Coppice.Qemu.Processes;
 /// <param name="Path">The absolute path of the folder.</param>
 internal sealed record RunFolder(string Path)
 {
-    /// <summary>The names of files in it that QEMU is given relative to the folder, its working directory while it starts.</summary>
+    /// <summary>
+    /// The names of files in it that QEMU is given relative to the folder, its working directory while it starts.
+    /// </summary>
     public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard", LogName = "qemu.log";
 
     /// <summary>The longest address of a unix socket.</summary>

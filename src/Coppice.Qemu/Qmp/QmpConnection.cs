@@ -77,7 +77,8 @@ internal sealed class QmpConnection : IAsyncDisposable
     /// <summary>Runs a command and returns its answer.</summary>
     /// <exception cref="QmpRefusalException">QEMU refused it.</exception>
     /// <exception cref="CoppiceException">QEMU died, hangs or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
-    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments = null, CancellationToken cancellation = default) =>
+    public Task<JsonElement> ExecuteAsync(
+        string command, JsonObject? arguments = null, CancellationToken cancellation = default) =>
         ExecuteAsync(command, arguments, file: null, AnswerTime, cancellation);
 
     /// <summary>Gives QEMU an open file, which it then knows by a name.</summary>
@@ -132,7 +133,8 @@ internal sealed class QmpConnection : IAsyncDisposable
         _sending.Dispose();
     }
 
-    private static async Task<Socket> ConnectAsync(string path, Func<bool> lives, TimeProvider time, CancellationToken cancellation)
+    private static async Task<Socket> ConnectAsync(
+        string path, Func<bool> lives, TimeProvider time, CancellationToken cancellation)
     {
         while (true)
         {
@@ -279,7 +281,8 @@ internal sealed class QmpConnection : IAsyncDisposable
 
             _broken = Error("QEMU ended");
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (
+            e is IOException or InvalidDataException or OperationCanceledException or ObjectDisposedException)
         {
             _broken = Error(e is InvalidDataException ? $"QEMU breaks the protocol: {e.Message}" : "QEMU ended", e);
         }

@@ -32,7 +32,7 @@ internal static unsafe partial class UnixDescriptors
                 var vector = new IoVector { Base = data, Length = (nuint)bytes.Length };
                 var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = 24 };
                 var sent = SendMessage(socket.SafeHandle, &message, NoSignal);
-                return sent < 0 ? Failed() : sent == bytes.Length ? true : throw new SocketException((int)SocketError.MessageSize);
+                return sent == bytes.Length || (sent < 0 ? Failed() : throw new SocketException((int)SocketError.MessageSize));
             }
         }
         finally

@@ -21,7 +21,9 @@ internal sealed record LaunchArguments(
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
 /// <param name="Run">Let the guest go on.</param>
-/// <param name="Links">Sockets of its run folder by the path under which people find them; a relative path is an endpoint's name.</param>
+/// <param name="Links">
+/// Sockets of its run folder by the path under which people find them; a relative path is an endpoint's name.
+/// </param>
 /// <param name="Forwards">Port forwards: the network backend and the rule, as QEMU writes it.</param>
 /// <param name="Screens">Addresses on which the screen is offered, as <c>host:port</c>.</param>
 internal sealed record TakeOverArguments(
@@ -36,7 +38,8 @@ internal sealed record HostForward(string Backend, string Host, int Guest)
 {
     /// <summary>The forwards of a definition, port by port.</summary>
     public static IEnumerable<HostForward> Of(DomainDefinition definition) =>
-        from network in definition.Devices.OfType<NetworkDevice>().Select((n, i) => (n.Forwards, Backend: DeviceArguments.NetworkBackend(i)))
+        from network in definition.Devices.OfType<NetworkDevice>()
+            .Select((n, i) => (n.Forwards, Backend: DeviceArguments.NetworkBackend(i)))
         from forward in network.Forwards
         from range in forward.Ranges
         from offset in Enumerable.Range(0, range.End - range.Start + 1)

@@ -22,7 +22,8 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     public async Task<StepReport> ApplyAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
-        await using var machine = await Machine.ConnectAsync(folder, time, cancellation) ?? throw Standstill.Gone(request.Process);
+        await using var machine = await Machine.ConnectAsync(folder, time, cancellation)
+            ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
@@ -83,7 +84,8 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             return StepOutcome.NotDone;
         }
 
-        await using var machine = await Machine.ConnectAsync(RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
+        await using var machine = await Machine.ConnectAsync(
+            RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
         if (machine is null)
         {
             return StepOutcome.Done;
@@ -112,7 +114,8 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         foreach (var disk in disks)
         {
             await RemoveOverlayAsync(machine, disk, cancellation);
-            await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Overlay(disk.To, drives.GetValueOrDefault(disk.Target, DriveMode.Default)), cancellation);
+            var mode = drives.GetValueOrDefault(disk.Target, DriveMode.Default);
+            await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Overlay(disk.To, mode), cancellation);
         }
     }
 
@@ -120,7 +123,8 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     {
         try
         {
-            await machine.Qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = BlockNodes.NameOf(disk.To.Id) }, cancellation);
+            await machine.Qmp.ExecuteAsync(
+                "blockdev-del", new JsonObject { ["node-name"] = BlockNodes.NameOf(disk.To.Id) }, cancellation);
         }
         catch (QmpRefusalException)
         {
@@ -160,7 +164,9 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     private static string Mechanism(CheckpointRequest request, bool woken)
     {
         var memory = request.Memory.Mode is MemoryMode.None ? "no memory" : "memory by migration stream to a descriptor";
-        var disks = request.Disks.IsEmpty ? "no disk moved" : $"{request.Disks.Length} disk(s) moved by one transaction of blockdev-snapshot";
+        var disks = request.Disks.IsEmpty
+            ? "no disk moved"
+            : $"{request.Disks.Length} disk(s) moved by one transaction of blockdev-snapshot";
         return woken ? $"{memory}, {disks}; the guest had been saved before and ran for an instant" : $"{memory}, {disks}";
     }
 }

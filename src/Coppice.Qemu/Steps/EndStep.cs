@@ -29,8 +29,9 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
         return StepReport.Nothing;
     }
 
-    public static Task<StepOutcome> ProbeAsync(EndArguments end, StepContext context) => Task.FromResult(
-        Directory.Exists(RunFolder.Of(context.Folder.Home, end.Process).Path) ? StepOutcome.NotDone : StepOutcome.Done);
+    public static Task<StepOutcome> ProbeAsync(EndArguments end, StepContext context, CancellationToken cancellation) =>
+        Task.FromResult(
+            Directory.Exists(RunFolder.Of(context.Folder.Home, end.Process).Path) ? StepOutcome.NotDone : StepOutcome.Done);
 
     /// <summary>QEMU closes its images when it is asked to quit; one that hangs is not waited for.</summary>
     private static async Task<bool> QuitsAsync(QemuProcess process, RunFolder folder, CancellationToken cancellation)

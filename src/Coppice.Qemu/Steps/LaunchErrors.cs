@@ -6,16 +6,19 @@ namespace Coppice.Qemu.Steps;
 /// <summary>Turns what QEMU wrote before it gave up into errors that name the thing and the way out.</summary>
 internal static partial class LaunchErrors
 {
+    private const string InUse = "is in use by another process";
+    private const string EndTheOther = "end the program that has it open, then try again";
+
     private static readonly (string Words, ErrorKind Kind, string Problem, string NextStep)[] s_known =
     [
-        ("Failed to get \"", ErrorKind.WrongState, "is in use by another process", "end the program that has it open, then try again"),
-        ("Failed to get shared", ErrorKind.WrongState, "is in use by another process", "end the program that has it open, then try again"),
+        ("Failed to get \"", ErrorKind.WrongState, InUse, EndTheOther),
+        ("Failed to get shared", ErrorKind.WrongState, InUse, EndTheOther),
         ("could not open kernel file", ErrorKind.NotFound, "the kernel cannot be opened", "correct <kernel> by 'coppice define'"),
         ("could not load initrd", ErrorKind.NotFound, "the initrd cannot be opened", "correct <initrd> by 'coppice define'"),
         ("No such file or directory", ErrorKind.NotFound, "does not exist", "restore the file, or correct the definition"),
         ("Permission denied", ErrorKind.Storage, "permission denied", "let the user who runs QEMU read and write it"),
         ("Read-only file system", ErrorKind.Storage, "its file system is read-only", "remount it writable"),
-        ("Cannot allocate memory", ErrorKind.Hypervisor, "the host has not enough memory for the guest", "give the guest less, or free some"),
+        ("Cannot allocate memory", ErrorKind.Hypervisor, "the host has not enough memory for the guest", "give the guest less"),
         ("KVM", ErrorKind.Hypervisor, "KVM does not work on this host", "define the domain with type='qemu'"),
         ("load of migration failed", ErrorKind.Damaged, "the memory image cannot be loaded", "revert to another snapshot"),
         ("is not compatible with", ErrorKind.InvalidInput, "the devices do not fit together", "correct the definition"),
@@ -30,19 +33,23 @@ internal static partial class LaunchErrors
         {
             if (lines.FirstOrDefault(l => l.Contains(known.Words, StringComparison.Ordinal)) is { } line)
             {
-                return new CoppiceException(known.Kind, Subject(line, launch, domain), $"{known.Problem} (QEMU: {Clean(line)})", known.NextStep, cause);
+                return new CoppiceException(
+                    known.Kind, Subject(line, launch, domain), $"{known.Problem} (QEMU: {Clean(line)})", known.NextStep, cause);
             }
         }
 
         var last = lines.LastOrDefault(l => !l.Contains("warning:", StringComparison.Ordinal));
         return last is null
-            ? new CoppiceException(ErrorKind.Hypervisor, domain, $"QEMU did not start: {cause.Message}", $"see whether {launch.Binary} runs", cause)
-            : new CoppiceException(ErrorKind.Hypervisor, domain, $"QEMU refused to start: {Clean(last)}", "correct the definition", cause);
+            ? new CoppiceException(
+                ErrorKind.Hypervisor, domain, $"QEMU did not start: {cause.Message}", $"see whether {launch.Binary} runs", cause)
+            : new CoppiceException(
+                ErrorKind.Hypervisor, domain, $"QEMU refused to start: {Clean(last)}", "correct the definition", cause);
     }
 
     private static string Subject(string line, LaunchArguments launch, string domain)
     {
-        var image = launch.Images.FirstOrDefault(i => line.Contains(i.Key, StringComparison.Ordinal) || line.Contains(i.Value, StringComparison.Ordinal));
+        var image = launch.Images.FirstOrDefault(
+            i => line.Contains(i.Key, StringComparison.Ordinal) || line.Contains(i.Value, StringComparison.Ordinal));
         if (image.Value is { } path)
         {
             return $"image {path} of {domain}";

@@ -47,8 +47,10 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
 
     public async Task<StepOutcome> ProbeAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
     {
-        await using var machine = await Machine.ConnectAsync(RunFolder.Of(context.Folder.Home, launch.Process), time, cancellation);
-        return machine is not null && await machine.StatusAsync(cancellation) is not "inmigrate" ? StepOutcome.Done : StepOutcome.NotDone;
+        await using var machine = await Machine.ConnectAsync(
+            RunFolder.Of(context.Folder.Home, launch.Process), time, cancellation);
+        var stands = machine is not null && await machine.StatusAsync(cancellation) is not "inmigrate";
+        return stands ? StepOutcome.Done : StepOutcome.NotDone;
     }
 
     private static async Task LoadAsync(Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)
@@ -67,7 +69,8 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             var kind = e is FileNotFoundException or DirectoryNotFoundException ? ErrorKind.NotFound : ErrorKind.Storage;
-            throw new CoppiceException(kind, $"memory image {path}", "cannot be read", "revert to a snapshot that keeps no memory, or restore the file", e);
+            throw new CoppiceException(
+                kind, $"memory image {path}", "cannot be read", "restore the file, or revert to another snapshot", e);
         }
     }
 }

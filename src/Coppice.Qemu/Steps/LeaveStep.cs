@@ -13,7 +13,8 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
     public async Task<StepReport> ApplyAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
-        await using var machine = await Machine.ConnectAsync(folder, time, cancellation) ?? throw Standstill.Gone(request.Process);
+        await using var machine = await Machine.ConnectAsync(folder, time, cancellation)
+            ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
         var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
@@ -29,7 +30,12 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         await machine.ReawakenAsync(cancellation);
         await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
         var written = await Task.Run(() => Standstill.FlushMemory(request.Memory), cancellation);
-        return new StepReport { Mechanism = "stop, memory by migration stream to a descriptor", Written = written, Timings = parts.Timings };
+        return new StepReport
+        {
+            Mechanism = "stop, memory by migration stream to a descriptor",
+            Written = written,
+            Timings = parts.Timings,
+        };
     }
 
     public async Task UndoAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
@@ -46,7 +52,9 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
     /// <summary>Whether the guest stands. Then the step may be done or half done: undoing it is right for both.</summary>
     public async Task<StepOutcome> ProbeAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
     {
-        await using var machine = await Machine.ConnectAsync(RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
-        return machine is null || await machine.StatusAsync(cancellation) is not "running" ? StepOutcome.Done : StepOutcome.NotDone;
+        await using var machine = await Machine.ConnectAsync(
+            RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
+        var runs = machine is not null && await machine.StatusAsync(cancellation) is "running";
+        return runs ? StepOutcome.NotDone : StepOutcome.Done;
     }
 }

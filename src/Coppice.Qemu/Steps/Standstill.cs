@@ -53,7 +53,8 @@ internal static class Standstill
 
     /// <summary>Returns a guest to what it was doing, whatever a step did to it.</summary>
     /// <returns>The machine; null if the process is gone.</returns>
-    public static async Task<Machine?> GoOnAsync(RunFolder folder, DomainState state, TimeProvider time, CancellationToken cancellation)
+    public static async Task<Machine?> GoOnAsync(
+        RunFolder folder, DomainState state, TimeProvider time, CancellationToken cancellation)
     {
         var machine = await Machine.ConnectAsync(folder, time, cancellation);
         if (machine is null)

@@ -54,7 +54,9 @@ public sealed class GuardTests
         Assert.Equal(DomainState.Paused, (await bed.ObserveAsync(process)).State);
     }
 
-    /// <summary>This program again, as the manager that is going to be killed: it arms a guard, stops the guest and waits.</summary>
+    /// <summary>
+    /// This program again, as the manager that is going to be killed: it arms a guard, stops the guest and waits.
+    /// </summary>
     private static Process StartManager(QemuBed bed, ShortId old, ShortId successor)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
@@ -76,9 +78,11 @@ public sealed class GuardTests
     // Nothing of this assembly runs on another thread before its initializer has returned, so nothing here may be async.
     private static void Hold(HomeFolder home, DomainId domain, ShortId old, ShortId successor)
     {
-        var order = new GuardOrder(home.Domain(domain), new ShortId("0badcafe"), RunFolder.Of(home, old), RunFolder.Of(home, successor));
+        var order = new GuardOrder(
+            home.Domain(domain), new ShortId("0badcafe"), RunFolder.Of(home, old), RunFolder.Of(home, successor));
         using var guard = Guard.ArmAsync(order, TimeProvider.System, CancellationToken.None).GetAwaiter().GetResult();
-        var machine = Machine.ConnectAsync(RunFolder.Of(home, old), TimeProvider.System, CancellationToken.None).GetAwaiter().GetResult();
+        var machine = Machine.ConnectAsync(
+            RunFolder.Of(home, old), TimeProvider.System, CancellationToken.None).GetAwaiter().GetResult();
         machine!.StopAsync().GetAwaiter().GetResult();
         Console.WriteLine("standing");
         Task.Delay(TimeSpan.FromMinutes(1), TimeProvider.System).GetAwaiter().GetResult();

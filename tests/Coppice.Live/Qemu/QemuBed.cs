@@ -22,7 +22,8 @@ internal sealed class QemuBed : IAsyncDisposable
 
     public QemuBed(long memory = 64 << 20)
     {
-        Assert.SkipUnless(File.Exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed: apt-get install qemu-system-x86 qemu-utils");
+        Assert.SkipUnless(
+            File.Exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed: apt-get install qemu-system-x86 qemu-utils");
         Home = new HomeFolder(Directory.CreateTempSubdirectory("cq-").FullName);
         var id = new DomainId(Guid.NewGuid());
         Folder = Home.Domain(id);
@@ -55,7 +56,8 @@ internal sealed class QemuBed : IAsyncDisposable
 
     public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public StepContext Context(string operation = "0badcafe") => new(Folder, new ShortId(operation), new Progress<StepProgress>());
+    public StepContext Context(string operation = "0badcafe") =>
+        new(Folder, new ShortId(operation), new Progress<StepProgress>());
 
     public ShortId NewProcess()
     {
@@ -70,7 +72,8 @@ internal sealed class QemuBed : IAsyncDisposable
     {
         var overlay = NewLayer(below.Disk, ImageFormat.Qcow2, below.Id);
         var format = below.Format is ImageFormat.Raw ? "raw" : "qcow2";
-        using var image = Process.Start("qemu-img", ["create", "-q", "-f", "qcow2", "-b", below.Path, "-F", format, overlay.Path]);
+        using var image = Process.Start(
+            "qemu-img", ["create", "-q", "-f", "qcow2", "-b", below.Path, "-F", format, overlay.Path]);
         image.WaitForExit();
         Assert.Equal(0, image.ExitCode);
         return overlay;
@@ -93,7 +96,8 @@ internal sealed class QemuBed : IAsyncDisposable
         return process;
     }
 
-    public Task<HypervisorObservation> ObserveAsync(ShortId process) => Hypervisor.ObserveAsync(Folder, process, Definition, Cancellation);
+    public Task<HypervisorObservation> ObserveAsync(ShortId process) =>
+        Hypervisor.ObserveAsync(Folder, process, Definition, Cancellation);
 
     /// <summary>The guest's counter; it is 0 until the boot sector runs.</summary>
     public async Task<uint> CounterAsync(ShortId process)

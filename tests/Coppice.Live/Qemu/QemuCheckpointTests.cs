@@ -37,7 +37,8 @@ public sealed class QemuCheckpointTests
         for (var i = 0; i < 10; i++)
         {
             var overlay = bed.NewOverlay(top);
-            var request = new CheckpointRequest(process, DomainState.Running, bed.NewMemory(), [new("vda", top, overlay)], default);
+            var request = new CheckpointRequest(
+                process, DomainState.Running, bed.NewMemory(), [new("vda", top, overlay)], default);
             var report = await bed.Hypervisor.ApplyAsync(bed.Hypervisor.Checkpoint(request), bed.Context(), QemuBed.Cancellation);
             Assert.NotNull(report.Pause);
             TestContext.Current.SendDiagnosticMessage("pause {0}: {1}", report.Pause, string.Join(", ", report.Timings));
@@ -74,7 +75,8 @@ public sealed class QemuCheckpointTests
         var step = Checkpoint(bed, process, DomainState.Running, memory, overlay);
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => bed.Hypervisor.ApplyAsync(step, bed.Context(), cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => bed.Hypervisor.ApplyAsync(step, bed.Context(), cancelled.Token));
         await bed.Hypervisor.UndoAsync(step, bed.Context(), QemuBed.Cancellation);
         await bed.Hypervisor.UndoAsync(step, bed.Context(), QemuBed.Cancellation);
         Assert.False(File.Exists(memory.File));

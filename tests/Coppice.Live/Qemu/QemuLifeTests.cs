@@ -1,5 +1,6 @@
 using Coppice.Core;
 using Coppice.Qemu;
+using Coppice.Qemu.Probing;
 using Coppice.Qemu.Processes;
 
 namespace Coppice.Live.Qemu;
@@ -11,7 +12,8 @@ public sealed class QemuLifeTests
     {
         await using var bed = new QemuBed();
         var process = bed.NewProcess();
-        var launch = bed.Hypervisor.Launch(new LaunchRequest(process, bed.Definition, [new("vda", [bed.Base])], MemoryImage.None));
+        var launch = bed.Hypervisor.Launch(
+            new LaunchRequest(process, bed.Definition, [new("vda", [bed.Base])], MemoryImage.None));
         Assert.Equal(StepOutcome.NotDone, await bed.Hypervisor.ProbeAsync(launch, bed.Context(), QemuBed.Cancellation));
         var report = await bed.Hypervisor.ApplyAsync(launch, bed.Context(), QemuBed.Cancellation);
         TestContext.Current.SendDiagnosticMessage("launch {0}", string.Join(", ", report.Timings));
@@ -19,7 +21,8 @@ public sealed class QemuLifeTests
         Assert.Equal((DomainState.Paused, true), (standing.State, standing.IsAlive));
         Assert.Equal(bed.Base.Path, standing.ActiveImages["vda"]);
         Assert.Equal(StepOutcome.Done, await bed.Hypervisor.ProbeAsync(launch, bed.Context(), QemuBed.Cancellation));
-        await bed.Hypervisor.ApplyAsync(bed.Hypervisor.TakeOver(process, bed.Definition, run: true), bed.Context(), QemuBed.Cancellation);
+        await bed.Hypervisor.ApplyAsync(
+            bed.Hypervisor.TakeOver(process, bed.Definition, run: true), bed.Context(), QemuBed.Cancellation);
         Assert.Equal(DomainState.Running, (await bed.ObserveAsync(process)).State);
         await bed.CountingAsync(process);
     }
@@ -63,7 +66,8 @@ public sealed class QemuLifeTests
     {
         await using var bed = new QemuBed();
         var process = await bed.StartAsync([bed.Base], MemoryImage.None);
-        await using var busy = await Machine.ConnectAsync(RunFolder.Of(bed.Home, process), TimeProvider.System, QemuBed.Cancellation);
+        await using var busy = await Machine.ConnectAsync(
+            RunFolder.Of(bed.Home, process), TimeProvider.System, QemuBed.Cancellation);
         var readers = Enumerable.Range(0, 8).Select(_ => bed.ObserveAsync(process));
         Assert.All(await Task.WhenAll(readers), o => Assert.True(o.IsAlive));
     }
@@ -94,11 +98,23 @@ public sealed class QemuLifeTests
         await using var bed = new QemuBed();
         Directory.CreateDirectory($"{bed.Home.Path}/run");
         var cache = $"{bed.Home.Path}/qemu.json";
-        var first = await new QemuHypervisor(new QemuOptions { CacheFile = cache }, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
-        var again = await new QemuHypervisor(new QemuOptions { CacheFile = cache }, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
+        var first = await new QemuHypervisor(
+            new QemuOptions { CacheFile = cache }, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
+        var again = await new QemuHypervisor(
+            new QemuOptions { CacheFile = cache }, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
         Assert.Contains(Capability.ExternalMemory, first.Items);
         Assert.Equal(first.Version, again.Version);
         Assert.True(again.Items.SetEquals(first.Items));
+    }
+
+    [Fact]
+    public async Task The_probe_guest_runs_where_guests_run()
+    {
+        await using var bed = new QemuBed();
+        Directory.CreateDirectory($"{bed.Home.Path}/run");
+        var probe = new KvmProbe("qemu-system-x86_64", TimeProvider.System);
+        Assert.True(await probe.RunsAsync("tcg", QemuBed.Cancellation));
+        Assert.False(await probe.RunsAsync("no-such-accelerator", QemuBed.Cancellation));
     }
 
     [Theory]
@@ -138,8 +154,14 @@ public sealed class QemuLifeTests
         Devices =
         [
             .. bed.Definition.Disks,
-            new DiskDevice { Target = "sda", Kind = DiskKind.Cdrom, Bus = machine == "pc" ? DiskBus.Ide : DiskBus.Sata, ReadOnly = true },
-            new NetworkDevice { Forwards = [new PortForward { Address = "127.0.0.1", Ranges = [new PortRange(port, port, 22)] }] },
+            new DiskDevice
+            {
+                Target = "sda", Kind = DiskKind.Cdrom, Bus = machine == "pc" ? DiskBus.Ide : DiskBus.Sata, ReadOnly = true,
+            },
+            new NetworkDevice
+            {
+                Forwards = [new PortForward { Address = "127.0.0.1", Ranges = [new PortRange(port, port, 22)] }],
+            },
             new CharacterDevice { Role = CharacterRole.Serial, Target = CharacterTarget.IsaSerial },
             new CharacterDevice { Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Name = "org.coppice.witness" },
             new GraphicsDevice { Port = port + 1000 },

@@ -56,7 +56,7 @@ public sealed class QemuCommandLineTests
         const string Below = """{"driver":"qcow2","node-name":"l-00000001","read-only":true,"discard":"unmap","cache":{"direct":false,"no-flush":false},"file":{"driver":"file","node-name":"f-00000001","filename":"/images/a,b.qcow2","read-only":true,"auto-read-only":false,"aio":"threads","discard":"unmap","cache":{"direct":false,"no-flush":false}},"backing":null}""";
         string[] expected =
         [
-            "-name guest=web,, the second,debug-threads=on",
+            "-name debug-threads=on,guest=web,, the second",
             "-uuid c7a5fdbd-cdaf-9455-926a-d65c16db1809",
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
             "-nodefaults", "-no-user-config", "-display none",
