@@ -45,6 +45,8 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
         {
             if (CatalogStore.Forgotten(folder) is { Exists: true } store)
             {
+                // If the new name of the root was not flushed, a loss of power would bring the domain back without its files.
+                store.Flush();
                 var steps = new StepRunner(folder, [options.Hypervisor, options.Storage], options.Time, new Announcer(null));
                 warnings.AddRange(await new Removal(options, folder, steps).RunAsync(store.Read()).ConfigureAwait(false));
             }

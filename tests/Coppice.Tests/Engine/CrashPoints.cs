@@ -9,11 +9,12 @@ namespace Coppice.Tests.Engine;
 /// <param name="Label">The point.</param>
 /// <param name="Disk">The files, as the kernel has them: what a killed manager leaves.</param>
 /// <param name="Flushed">The files that were flushed: what a loss of power leaves.</param>
+/// <param name="Flushing">What is flushed so far, for a crash that follows on this one.</param>
 /// <param name="Host">The machine.</param>
 /// <param name="Acknowledged">The last number that the guest was told is safe.</param>
 /// <param name="TornJournal">The journal whose last line is just being written.</param>
 internal sealed record CrashState(
-    string Label, DiskImage Disk, DiskImage Flushed, FakeHostState Host, long Acknowledged, string? TornJournal)
+    string Label, DiskImage Disk, DiskImage Flushed, FlushedDisk Flushing, FakeHostState Host, long Acknowledged, string? TornJournal)
 {
     public string Key => $"{Disk.Text}\n{Flushed.Text}\n{HostKey(Host)}\n{TornJournal}";
 
@@ -38,16 +39,21 @@ internal sealed class CrashPoints
     private readonly HashSet<string> _seen = [];
     private long _acknowledged;
 
-    private CrashPoints(World world, long acknowledged)
+    private CrashPoints(World world, long acknowledged, FlushedDisk? flushed)
     {
         _world = world;
-        _flushed = new FlushedDisk(world.Path1);
+        _flushed = flushed?.Copy() ?? new FlushedDisk(world.Path1);
         _acknowledged = acknowledged;
     }
 
-    public static async Task<IReadOnlyList<CrashState>> CollectAsync(World world, long acknowledged, Func<Action<OperationEvent>, Task> run)
+    /// <param name="world">Where.</param>
+    /// <param name="acknowledged">What the guest has been told is safe.</param>
+    /// <param name="run">What to do.</param>
+    /// <param name="flushed">What is flushed at first; null if everything is.</param>
+    public static async Task<IReadOnlyList<CrashState>> CollectAsync(
+        World world, long acknowledged, Func<Action<OperationEvent>, Task> run, FlushedDisk? flushed = null)
     {
-        var points = new CrashPoints(world, acknowledged);
+        var points = new CrashPoints(world, acknowledged, flushed);
         FileActs.Observer = points.Before;
         world.Host.Acting = what => points.Pass(what, null);
         try
@@ -75,7 +81,7 @@ internal sealed class CrashPoints
     {
         _world.Host.Tick();
         _acknowledged = Math.Max(_acknowledged, Acknowledged(_world));
-        var state = new CrashState(label, DiskImage.Read(_world.Path1), _flushed.Read(), _world.Host.State, _acknowledged, journal);
+        var state = new CrashState(label, DiskImage.Read(_world.Path1), _flushed.Read(), _flushed.Copy(), _world.Host.State, _acknowledged, journal);
         if (_seen.Add(state.Key))
         {
             _states.Add(state);

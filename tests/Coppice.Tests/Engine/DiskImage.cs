@@ -42,11 +42,32 @@ internal sealed record DiskImage(ImmutableSortedSet<string> Folders, ImmutableSo
 /// Follows what is done to a home and knows what a loss of power would leave of it: the bytes that were flushed, under the
 /// names that were flushed. Everything else is gone, and what was removed without a flush is back.
 /// </summary>
-internal sealed class FlushedDisk(string root)
+internal sealed class FlushedDisk
 {
-    private readonly Dictionary<string, byte[]> _flushed = new(DiskImage.Read(root).Files, StringComparer.Ordinal);
-    private DiskImage _durable = DiskImage.Read(root);
+    private readonly string _root;
+    private ImmutableDictionary<string, byte[]> _flushed;
+    private DiskImage _durable;
     private (FileAct Act, string Path)? _last;
+
+    /// <summary>Everything on disk is durable.</summary>
+    public FlushedDisk(string root)
+        : this(root, DiskImage.Read(root), DiskImage.Read(root).Files.ToImmutableDictionary(StringComparer.Ordinal))
+    {
+    }
+
+    private FlushedDisk(string root, DiskImage durable, ImmutableDictionary<string, byte[]> flushed)
+    {
+        _root = root;
+        _durable = durable;
+        _flushed = flushed;
+    }
+
+    /// <summary>As it is now, to go on from later.</summary>
+    public FlushedDisk Copy()
+    {
+        Complete();
+        return new FlushedDisk(_root, _durable, _flushed);
+    }
 
     /// <summary>An act begins; the one before it has happened.</summary>
     public void Before(FileAct act, string path)
@@ -66,7 +87,7 @@ internal sealed class FlushedDisk(string root)
         switch (_last)
         {
             case (FileAct.Flush, var path) when File.Exists(path):
-                _flushed[path] = File.ReadAllBytes(path);
+                _flushed = _flushed.SetItem(path, File.ReadAllBytes(path));
                 if (_durable.Files.ContainsKey(path))
                 {
                     _durable = _durable with { Files = _durable.Files.SetItem(path, _flushed[path]) };
@@ -76,7 +97,7 @@ internal sealed class FlushedDisk(string root)
             case (FileAct.Rename, var path) when File.Exists(path):
                 var content = File.ReadAllBytes(path);
                 var source = _flushed.FirstOrDefault(f => !File.Exists(f.Key) && f.Value.AsSpan().SequenceEqual(content));
-                _flushed[path] = source.Value ?? [];
+                _flushed = _flushed.SetItem(path, source.Value ?? []);
                 break;
             case (FileAct.FlushFolder, var path) when Directory.Exists(path):
                 FlushFolder(path);
@@ -88,9 +109,9 @@ internal sealed class FlushedDisk(string root)
 
     private void FlushFolder(string path)
     {
-        if (path.Length < root.Length)
+        if (path.Length < _root.Length)
         {
-            _durable = _durable with { Folders = _durable.Folders.Add(root) };
+            _durable = _durable with { Folders = _durable.Folders.Add(_root) };
             return;
         }
 
@@ -105,7 +126,7 @@ internal sealed class FlushedDisk(string root)
     /// <summary>A file whose folder was never flushed in the one above it is not found again.</summary>
     private DiskImage Reachable()
     {
-        var folders = _durable.Folders.Where(f => f == root || Ancestors(f).All(_durable.Folders.Contains)).ToImmutableSortedSet(StringComparer.Ordinal);
+        var folders = _durable.Folders.Where(f => f == _root || Ancestors(f).All(_durable.Folders.Contains)).ToImmutableSortedSet(StringComparer.Ordinal);
         return new DiskImage(
             folders,
             _durable.Files.Where(f => folders.Contains(Path.GetDirectoryName(f.Key)!)).ToImmutableSortedDictionary(StringComparer.Ordinal));
@@ -113,7 +134,7 @@ internal sealed class FlushedDisk(string root)
 
     private IEnumerable<string> Ancestors(string folder)
     {
-        for (var parent = folder; parent.Length >= root.Length; parent = Path.GetDirectoryName(parent)!)
+        for (var parent = folder; parent.Length >= _root.Length; parent = Path.GetDirectoryName(parent)!)
         {
             yield return parent;
         }
