@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Qemu;
 using Coppice.Qemu.Processes;
@@ -9,7 +10,7 @@ using Coppice.Qemu.Processes;
 namespace Coppice.Live.Qemu;
 
 /// <summary>A home with one domain whose guest is a boot sector that counts in RAM, and the driver to run it.</summary>
-internal sealed class QemuBed : IAsyncDisposable
+internal sealed class QemuBed : IHypervisorBed
 {
     public const uint CounterAddress = 0x8000;
 
@@ -48,7 +49,7 @@ internal sealed class QemuBed : IAsyncDisposable
 
     public DomainFolder Folder { get; }
 
-    public QemuHypervisor Hypervisor { get; }
+    public IHypervisor Hypervisor { get; }
 
     public DomainDefinition Definition { get; set; }
 
@@ -100,16 +101,16 @@ internal sealed class QemuBed : IAsyncDisposable
         Hypervisor.ObserveAsync(Folder, process, Definition, Cancellation);
 
     /// <summary>The guest's counter; it is 0 until the boot sector runs.</summary>
-    public async Task<uint> CounterAsync(ShortId process)
+    public async Task<long> CounterAsync(ShortId process)
     {
         await using var machine = await Machine.ConnectAsync(RunFolder.Of(Home, process), TimeProvider.System, Cancellation);
         var answer = await machine!.Qmp.ExecuteAsync(
             "human-monitor-command", new JsonObject { ["command-line"] = $"xp /1wx {CounterAddress}" }, Cancellation);
-        return uint.Parse(answer.GetString()!.Split("0x")[^1].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        return long.Parse(answer.GetString()!.Split("0x")[^1].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }
 
     /// <summary>Waits until the guest counts.</summary>
-    public async Task<uint> CountingAsync(ShortId process)
+    public async Task<long> CountingAsync(ShortId process)
     {
         for (var before = await CounterAsync(process); ; await Task.Delay(20, Cancellation))
         {
@@ -122,6 +123,11 @@ internal sealed class QemuBed : IAsyncDisposable
             before = now;
         }
     }
+
+    public bool Exists(MemoryImage memory) => File.Exists(memory.File);
+
+    public Task KillAsync(ShortId process) =>
+        new QemuProcess(RunFolder.Of(Home, process), TimeProvider.System).KillAsync(Cancellation);
 
     public async ValueTask DisposeAsync()
     {

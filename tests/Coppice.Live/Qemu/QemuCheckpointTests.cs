@@ -114,22 +114,6 @@ public sealed class QemuCheckpointTests
         await bed.CountingAsync(process);
     }
 
-    [Fact]
-    public async Task Leaving_is_undone()
-    {
-        await using var bed = new QemuBed();
-        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
-        await bed.CountingAsync(process);
-        var memory = bed.NewMemory();
-        var leave = bed.Hypervisor.Leave(new LeaveRequest(process, DomainState.Running, memory, null, false, default));
-        await bed.Hypervisor.ApplyAsync(leave, bed.Context(), QemuBed.Cancellation);
-        Assert.Equal(DomainState.Paused, (await bed.ObserveAsync(process)).State);
-        Assert.True(File.Exists(memory.File));
-        await bed.Hypervisor.UndoAsync(leave, bed.Context(), QemuBed.Cancellation);
-        Assert.False(File.Exists(memory.File));
-        await bed.CountingAsync(process);
-    }
-
     private static Step Checkpoint(QemuBed bed, ShortId process, DomainState state, MemoryImage memory, Layer overlay) =>
         bed.Hypervisor.Checkpoint(new CheckpointRequest(process, state, memory, [new("vda", bed.Base, overlay)], default));
 }

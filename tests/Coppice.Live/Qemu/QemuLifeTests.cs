@@ -28,40 +28,6 @@ public sealed class QemuLifeTests
     }
 
     [Fact]
-    public async Task Pause_and_resume_undo_each_other()
-    {
-        await using var bed = new QemuBed();
-        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
-        var pause = bed.Hypervisor.Signal(process, DomainSignal.Pause);
-        await bed.Hypervisor.ApplyAsync(pause, bed.Context(), QemuBed.Cancellation);
-        Assert.Equal(DomainState.Paused, (await bed.ObserveAsync(process)).State);
-        Assert.Equal(StepOutcome.Done, await bed.Hypervisor.ProbeAsync(pause, bed.Context(), QemuBed.Cancellation));
-        await bed.Hypervisor.UndoAsync(pause, bed.Context(), QemuBed.Cancellation);
-        Assert.Equal(DomainState.Running, (await bed.ObserveAsync(process)).State);
-    }
-
-    [Fact]
-    public async Task An_ended_process_is_off_and_leaves_nothing()
-    {
-        await using var bed = new QemuBed();
-        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
-        var end = bed.Hypervisor.End(process);
-        await bed.Hypervisor.ApplyAsync(end, bed.Context(), QemuBed.Cancellation);
-        await bed.Hypervisor.ApplyAsync(end, bed.Context(), QemuBed.Cancellation);
-        Assert.Equal(HypervisorObservation.Off, await bed.ObserveAsync(process));
-        Assert.False(Directory.Exists(bed.Home.Process(process)));
-    }
-
-    [Fact]
-    public async Task A_process_killed_from_outside_is_off()
-    {
-        await using var bed = new QemuBed();
-        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
-        await new QemuProcess(RunFolder.Of(bed.Home, process), TimeProvider.System).KillAsync(QemuBed.Cancellation);
-        Assert.Equal(HypervisorObservation.Off, await bed.ObserveAsync(process));
-    }
-
-    [Fact]
     public async Task Readers_do_not_wait_for_the_monitor_of_commands()
     {
         await using var bed = new QemuBed();
