@@ -52,7 +52,7 @@ internal sealed class Moment(string home, int? eventNumber, TimeSpan? intoSwitch
         {
             foreach (var process in Process.GetProcessesByName("qemu-system-x86_64").Concat(Process.GetProcessesByName("qemu-system-x86")))
             {
-                if (File.ReadAllText($"/proc/{process.Id}/cmdline").Contains(home + "/", StringComparison.Ordinal))
+                if (Directory.ResolveLinkTarget($"/proc/{process.Id}/cwd", returnFinalTarget: false)?.FullName.StartsWith(home + "/", StringComparison.Ordinal) == true)
                 {
                     process.Kill();
                 }

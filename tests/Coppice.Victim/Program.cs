@@ -10,7 +10,7 @@ using var moment = Moment.Parse(args[1], args[0]);
 var home = Home.Open(new HomeOptions
 {
     Path = args[0],
-    Hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System),
+    Hypervisor = new QemuHypervisor(new QemuOptions { CacheFile = $"{args[0]}/cache/qemu.json" }, TimeProvider.System),
     Storage = new FileStorage(TimeProvider.System),
 });
 Request request = args[3] switch

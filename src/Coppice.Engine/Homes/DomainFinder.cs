@@ -32,7 +32,7 @@ internal sealed class DomainFinder(HomeFolder home)
             return folder;
         }
 
-        return Named(nameOrId) ?? throw Lookup.NoDomain(nameOrId, Catalogs().Select(c => c.Catalog.Name));
+        return Named(nameOrId) ?? throw NotFound(nameOrId);
     }
 
     /// <summary>The domain of a name, or null. Broken domains have none.</summary>
@@ -45,18 +45,35 @@ internal sealed class DomainFinder(HomeFolder home)
         where catalog is not null
         select (folder, catalog);
 
-    private static Catalog? TryRead(DomainFolder folder)
+    /// <summary>If a catalog cannot be read, the domain may well be that one: then this is what has to be said.</summary>
+    private CoppiceException NotFound(string nameOrId)
     {
+        var missing = Lookup.NoDomain(nameOrId, Catalogs().Select(c => c.Catalog.Name));
+        foreach (var folder in Folders())
+        {
+            if (TryRead(folder, out var problem) is null && problem is not null)
+            {
+                return new CoppiceException(
+                    ErrorKind.Damaged, missing.Subject, $"is not among the domains that can be read, and {folder.Path} cannot: {problem.Message}",
+                    "mend or move that folder", problem);
+            }
+        }
+
+        return missing;
+    }
+
+    private static Catalog? TryRead(DomainFolder folder) => TryRead(folder, out _);
+
+    private static Catalog? TryRead(DomainFolder folder, out Exception? problem)
+    {
+        problem = null;
         try
         {
             return new CatalogStore(folder) is { Exists: true } store ? store.Read() : null;
         }
-        catch (CoppiceException e) when (e.Kind is ErrorKind.Damaged or ErrorKind.NotFound)
+        catch (Exception e) when (e is CoppiceException { Kind: ErrorKind.Damaged or ErrorKind.NotFound } or FileException)
         {
-            return null;
-        }
-        catch (FileException)
-        {
+            problem = e;
             return null;
         }
     }

@@ -28,8 +28,8 @@ public sealed class LiveDomain : IAsyncDisposable
 
     public Home Home { get; private set; }
 
-    /// <summary>The processes of this home, found by their command line, so that none is missed.</summary>
-    public ImmutableArray<int> QemuProcesses => Processes(HomePath, "qemu-system");
+    /// <summary>The processes of this home, found by where they run, so that none is missed.</summary>
+    public ImmutableArray<int> QemuProcesses => Processes(HomePath);
 
     /// <summary>Skips the test, with the reason, where a guest cannot be started.</summary>
     public static void Require()
@@ -43,7 +43,7 @@ public sealed class LiveDomain : IAsyncDisposable
     public static Home Open(string path) => Home.Open(new HomeOptions
     {
         Path = path,
-        Hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System),
+        Hypervisor = new QemuHypervisor(new QemuOptions { CacheFile = $"{path}/cache/qemu.json" }, TimeProvider.System),
         Storage = new FileStorage(TimeProvider.System),
     });
 
@@ -110,36 +110,30 @@ public sealed class LiveDomain : IAsyncDisposable
     /// <summary>Ends the QEMU processes of a home, by id, as a loss of power would.</summary>
     public static async Task EndAllAsync(string home)
     {
-        foreach (var id in Processes(home, "qemu-system"))
+        foreach (var id in Processes(home))
         {
             await EndAsync(id);
         }
     }
 
-    public static ImmutableArray<int> Processes(string path, string name)
-    {
-        var found = ImmutableArray.CreateBuilder<int>();
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-                && CommandLine(folder) is { } line && line.Contains(name, StringComparison.Ordinal) && line.Contains(path + "/", StringComparison.Ordinal))
-            {
-                found.Add(id);
-            }
-        }
-
-        return found.ToImmutable();
-    }
+    /// <summary>QEMU runs in its run folder, below the home.</summary>
+    public static ImmutableArray<int> Processes(string home) =>
+    [
+        .. from folder in Directory.EnumerateDirectories("/proc")
+           let id = int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
+           where id > 0 && WorkingFolder(folder)?.StartsWith(home + "/", StringComparison.Ordinal) == true
+           select id,
+    ];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static string? CommandLine(string folder)
+    private static string? WorkingFolder(string process)
     {
         try
         {
-            return File.ReadAllText($"{folder}/cmdline");
+            return Directory.ResolveLinkTarget($"{process}/cwd", returnFinalTarget: false)?.FullName;
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }
@@ -151,7 +145,7 @@ public sealed class LiveDomain : IAsyncDisposable
         {
             using var process = Process.GetProcessById(id);
             process.Kill();
-            while (Directory.Exists($"/proc/{id}") && !IsZombie(id))
+            while (WorkingFolder($"/proc/{id}") is not null)
             {
                 await Task.Delay(10);
             }
@@ -161,9 +155,6 @@ public sealed class LiveDomain : IAsyncDisposable
             // It has ended meanwhile.
         }
     }
-
-    private static bool IsZombie(int id) =>
-        CommandLine($"/proc/{id}") is null or "";
 
     private static async Task RunAsync(string program, params string[] arguments)
     {
