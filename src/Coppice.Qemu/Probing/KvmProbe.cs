@@ -5,7 +5,8 @@ namespace Coppice.Qemu.Probing;
 
 /// <summary>
 /// Whether KVM runs guests here. That /dev/kvm can be opened proves nothing: so a guest of three instructions is started,
-/// which ends QEMU with a status that only it can bring about.
+/// which ends QEMU with a status that only it can bring about. It gets the CPU that a guest of the host's model would get:
+/// nested hosts run simpler ones and fail on that.
 /// </summary>
 internal sealed class KvmProbe(string binary, TimeProvider time)
 {
@@ -47,7 +48,8 @@ internal sealed class KvmProbe(string binary, TimeProvider time)
     {
         var start = new ProcessStartInfo(binary) { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var argument in (string[])
-            ["-accel", accelerator, "-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none",
+            ["-accel", accelerator, "-cpu", accelerator == "kvm" ? "host" : "max", "-machine", "pc", "-m", "16",
+             "-nodefaults", "-no-user-config", "-display", "none",
              "-bios", rom, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"])
         {
             start.ArgumentList.Add(argument);
