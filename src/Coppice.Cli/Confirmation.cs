@@ -18,7 +18,7 @@ internal static class Confirmation
 
         surroundings.Error.Write($"{Printable.Line(question)} [y/N] ");
         surroundings.Error.Flush();
-        if (ReadLine(surroundings.Input).Trim().ToUpperInvariant() is not ("Y" or "YES"))
+        if (ReadLine(surroundings.Input()).Trim().ToUpperInvariant() is not ("Y" or "YES"))
         {
             throw new CoppiceException(ErrorKind.Cancelled, "the command", "was not confirmed, nothing was done");
         }

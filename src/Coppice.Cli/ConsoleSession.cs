@@ -30,8 +30,7 @@ internal sealed class ConsoleSession(Stream guest, Stream input, Stream output)
             // Reading a terminal cannot be cancelled: a read that still waits at the end is left behind with the process.
             var length = await Task.Run(() => input.Read(buffer), CancellationToken.None).WaitAsync(cancellation);
             var escape = Array.IndexOf(buffer, Escape, 0, length);
-            await guest.WriteAsync(buffer.AsMemory(0, escape < 0 ? length : escape), cancellation);
-            if (length == 0 || escape >= 0)
+            if (!await HeardAsync(buffer.AsMemory(0, escape < 0 ? length : escape), cancellation) || length == 0 || escape >= 0)
             {
                 return escape >= 0;
             }
@@ -43,7 +42,7 @@ internal sealed class ConsoleSession(Stream guest, Stream input, Stream output)
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
-            for (var length = await guest.ReadAsync(buffer, cancellation); length > 0; length = await guest.ReadAsync(buffer, cancellation))
+            while (await SaidAsync(buffer, cancellation) is > 0 and var length)
             {
                 await output.WriteAsync(buffer.AsMemory(0, length), cancellation);
                 await output.FlushAsync(cancellation);
@@ -52,6 +51,32 @@ internal sealed class ConsoleSession(Stream guest, Stream input, Stream output)
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // A guest that ends resets the line if it left something unread: that is a hang-up like any other.
+    private async Task<bool> HeardAsync(ReadOnlyMemory<byte> typed, CancellationToken cancellation)
+    {
+        try
+        {
+            await guest.WriteAsync(typed, cancellation);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<int> SaidAsync(byte[] buffer, CancellationToken cancellation)
+    {
+        try
+        {
+            return await guest.ReadAsync(buffer, cancellation);
+        }
+        catch (IOException)
+        {
+            return 0;
         }
     }
 }

@@ -15,7 +15,7 @@ internal static class InputFile
     {
         if (path == "-")
         {
-            return await ReadAsync(surroundings.Input, "standard input", cancellation);
+            return await ReadAsync(surroundings.Input(), "standard input", cancellation);
         }
 
         var subject = $"file '{Printable.Line(path)}'";

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Coppice.Core;
+using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Cli;
 
@@ -17,7 +18,8 @@ internal sealed record Surroundings
     /// <summary>Standard output as bytes, for a console.</summary>
     public required Stream RawOutput { get; init; }
 
-    public required Stream Input { get; init; }
+    /// <summary>Standard input as bytes. Only what reads it opens it: it may be closed.</summary>
+    public required Func<Stream> Input { get; init; }
 
     public bool InputIsTerminal { get; init; }
 
@@ -49,7 +51,7 @@ internal sealed record Surroundings
             Output = Writer(output),
             RawOutput = output,
             Error = Writer(Console.OpenStandardError()),
-            Input = Console.OpenStandardInput(),
+            Input = OpenInput,
             InputIsTerminal = !Console.IsInputRedirected,
             OutputIsTerminal = outputIsTerminal,
             ErrorIsTerminal = !Console.IsErrorRedirected,
@@ -59,6 +61,9 @@ internal sealed record Surroundings
             Drivers = Composition.Drivers,
         };
     }
+
+    // The stream of the class Console would edit lines on a terminal, and change how the terminal is set.
+    private static FileStream OpenInput() => new(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
 
     private static StreamWriter Writer(Stream stream) =>
         new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = false };

@@ -32,7 +32,7 @@ internal static class ConsoleCommand
 
         using var raw = RawTerminal.Enter(surroundings.InputIsTerminal);
         await using var guest = new NetworkStream(socket, ownsSocket: false);
-        await new ConsoleSession(guest, surroundings.Input, surroundings.RawOutput).RunAsync(cancellation);
+        await new ConsoleSession(guest, surroundings.Input(), surroundings.RawOutput).RunAsync(cancellation);
     }
 
     private static async Task<Socket> ConnectAsync(DomainView view, CancellationToken cancellation)

@@ -107,7 +107,7 @@ internal sealed partial class Desk : IDisposable
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
         using var typed = new MemoryStream(Encoding.UTF8.GetBytes(input));
-        var exitCode = await CommandLine.RunAsync(args, Around(output) with { Error = error, Input = typed });
+        var exitCode = await CommandLine.RunAsync(args, Around(output) with { Error = error, Input = () => typed });
         return new Typed(exitCode, Tidy(output.ToString()), Tidy(error.ToString()), output.ToString());
     }
 
@@ -122,7 +122,7 @@ internal sealed partial class Desk : IDisposable
         Output = output,
         Error = TextWriter.Null,
         RawOutput = Stream.Null,
-        Input = Stream.Null,
+        Input = () => Stream.Null,
         InputIsTerminal = IsTerminal,
         OutputIsTerminal = IsTerminal,
         ErrorIsTerminal = IsTerminal,
