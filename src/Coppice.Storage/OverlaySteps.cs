@@ -72,7 +72,9 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
 
     /// <summary>Relative inside one folder, so that the chain stays readable when the folder moves; absolute otherwise.</summary>
     private static string BackingName(string overlay, string backing) =>
-        Path.GetDirectoryName(overlay) == Path.GetDirectoryName(backing) ? Path.GetFileName(backing) : backing;
+        Path.GetDirectoryName(overlay) != Path.GetDirectoryName(backing) ? backing
+        : Path.GetFileName(backing) is var name && name.Contains(':', StringComparison.Ordinal) ? backing // else read as a protocol
+        : name;
 
     private static string Partial(OverlayArguments arguments) => arguments.Path + ".partial";
 

@@ -52,8 +52,12 @@ internal static class SnapshotCommands
     private static CoppiceCommand Undo()
     {
         var domain = KnownNames.Domain();
-        return new CoppiceCommand("undo", "Return to what the last revert left; undoing twice leads back", domain)
-            .Requests(run => new UndoRevert(run.Get(domain)), "revert undone");
+        var force = new Option<bool>("--force")
+        {
+            Description = "Load the memory even if a disk that went on being written may not fit it",
+        };
+        return new CoppiceCommand("undo", "Return to what the last revert left; undoing twice leads back", domain, force)
+            .Requests(run => new UndoRevert(run.Get(domain), run.Get(force)), "revert undone");
     }
 
     private static CoppiceCommand Delete()

@@ -21,7 +21,7 @@ public static class Planner
             RebootDomain => Lifecycle.Reboot(context),
             CreateSnapshot create => SnapshotCreation.Plan(context, create),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
-            UndoRevert => Reverting.ToNewestTip(context),
+            UndoRevert undo => Reverting.ToNewestTip(context, undo),
             DeleteSnapshot delete => SnapshotRecords.Delete(context, delete),
             EditSnapshot edit => SnapshotRecords.Edit(context, edit),
             SetCurrentSnapshot set => SnapshotRecords.SetCurrent(context, set),

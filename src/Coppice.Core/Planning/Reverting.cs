@@ -29,7 +29,7 @@ internal static class Reverting
         var destination = new Destination(
             $"snapshot '{snapshot.Name}'",
             snapshot.Definition,
-            [.. context.Head.Disks.Select(d => made.FirstOrDefault(l => l.Disk == d.Target) is { } l ? d with { Layer = l.Id } : d)],
+            On(context.Head.Disks, made),
             made,
             snapshot.Memory,
             StateAfter(snapshot, request.State),
@@ -38,7 +38,7 @@ internal static class Reverting
         return Move(context, "snapshot revert", destination, keepTip: !request.DiscardCurrent);
     }
 
-    public static Plan ToNewestTip(PlanContext context)
+    public static Plan ToNewestTip(PlanContext context, UndoRevert request)
     {
         if (context.Catalog.Tips.IsEmpty)
         {
@@ -46,8 +46,13 @@ internal static class Reverting
         }
 
         var tip = context.Catalog.Tips[^1];
+        RequireMemoryFits(context, tip, request.Force);
+
+        // A disk that took no part in a revert went on being written, and may have been frozen since.
+        var made = tip.Head.Disks.Where(d => !ReadOnly(context, d.Target) && IsFrozen(context, d.Layer))
+            .Select(d => NewLayer(context, d.Target, "tip", context.Graph[d.Layer])).ToImmutableArray();
         var destination = new Destination(
-            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, tip.Head.Disks, [], tip.Memory, tip.State, tip.Current, tip);
+            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip);
         return Move(context, "snapshot undo", destination, keepTip: true);
     }
 
@@ -133,26 +138,39 @@ internal static class Reverting
         .. from disk in snapshot.Disks
            where disk.Mode is DiskMode.External
            let frozen = context.Graph[disk.Layer]
-           let id = context.Observed.Ids.NextShort()
-           select new Layer
-           {
-               Id = id,
-               Disk = disk.Target,
-               Path = OverlayPath(context, disk.Target, snapshot, id),
-               Format = ImageFormat.Qcow2,
-               VirtualSize = frozen.VirtualSize,
-               Parent = frozen.Id,
-               Origin = LayerOrigin.Coppice,
-           },
+           select NewLayer(context, disk.Target, snapshot.Name, frozen),
     ];
 
-    private static string OverlayPath(PlanContext context, string target, Snapshot snapshot, ShortId id)
+    private static Layer NewLayer(PlanContext context, string target, string name, Layer frozen)
+    {
+        var id = context.Observed.Ids.NextShort();
+        return new Layer
+        {
+            Id = id,
+            Disk = target,
+            Path = OverlayPath(context, target, name, id),
+            Format = ImageFormat.Qcow2,
+            VirtualSize = frozen.VirtualSize,
+            Parent = frozen.Id,
+            Origin = LayerOrigin.Coppice,
+        };
+    }
+
+    /// <summary>The disks of a head, on their new layers where they have one.</summary>
+    private static ImmutableArray<HeadDisk> On(ImmutableArray<HeadDisk> disks, ImmutableArray<Layer> made) =>
+        [.. disks.Select(d => made.FirstOrDefault(l => l.Disk == d.Target) is { } layer ? d with { Layer = layer.Id } : d)];
+
+    private static bool IsFrozen(PlanContext context, ShortId layer) =>
+        context.Graph.All.Any(l => l.Parent == layer)
+        || context.Catalog.Snapshots.Values.Any(s => s.Layers.Any(l => l.Id == layer));
+
+    private static string OverlayPath(PlanContext context, string target, string name, ShortId id)
     {
         var head = context.Head.Disks.FirstOrDefault(d => d.Target == target);
         var folder = head is not null && context.Observed.Layers.TryGetValue(head.Layer, out var layer)
             ? layer.OverlayFolder
             : context.Observed.Folder.Images(target);
-        return $"{folder}/{LayerFileName.For(target, snapshot.Name, id)}";
+        return $"{folder}/{LayerFileName.For(target, name, id)}";
     }
 
     private static DomainState StateAfter(Snapshot snapshot, RevertState asked) => asked switch
@@ -177,6 +195,22 @@ internal static class Reverting
                 ErrorKind.WouldLose,
                 $"snapshot '{snapshot.Name}' of {context.Subject}",
                 $"keeps memory but not disk {string.Join(", ", excluded)}, which may have changed since",
+                "use --force to load the memory over the disk as it is now");
+        }
+    }
+
+    /// <summary>A disk that the tip shares with the present head, or that was frozen since, is not as the tip's memory knew it.</summary>
+    private static void RequireMemoryFits(PlanContext context, Tip tip, bool force)
+    {
+        var changed = tip.Head.Disks
+            .Where(d => !ReadOnly(context, d.Target) && (context.Head.Disks.Contains(d) || IsFrozen(context, d.Layer)))
+            .Select(d => d.Target).ToArray();
+        if (!force && tip.Memory.Mode is not MemoryMode.None && changed.Length > 0)
+        {
+            throw new CoppiceException(
+                ErrorKind.WouldLose,
+                $"the tip of {context.Subject} left at {tip.LeftAt:u}",
+                $"keeps memory, and disk {string.Join(", ", changed)} may have changed since",
                 "use --force to load the memory over the disk as it is now");
         }
     }

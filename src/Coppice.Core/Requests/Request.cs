@@ -103,7 +103,9 @@ public sealed record RevertSnapshot(string Domain, string? Snapshot, RevertState
     : DomainRequest(Domain);
 
 /// <summary>Return to the newest tip; what is left becomes a tip in turn, so that undoing twice leads back.</summary>
-public sealed record UndoRevert(string Domain) : DomainRequest(Domain);
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Force">Also if memory and a disk that went on being written may not fit each other (R180).</param>
+public sealed record UndoRevert(string Domain, bool Force = false) : DomainRequest(Domain);
 
 /// <summary>Remove a snapshot.</summary>
 /// <param name="Domain">Its name or uuid.</param>

@@ -95,8 +95,11 @@ public sealed class LiveDomain : IAsyncDisposable
     public async Task<WitnessClient> ConnectAsync()
     {
         var view = await ShowAsync();
+        var endpoint = $"{view.Folder.Endpoints}/{WitnessGuest.PortName}";
+
+        // The link may be longer than the 107 bytes that the address of a socket has; what it points at is short.
         return await WitnessClient.ConnectAsync(
-            $"{view.Folder.Endpoints}/{WitnessGuest.PortName}", s_patience, TimeProvider.System, Cancellation);
+            new FileInfo(endpoint).LinkTarget ?? endpoint, s_patience, TimeProvider.System, Cancellation);
     }
 
     public async ValueTask DisposeAsync()

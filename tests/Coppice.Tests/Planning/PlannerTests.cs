@@ -100,6 +100,33 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void Undoing_never_writes_to_a_layer_that_was_frozen_since()
+    {
+        var model = new Model(s_off);
+        model.Run(new CreateSnapshot("web") { Name = "a", Disks = [new DiskRequest("vda", DiskMode.External), new DiskRequest("vdb", DiskMode.None)] });
+        model.Run(new RevertSnapshot("web", "a", RevertState.AsTaken, DiscardCurrent: false, Force: false));
+        var shared = model.Catalog.Head.Disks.Single(d => d.Target == "vdb").Layer;
+        model.Run(new CreateSnapshot("web") { Name = "b" });
+
+        model.Run(new UndoRevert("web"));
+        var undone = model.Catalog.Head.Disks.Single(d => d.Target == "vdb").Layer;
+        Assert.NotEqual(shared, undone);
+        Assert.Equal(shared, model.Graph[undone].Parent);
+    }
+
+    [Fact]
+    public void The_memory_of_a_tip_is_loaded_over_a_disk_that_went_on_only_by_force_R180()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1", Disks = [new DiskRequest("vda", DiskMode.External), new DiskRequest("vdb", DiskMode.None)] });
+        model.Run(new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: false, Force: true));
+
+        var refusal = Assert.Throws<CoppiceException>(() => model.Plan(new UndoRevert("web")));
+        Assert.Equal(ErrorKind.WouldLose, refusal.Kind);
+        Assert.NotNull(model.Plan(new UndoRevert("web", Force: true)).Switch);
+    }
+
+    [Fact]
     public void Memory_over_an_excluded_disk_is_loaded_only_by_force_R180()
     {
         var model = new Model(s_running);

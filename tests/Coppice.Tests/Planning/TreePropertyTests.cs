@@ -55,9 +55,10 @@ public sealed class TreePropertyTests
         var name = names.Length == 0 ? "none" : names[random.Next(names.Length)];
         return random.Next(9) switch
         {
-            0 or 1 or 2 => new CreateSnapshot("web") { Name = $"s{random.Next(1000)}" },
+            0 or 1 => new CreateSnapshot("web") { Name = $"s{random.Next(1000)}" },
+            2 => new CreateSnapshot("web") { Name = $"s{random.Next(1000)}", Disks = [new DiskRequest("vdb", DiskMode.None)] },
             3 or 4 => new RevertSnapshot("web", name, (RevertState)random.Next(3), random.Next(2) == 0, Force: true),
-            5 => new UndoRevert("web"),
+            5 => new UndoRevert("web", Force: true),
             6 => new DeleteSnapshot("web", name, MetadataOnly: random.Next(3) == 0),
             7 => new EditSnapshot("web", name, $"r{random.Next(1000)}", null),
             _ => random.Next(2) == 0 ? new KillDomain("web") : new StartDomain("web", Paused: false),
@@ -68,7 +69,7 @@ public sealed class TreePropertyTests
     {
         var frozen = model.Catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer).ToHashSet();
         Assert.DoesNotContain(model.Catalog.Head.Disks, d => frozen.Contains(d.Layer));
-        Assert.DoesNotContain(model.Catalog.Tips.SelectMany(t => t.Head.Disks), d => frozen.Contains(d.Layer));
+        Assert.DoesNotContain(model.Catalog.Head.Disks, d => model.Graph.All.Any(l => l.Parent == d.Layer));
         Assert.DoesNotContain(model.Graph.Unreached(), l => l.Origin is LayerOrigin.Coppice);
         Assert.True(model.Catalog.Current is null || model.Catalog.Snapshots.ContainsKey(model.Catalog.Current.Value));
         foreach (var snapshot in model.Catalog.Snapshots.Values)
