@@ -23,8 +23,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Catalog = catalog,
             Definition = definition,
             Definitions = definitions,
-            Hypervisor = await options.Hypervisor
-                .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false),
+            Hypervisor = await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false),
             Layers = signal
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
                 : await LayersAsync(catalog, cancellation).ConfigureAwait(false),
@@ -35,6 +34,20 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Now = options.Time.GetUtcNow(),
             Ids = options.Ids,
         };
+    }
+
+    private async Task<HypervisorObservation> HypervisorAsync(
+        Request request, Catalog catalog, DomainDefinition definition, CancellationToken cancellation)
+    {
+        try
+        {
+            return await options.Hypervisor.ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+        }
+        catch (CoppiceException e) when (request is KillDomain && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
+        {
+            // Killing is for processes that do not answer, and needs to know nothing of them.
+            return new HypervisorObservation { State = DomainState.Running, IsAlive = true };
+        }
     }
 
     private ImmutableDictionary<ShortId, DomainDefinition> Definitions(Catalog catalog) =>

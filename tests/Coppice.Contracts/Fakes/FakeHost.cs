@@ -20,6 +20,9 @@ public sealed class FakeHost
     /// <summary>Whether guests obey their power button.</summary>
     public bool GuestsObey { get; set; } = true;
 
+    /// <summary>Whether processes answer when they are asked what they do.</summary>
+    public bool ProcessesAnswer { get; set; } = true;
+
     /// <summary>A driver changes something.</summary>
     public void Act(string what, Func<FakeHostState, FakeHostState> change)
     {

@@ -22,15 +22,17 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     public Task<HypervisorObservation> ObserveAsync(
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) =>
-        Task.FromResult(process is { } id && host.State.Processes.TryGetValue(id, out var found)
-            ? new HypervisorObservation
+        process is null || !host.State.Processes.TryGetValue(process.Value, out var found)
+            ? Task.FromResult(HypervisorObservation.Off)
+            : !host.ProcessesAnswer
+            ? Task.FromException<HypervisorObservation>(new CoppiceException(ErrorKind.Hypervisor, $"process {process}", "does not answer"))
+            : Task.FromResult(new HypervisorObservation
             {
                 State = found.State,
                 IsAlive = true,
                 ActiveImages = found.Drives.ToImmutableDictionary(d => d.Target, d => d.Path),
                 MemoryEstimate = new ByteCount(1 << 20),
-            }
-            : HypervisorObservation.Off);
+            });
 
     public Step Launch(LaunchRequest request)
     {

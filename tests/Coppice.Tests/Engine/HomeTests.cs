@@ -226,6 +226,18 @@ public sealed class HomeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_process_that_does_not_answer_can_be_killed_and_nothing_else()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        _world.Host.ProcessesAnswer = false;
+        Assert.Equal(ErrorKind.Hypervisor, (await FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)))).Kind);
+        await _world.RunAsync(new KillDomain(World.Name));
+        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task Clean_up_that_fails_is_a_warning_and_done_by_the_next_command()
     {
         await _world.DefineAsync();
