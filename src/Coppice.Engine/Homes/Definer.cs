@@ -24,6 +24,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             ? await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false)
             : null;
         var leftovers = held is null || call.Options.PlanOnly ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        finder.RequireAllReadable();
         var folder = home.Domain(definition.Id);
         var sealedOne = await call.Home.Hypervisor.SealAsync(definition, call.Cancellation).ConfigureAwait(false);
         var result = new CatalogStore(folder).Exists
@@ -34,6 +35,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 
     private async Task<OperationResult> DefineAsync(DomainFolder folder, DomainDefinition definition)
     {
+        RequireNoFolder(folder);
         if (finder.Named(definition.Name) is { } other)
         {
             throw new CoppiceException(
@@ -50,6 +52,16 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             : await MakeAsync(folder, definition, plan).ConfigureAwait(false);
     }
 
+    /// <summary>Leftovers are gone by now, but for those of which something could not be removed. A plan leaves them.</summary>
+    private void RequireNoFolder(DomainFolder folder)
+    {
+        if (!call.Options.PlanOnly && Directory.Exists(folder.Path))
+        {
+            throw new CoppiceException(
+                ErrorKind.Damaged, $"domain folder {folder.Path}", "still holds what is left of another domain", "mend or move that folder");
+        }
+    }
+
     private async Task<OperationResult> MakeAsync(DomainFolder folder, DomainDefinition definition, Plan plan)
     {
         var steps = call.Steps(folder);
@@ -61,6 +73,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             Last = new LastOperation(plan.Id, OperationEnd.Committed),
         };
         var catalog = plan.Commit.ApplyTo(empty, empty.Last);
+        var isNew = !Directory.Exists(folder.Path);
         try
         {
             DurableFolder.Create(folder.Path);
@@ -71,7 +84,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             await new CatalogStore(folder).CreateAsync(catalog).ConfigureAwait(false);
             steps.Tell(OperationPoint.Committed, plan);
         }
-        catch when (!call.Announcer.IsAbandoned)
+        catch when (isNew && !call.Announcer.IsAbandoned)
         {
             DurableFile.Remove(folder.CatalogRoot);
             DurableFolder.Remove(folder.Path);

@@ -45,6 +45,25 @@ internal sealed class DomainFinder(HomeFolder home)
         where catalog is not null
         select (folder, catalog);
 
+    /// <summary>
+    /// Refuses while a domain cannot be read: its name and images are then unknown, and another domain might take them.
+    /// Needs the lock of the home.
+    /// </summary>
+    /// <exception cref="CoppiceException">There is such a domain (<see cref="ErrorKind.Damaged"/>).</exception>
+    public void RequireAllReadable()
+    {
+        foreach (var folder in Folders())
+        {
+            if (TryRead(folder, out var problem) is null && !Leftovers.Are(folder))
+            {
+                throw new CoppiceException(
+                    ErrorKind.Damaged, $"domain folder {folder.Path}",
+                    $"cannot be read, so that its name and images are unknown: {problem?.Message ?? "it has no catalog"}",
+                    "mend or move that folder", problem);
+            }
+        }
+    }
+
     /// <summary>If a catalog cannot be read, the domain may well be that one: then this is what has to be said.</summary>
     private CoppiceException NotFound(string nameOrId)
     {

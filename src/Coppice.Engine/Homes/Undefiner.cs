@@ -5,6 +5,8 @@ namespace Coppice.Engine;
 /// <summary>Undefines a domain: its root gets another name, in one step, and all that it named is removed afterwards.</summary>
 internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
 {
+    private const int MostNamed = 3;
+
     public async Task<OperationResult> RunAsync(UndefineDomain request)
     {
         var folder = finder.Find(request.Domain);
@@ -43,6 +45,28 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
                 ErrorKind.WouldLose, subject,
                 $"has {catalog.Snapshots.Count} snapshots and {catalog.Tips.Length} tips, which would go with it",
                 "delete them first, or add --snapshots");
+        }
+
+        if (!request.Snapshots)
+        {
+            RequireNothingWritten(observed, subject);
+        }
+    }
+
+    /// <summary>A snapshot that was deleted without merging leaves what the guest wrote since in layers that Coppice removes.</summary>
+    private static void RequireNothingWritten(Observed observed, string subject)
+    {
+        var paths = observed.Catalog.Layers
+            .Where(l => l.Origin is LayerOrigin.Coppice && observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
+            .Select(l => l.Path)
+            .ToArray();
+        if (paths.Length > 0)
+        {
+            var more = paths.Length > MostNamed ? $" and {paths.Length - MostNamed} more" : "";
+            throw new CoppiceException(
+                ErrorKind.WouldLose, subject,
+                $"has data in {paths.Length} layers that Coppice made, which would go with it: {string.Join(", ", paths.Take(MostNamed))}{more}",
+                "--snapshots removes them too; to keep the data, copy the disk first with qemu-img convert");
         }
     }
 }

@@ -140,4 +140,72 @@ public sealed class DefineTests : IDisposable
         Assert.Single((await _world.Open().ListAsync()).Broken);
         Assert.Single(Directory.GetFiles(_world.Domain.CatalogRecords));
     }
+
+    [Fact]
+    public async Task What_a_guest_wrote_after_a_snapshot_that_is_deleted_does_not_go_unasked()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        await _world.SnapshotAsync("one");
+        _world.Host.Tick();
+        await _world.RunAsync(new KillDomain(World.Name));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        var written = _world.Catalog.Layers.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path).ToArray();
+        Assert.NotEmpty(written);
+
+        var refused = await HomeTests.FailAsync(() => _world.RunAsync(new UndefineDomain(World.Name, Snapshots: false)));
+        Assert.Equal(ErrorKind.WouldLose, refused.Kind);
+        Assert.Contains($"{written.Length} layers", refused.Problem, StringComparison.Ordinal);
+        Assert.All(written, path => Assert.Contains(path, refused.Problem, StringComparison.Ordinal));
+        Assert.All(written, path => Assert.Contains(path, _world.Host.State.Images.Keys));
+
+        await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task The_folder_of_a_damaged_domain_is_not_taken_over()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        File.Delete(_world.Domain.CatalogRoot);
+        var before = DiskImage.Read(_world.Domain.Path).Text;
+        var refused = await HomeTests.FailAsync(() => _world.DefineAsync());
+        Assert.Equal(ErrorKind.Damaged, refused.Kind);
+        Assert.Contains(_world.Domain.Path, refused.Subject, StringComparison.Ordinal);
+        Assert.Equal(before, DiskImage.Read(_world.Domain.Path).Text);
+    }
+
+    [Fact]
+    public async Task A_folder_of_which_something_could_not_be_removed_is_not_taken_over()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        _world.Host.Acting = what => throw new CoppiceException(ErrorKind.Storage, what, "is not allowed today");
+        await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
+        Assert.Equal(ErrorKind.Damaged, (await HomeTests.FailAsync(() => _world.DefineAsync())).Kind);
+
+        _world.Host.Acting = null;
+        await _world.DefineAsync();
+        Inspection.CheckAll(_world);
+    }
+
+    [Theory]
+    [InlineData("not json")]
+    [InlineData(null)]
+    public async Task Nothing_is_defined_while_a_domain_cannot_be_read(string? root)
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        File.Delete(_world.Domain.CatalogRoot);
+        if (root is not null)
+        {
+            await File.WriteAllTextAsync(_world.Domain.CatalogRoot, root);
+        }
+
+        var thief = World.Definition("thief", 2) with { Disks = World.Definition().Disks };
+        var refused = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(thief)));
+        Assert.Equal(ErrorKind.Damaged, refused.Kind);
+        Assert.Contains(_world.Domain.Path, refused.Subject, StringComparison.Ordinal);
+    }
 }
