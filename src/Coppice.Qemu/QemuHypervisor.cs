@@ -84,6 +84,7 @@ public sealed class QemuHypervisor : IHypervisor
     {
         var kept = request.Memory.Mode is not MemoryMode.None;
         RequireSavable(request.State, kept);
+        RequireFile(request.Memory);
         var disks = string.Join(", ", request.Disks.Select(d => d.Target));
         var summary = (kept, disks.Length > 0) switch
         {
@@ -103,6 +104,7 @@ public sealed class QemuHypervisor : IHypervisor
     {
         var kept = request.Memory.Mode is not MemoryMode.None;
         RequireSavable(request.State, kept);
+        RequireFile(request.Memory);
         return Step.Of(
             LeaveKind, kept ? $"stop process {request.Process}, keeping its memory" : $"stop process {request.Process}",
             StepUndo.Exact, request, StepJson.Default.LeaveRequest) with
@@ -197,6 +199,17 @@ public sealed class QemuHypervisor : IHypervisor
         {
             throw new CoppiceException(
                 ErrorKind.MissingCapability, "a guest that sleeps", "QEMU cannot keep its memory", "wake it first");
+        }
+    }
+
+    private static void RequireFile(MemoryImage memory)
+    {
+        // /dev/shm is a folder of ordinary files.
+        if (memory.File is { } file && Path.GetFullPath(file) is var path
+            && path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal))
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, $"device {file}", "memory on a device is not supported yet", "name a file");
         }
     }
 

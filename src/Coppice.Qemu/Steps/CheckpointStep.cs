@@ -26,7 +26,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
-        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
+        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
         foreach (var disk in request.Disks)
         {
             // The stop flushes the images too, but the guest stands still meanwhile: now there is less left to flush.
@@ -36,22 +36,12 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         var resumes = request.State is DomainState.Running;
         await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null), cancellation);
         var parts = new Stopwatches(time);
-        await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
-        var woken = memory is not null && await machine.ReawakenAsync(cancellation);
-        await parts.TimeAsync("transaction", () => SwitchAsync(machine, request.Disks, cancellation));
-        if (memory is not null)
-        {
-            await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
-        }
-
-        if (resumes)
-        {
-            await parts.TimeAsync("cont", machine.ResumeAsync);
-        }
-
+        var woken = await Standstill.OrGoOnAsync(
+            machine, request.State, () => StandAsync(machine, request, parts, context, cancellation));
         var pause = parts.Elapsed;
         await guards.DisarmAsync(context, CancellationToken.None);
-        var written = await FlushAsync(request, cancellation);
+        await FlushDisksAsync(request, cancellation);
+        var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
         return new StepReport
         {
             Mechanism = Mechanism(request, woken),
@@ -73,7 +63,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             }
         }
 
-        Standstill.RemoveMemory(request.Memory);
+        Standstill.RemoveMemory(request.Memory, folder, context);
     }
 
     public async Task<StepOutcome> ProbeAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
@@ -99,6 +89,28 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         }
 
         return moved == 0 ? StepOutcome.NotDone : moved == request.Disks.Length ? StepOutcome.Done : StepOutcome.Unknown;
+    }
+
+    /// <summary>What is done while the guest stands still.</summary>
+    /// <returns>Whether it had to run for an instant to become savable.</returns>
+    private static async Task<bool> StandAsync(
+        Machine machine, CheckpointRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
+    {
+        var kept = request.Memory.Mode is not MemoryMode.None;
+        await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
+        var woken = kept && await machine.ReawakenAsync(cancellation);
+        await parts.TimeAsync("transaction", () => SwitchAsync(machine, request.Disks, cancellation));
+        if (kept)
+        {
+            await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
+        }
+
+        if (request.State is DomainState.Running)
+        {
+            await parts.TimeAsync("cont", machine.ResumeAsync);
+        }
+
+        return woken;
     }
 
     private static async Task AddOverlaysAsync(
@@ -147,7 +159,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         await machine.Qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = new JsonArray([.. actions]) }, cancellation);
     }
 
-    private static Task<ByteCount> FlushAsync(CheckpointRequest request, CancellationToken cancellation) => Task.Run(
+    private static Task FlushDisksAsync(CheckpointRequest request, CancellationToken cancellation) => Task.Run(
         () =>
         {
             foreach (var disk in request.Disks)
@@ -156,8 +168,6 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
                 DurableFile.Flush(disk.To.Path);
                 DurableFolder.Flush(Path.GetDirectoryName(disk.To.Path)!);
             }
-
-            return Standstill.FlushMemory(request.Memory);
         },
         cancellation);
 

@@ -16,26 +16,12 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         await using var machine = await Machine.ConnectAsync(folder, time, cancellation)
             ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
-        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, cancellation);
+        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
         var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
         var otherwise = request.State is DomainState.Running ? folder : null;
         await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, otherwise, successor), cancellation);
-        var parts = new Stopwatches(time);
-        await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
-        if (memory is null)
-        {
-            return new StepReport { Mechanism = "stop", Timings = parts.Timings };
-        }
-
-        await machine.ReawakenAsync(cancellation);
-        await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
-        var written = await Task.Run(() => Standstill.FlushMemory(request.Memory), cancellation);
-        return new StepReport
-        {
-            Mechanism = "stop, memory by migration stream to a descriptor",
-            Written = written,
-            Timings = parts.Timings,
-        };
+        return await Standstill.OrGoOnAsync(
+            machine, request.State, () => StandAsync(machine, folder, request, context, cancellation));
     }
 
     public async Task UndoAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
@@ -46,7 +32,7 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
             await guards.DisarmAsync(context, cancellation);
         }
 
-        Standstill.RemoveMemory(request.Memory);
+        Standstill.RemoveMemory(request.Memory, folder, context);
     }
 
     /// <summary>Whether the guest stands. Then the step may be done or half done: undoing it is right for both.</summary>
@@ -56,5 +42,26 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
             RunFolder.Of(context.Folder.Home, request.Process), time, cancellation);
         var runs = machine is not null && await machine.StatusAsync(cancellation) is "running";
         return runs ? StepOutcome.NotDone : StepOutcome.Done;
+    }
+
+    private async Task<StepReport> StandAsync(
+        Machine machine, RunFolder folder, LeaveRequest request, StepContext context, CancellationToken cancellation)
+    {
+        var parts = new Stopwatches(time);
+        await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
+        if (request.Memory.Mode is MemoryMode.None)
+        {
+            return new StepReport { Mechanism = "stop", Timings = parts.Timings };
+        }
+
+        await machine.ReawakenAsync(cancellation);
+        await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
+        var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
+        return new StepReport
+        {
+            Mechanism = "stop, memory by migration stream to a descriptor",
+            Written = written,
+            Timings = parts.Timings,
+        };
     }
 }

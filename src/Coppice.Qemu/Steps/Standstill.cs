@@ -1,6 +1,8 @@
+using System.Text;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
 using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Qemu.Steps;
@@ -8,46 +10,117 @@ namespace Coppice.Qemu.Steps;
 /// <summary>What the steps in which a guest stands still have in common: the memory file, and the way back.</summary>
 internal static class Standstill
 {
-    /// <summary>Makes the memory file and hands it to QEMU; null if no memory is kept.</summary>
-    public static async Task<SafeFileHandle?> OpenMemoryAsync(Machine machine, MemoryImage memory, CancellationToken cancellation)
+    private const int MaximumPathBytes = 1 << 16;
+
+    /// <summary>Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if no memory is kept.</summary>
+    /// <exception cref="CoppiceException">The name is taken (<see cref="ErrorKind.AlreadyExists"/>).</exception>
+    public static async Task<SafeFileHandle?> OpenMemoryAsync(
+        Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)
     {
         if (memory.Mode is MemoryMode.None)
         {
             return null;
         }
 
+        if (Path.Exists(memory.File))
+        {
+            throw Taken(memory.File!);
+        }
+
         DurableFolder.Create(Path.GetDirectoryName(memory.File!)!);
-        var stream = new FileStream(memory.File!, new FileStreamOptions
+        var stream = new FileStream(PartialOf(memory, context), new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
             BufferSize = 0,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
-        await machine.PrepareMigrationAsync(stream.SafeFileHandle, cancellation);
-        return stream.SafeFileHandle;
+        try
+        {
+            await machine.PrepareMigrationAsync(stream.SafeFileHandle, cancellation);
+            return stream.SafeFileHandle;
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
     }
 
-    /// <summary>Makes the memory file durable.</summary>
+    /// <summary>Makes the memory file durable and gives it its name.</summary>
     /// <returns>Its size.</returns>
-    public static ByteCount FlushMemory(MemoryImage memory)
+    /// <exception cref="CoppiceException">The name was taken meanwhile (<see cref="ErrorKind.AlreadyExists"/>).</exception>
+    public static async Task<ByteCount> FinishMemoryAsync(
+        MemoryImage memory, RunFolder folder, StepContext context, CancellationToken cancellation)
     {
         if (memory.Mode is MemoryMode.None)
         {
             return default;
         }
 
-        DurableFile.Flush(memory.File!);
-        DurableFolder.Flush(Path.GetDirectoryName(memory.File!)!);
-        return new ByteCount(new FileInfo(memory.File!).Length);
+        var (file, partial) = (memory.File!, PartialOf(memory, context));
+        await Task.Run(() => DurableFile.Flush(partial), cancellation);
+
+        // Once the partial file is gone, this alone tells the undo that the file is ours to remove.
+        await DurableFile.ReplaceAsync(folder.Finished(context.Operation), Encoding.UTF8.GetBytes(file), cancellation);
+        try
+        {
+            File.Move(partial, file, overwrite: false);
+        }
+        catch (IOException) when (Path.Exists(partial) && Path.Exists(file))
+        {
+            throw Taken(file);
+        }
+
+        DurableFolder.Flush(Path.GetDirectoryName(file)!);
+        return new ByteCount(new FileInfo(file).Length);
     }
 
-    /// <summary>Removes a memory file that is not going to be used.</summary>
-    public static void RemoveMemory(MemoryImage memory)
+    /// <summary>Removes a memory file that is not going to be used, but nothing that the operation did not make.</summary>
+    public static void RemoveMemory(MemoryImage memory, RunFolder folder, StepContext context)
     {
-        if (memory.Mode is not MemoryMode.None)
+        if (memory.Mode is MemoryMode.None)
+        {
+            return;
+        }
+
+        var (partial, finished) = (PartialOf(memory, context), folder.Finished(context.Operation));
+        var recorded = File.Exists(finished);
+        if (recorded && !File.Exists(partial)
+            && DurableFile.ReadTextBounded(finished, MaximumPathBytes) == memory.File)
         {
             DurableFile.Remove(memory.File!);
+        }
+
+        if (recorded)
+        {
+            // It goes before the partial file, also on disk: without that one it would lay claim to whatever has the name.
+            DurableFile.Remove(finished);
+            DurableFolder.Flush(folder.Path);
+        }
+
+        DurableFile.Remove(partial);
+    }
+
+    /// <summary>Does what a guest stands still for. If it fails, the guest goes on before anything else is done.</summary>
+    public static async Task<T> OrGoOnAsync<T>(Machine machine, DomainState state, Func<Task<T>> act)
+    {
+        try
+        {
+            return await act();
+        }
+        catch
+        {
+            try
+            {
+                await GoOnAsync(machine, state);
+            }
+            catch (Exception e) when (e is CoppiceException or QmpRefusalException or IOException)
+            {
+                // The first error says more, and the undo tries again.
+            }
+
+            throw;
         }
     }
 
@@ -64,12 +137,7 @@ internal static class Standstill
 
         try
         {
-            await machine.AbandonMigrationAsync();
-            if (state is DomainState.Running)
-            {
-                await machine.ResumeAsync();
-            }
-
+            await GoOnAsync(machine, state);
             return machine;
         }
         catch
@@ -82,4 +150,18 @@ internal static class Standstill
     /// <summary>The process that a step needs has ended.</summary>
     public static CoppiceException Gone(ShortId process) => new(
         ErrorKind.Hypervisor, $"process {process}", "QEMU is not running any more", "start the domain again");
+
+    private static async Task GoOnAsync(Machine machine, DomainState state)
+    {
+        await machine.AbandonMigrationAsync();
+        if (state is DomainState.Running)
+        {
+            await machine.ResumeAsync();
+        }
+    }
+
+    private static string PartialOf(MemoryImage memory, StepContext context) => $"{memory.File}.{context.Operation}.partial";
+
+    private static CoppiceException Taken(string file) => new(
+        ErrorKind.AlreadyExists, $"file {file}", "is there already, and memory is written to a new file only", "name another file");
 }

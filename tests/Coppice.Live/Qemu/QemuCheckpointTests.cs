@@ -66,6 +66,36 @@ public sealed class QemuCheckpointTests
         Assert.Equal((DomainState.Paused, second.Path), (after.State, after.ActiveImages["vda"]));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_file_in_the_place_of_the_memory_is_refused_and_stays(bool leaves)
+    {
+        await using var bed = new QemuBed();
+        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
+        var file = Path.Combine(bed.Home.Path, "precious.bin");
+        await File.WriteAllTextAsync(file, "precious", QemuBed.Cancellation);
+        var memory = new MemoryImage { Mode = MemoryMode.External, File = file };
+        var step = leaves
+            ? bed.Hypervisor.Leave(new LeaveRequest(process, DomainState.Running, memory, null, false, default))
+            : Checkpoint(bed, process, DomainState.Running, memory, bed.NewOverlay(bed.Base));
+        var error = await Assert.ThrowsAsync<CoppiceException>(
+            () => bed.Hypervisor.ApplyAsync(step, bed.Context(), QemuBed.Cancellation));
+        Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
+        await bed.Hypervisor.UndoAsync(step, bed.Context(), QemuBed.Cancellation);
+        Assert.Equal("precious", await File.ReadAllTextAsync(file, QemuBed.Cancellation));
+
+        File.Delete(file);
+        await bed.Hypervisor.ApplyAsync(step, bed.Context(), QemuBed.Cancellation);
+        Assert.True(File.Exists(file));
+        await bed.Hypervisor.UndoAsync(step, bed.Context(), QemuBed.Cancellation);
+        Assert.Empty(Directory.GetFiles(bed.Home.Path, "precious*"));
+        await File.WriteAllTextAsync(file, "precious", QemuBed.Cancellation);
+        await bed.Hypervisor.UndoAsync(step, bed.Context(), QemuBed.Cancellation);
+        Assert.Equal("precious", await File.ReadAllTextAsync(file, QemuBed.Cancellation));
+        Assert.Equal(DomainState.Running, (await bed.ObserveAsync(process)).State);
+    }
+
     [Fact]
     public async Task Undoing_before_the_disks_moved_lets_the_step_be_repeated()
     {
