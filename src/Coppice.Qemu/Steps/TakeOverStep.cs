@@ -4,6 +4,7 @@ using Coppice.Files;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Guards;
 using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
 
 namespace Coppice.Qemu.Steps;
 
@@ -27,7 +28,7 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
         DurableFolder.Create(context.Folder.Endpoints);
         foreach (var (path, socket) in takeOver.Links)
         {
-            Link(Path.Combine(context.Folder.Endpoints, path), folder.Socket(socket));
+            Link(Path.Combine(context.Folder.Endpoints, path), folder.Socket(socket), context);
         }
 
         var parts = new Stopwatches(time);
@@ -37,29 +38,61 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
         }
 
         await guards.DisarmAsync(context, cancellation);
-        await OfferScreenAsync(machine, takeOver, cancellation);
-        foreach (var forward in takeOver.Forwards)
-        {
-            await ForwardAsync(machine, forward, cancellation);
-        }
-
-        return new StepReport { Timings = parts.Timings };
+        var failures = await OfferAsync(machine, takeOver, cancellation);
+        return new StepReport { Mechanism = failures is "" ? null : failures, Timings = parts.Timings };
     }
 
-    private static void Link(string path, string target)
+    private static void Link(string path, string target, StepContext context)
     {
         var found = new FileInfo(path);
-        if (found.Exists && found.LinkTarget is null)
+        var runs = context.Folder.Home.Path + "/run/";
+        var ours = found.LinkTarget is { } old && old.StartsWith(runs, StringComparison.Ordinal);
+        if (!ours && (found.LinkTarget is not null || Path.Exists(path)))
         {
             throw new CoppiceException(
                 ErrorKind.AlreadyExists, $"file {path}", "is in the way of a socket's link", "remove it or name another path");
         }
 
-        var temporary = path + ".new";
+        var temporary = $"{path}.{context.Operation}.new";
         File.Delete(temporary);
         File.CreateSymbolicLink(temporary, target);
         File.Move(temporary, path, overwrite: true);
     }
+
+    /// <summary>
+    /// Opens the ports. One that cannot be opened is told rather than thrown: the guest runs already, and a step that failed
+    /// would be repeated later, and let a guest go on that was paused meanwhile.
+    /// </summary>
+    /// <returns>What could not be opened; empty if everything was.</returns>
+    private static async Task<string> OfferAsync(Machine machine, TakeOverArguments takeOver, CancellationToken cancellation)
+    {
+        var failures = new List<string>();
+        try
+        {
+            await OfferScreenAsync(machine, takeOver, cancellation);
+        }
+        catch (Exception e) when (e is QmpRefusalException or CoppiceException)
+        {
+            var ports = string.Join(", ", takeOver.Screens.Select(s => $"{s.Host}:{s.Port}"));
+            failures.Add($"VNC {ports} not opened ({ReasonOf(e)})");
+        }
+
+        foreach (var forward in takeOver.Forwards)
+        {
+            try
+            {
+                await ForwardAsync(machine, forward, cancellation);
+            }
+            catch (Exception e) when (e is QmpRefusalException or CoppiceException)
+            {
+                failures.Add($"port forward {forward.Host} not opened ({ReasonOf(e)})");
+            }
+        }
+
+        return string.Join(", ", failures);
+    }
+
+    private static string ReasonOf(Exception e) => e is QmpRefusalException refusal ? $"QEMU: {refusal.Description}" : e.Message;
 
     private static Task OfferScreenAsync(Machine machine, TakeOverArguments takeOver, CancellationToken cancellation)
     {
