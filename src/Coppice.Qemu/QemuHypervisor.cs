@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
@@ -29,7 +28,9 @@ public sealed class QemuHypervisor : IHypervisor
     private readonly QemuProgram _program;
     private readonly Sealing _sealing;
     private readonly TimeProvider _time;
-    private readonly FrozenDictionary<string, StepKind> _kinds;
+
+    // Made only when a step is carried out: listing domains should not pay for it.
+    private readonly Lazy<Dictionary<string, StepKind>> _kinds;
 
     /// <summary>A driver for one QEMU program.</summary>
     /// <param name="options">Which one.</param>
@@ -40,7 +41,7 @@ public sealed class QemuHypervisor : IHypervisor
         _time = time;
         _program = new QemuProgram(options, time);
         _sealing = new Sealing(_program, new KvmProbe(options.Binary, time));
-        _kinds = Kinds(new GuardPost(time), time);
+        _kinds = new(() => Kinds(new GuardPost(time), time));
     }
 
     /// <inheritdoc/>
@@ -148,12 +149,12 @@ public sealed class QemuHypervisor : IHypervisor
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
         NamedAsync(step.Kind, () => KindOf(step).ProbeAsync(step, context, cancellation));
 
-    private StepKind KindOf(Step step) => _kinds.TryGetValue(step.Kind, out var kind)
+    private StepKind KindOf(Step step) => _kinds.Value.TryGetValue(step.Kind, out var kind)
         ? kind
         : throw new CoppiceException(
             ErrorKind.Damaged, $"step {step.Kind}", "is not known to this version of Coppice", "use the version that planned it");
 
-    private static FrozenDictionary<string, StepKind> Kinds(GuardPost guards, TimeProvider time)
+    private static Dictionary<string, StepKind> Kinds(GuardPost guards, TimeProvider time)
     {
         var json = StepJson.Default;
         var end = new EndStep(guards, time);
@@ -173,7 +174,7 @@ public sealed class QemuHypervisor : IHypervisor
             [EndKind] = new StepKind<EndArguments>(json.EndArguments, end.ApplyAsync, Undo: null, EndStep.ProbeAsync),
             [SignalKind] = new StepKind<SignalArguments>(
                 json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
-        }.ToFrozenDictionary();
+        };
     }
 
     private static void RequireKnown(DomainDefinition definition)
