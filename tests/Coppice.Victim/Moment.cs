@@ -52,7 +52,7 @@ internal sealed class Moment(string home, int? eventNumber, TimeSpan? intoSwitch
         {
             foreach (var process in Process.GetProcessesByName("qemu-system-x86_64").Concat(Process.GetProcessesByName("qemu-system-x86")))
             {
-                if (Directory.ResolveLinkTarget($"/proc/{process.Id}/cwd", returnFinalTarget: false)?.FullName.StartsWith(home + "/", StringComparison.Ordinal) == true)
+                if (RunsIn(process, home))
                 {
                     process.Kill();
                 }
@@ -60,5 +60,18 @@ internal sealed class Moment(string home, int? eventNumber, TimeSpan? intoSwitch
         }
 
         Process.GetCurrentProcess().Kill();
+    }
+
+    private static bool RunsIn(Process process, string home)
+    {
+        try
+        {
+            return new FileInfo($"/proc/{process.Id}/cwd").LinkTarget?.StartsWith(home + "/", StringComparison.Ordinal) == true;
+        }
+        catch (IOException)
+        {
+            // Another test's, which has ended meanwhile.
+            return false;
+        }
     }
 }

