@@ -29,8 +29,17 @@ public sealed record StepReport
     /// <summary>How it was done, where there was a choice.</summary>
     public string? Mechanism { get; init; }
 
-    /// <summary>How long the guest stood still.</summary>
+    /// <summary>How long the guest stood still, where the step both stopped it and let it go on.</summary>
     public TimeSpan? Pause { get; init; }
+
+    /// <summary>
+    /// How long the guest had stood still when the step ended, where it ran before and a later step, in another process of
+    /// the hypervisor perhaps, lets it go on.
+    /// </summary>
+    public TimeSpan? StandingAtEnd { get; init; }
+
+    /// <summary>How long after its beginning the step let a guest go on; null if it let none.</summary>
+    public TimeSpan? WentOnAfter { get; init; }
 
     /// <summary>The bytes that were written.</summary>
     public ByteCount Written { get; init; }

@@ -13,7 +13,6 @@ internal static class Results
     {
         var reports = runs.Select(r => r.Report).ToArray();
         var mechanisms = reports.Select(r => r.Mechanism).OfType<string>().Distinct().ToArray();
-        var pauses = reports.Select(r => r.Pause).OfType<TimeSpan>().ToArray();
         return new OperationResult
         {
             Plan = plan,
@@ -21,8 +20,30 @@ internal static class Results
             Catalog = catalog,
             Steps = runs,
             Mechanism = mechanisms.Length == 0 ? plan.Mechanism : string.Join(", ", mechanisms),
-            Pause = pauses.Length == 0 ? null : pauses.Aggregate((sum, pause) => sum + pause),
+            Pause = Pause(runs),
             Written = reports.Aggregate(default(ByteCount), (sum, report) => sum + report.Written),
         };
+    }
+
+    /// <summary>The pauses within steps, and one that lasted from a step to a later one with all that was between.</summary>
+    private static TimeSpan? Pause(ImmutableArray<StepRun> runs)
+    {
+        TimeSpan? pause = null, stopped = null;
+        foreach (var run in runs)
+        {
+            var (began, report) = (run.Began, run.Report);
+            pause = report.Pause is { } within ? pause.GetValueOrDefault() + within : pause;
+            if (report.StandingAtEnd is { } standing)
+            {
+                stopped = began + run.Elapsed - standing;
+            }
+            else if (report.WentOnAfter is { } after && stopped is { } since)
+            {
+                pause = pause.GetValueOrDefault() + began + after - since;
+                stopped = null;
+            }
+        }
+
+        return pause;
     }
 }

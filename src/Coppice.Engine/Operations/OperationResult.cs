@@ -19,9 +19,10 @@ public sealed record RunOptions
 /// <summary>A step that was carried out.</summary>
 /// <param name="Kind">The kind of the step.</param>
 /// <param name="Summary">The step, for people.</param>
+/// <param name="Began">When it began, counted from when the operation's first step could have.</param>
 /// <param name="Elapsed">How long it took.</param>
 /// <param name="Report">What it had to tell.</param>
-public sealed record StepRun(string Kind, string Summary, TimeSpan Elapsed, StepReport Report);
+public sealed record StepRun(string Kind, string Summary, TimeSpan Began, TimeSpan Elapsed, StepReport Report);
 
 /// <summary>What became of a request.</summary>
 public sealed record OperationResult
@@ -41,7 +42,10 @@ public sealed record OperationResult
     /// <summary>How long it all took, waiting for the lock included.</summary>
     public TimeSpan Elapsed { get; init; }
 
-    /// <summary>How long the guest stood still, as the driver measured it; null if it did not have to.</summary>
+    /// <summary>
+    /// How long the guest stood still, as the driver measured it: up to where it went on, be it in another process of the
+    /// hypervisor. Null if it did not have to stand still, or did not run before, or was not let go on.
+    /// </summary>
     public TimeSpan? Pause { get; init; }
 
     /// <summary>The bytes that were written.</summary>

@@ -27,6 +27,7 @@ internal sealed class Announcer(Action<OperationEvent>? handler)
 internal sealed class StepRunner(
     DomainFolder folder, ImmutableArray<IStepExecutor> executors, TimeProvider time, Announcer announcer)
 {
+    private readonly long _beginning = time.GetTimestamp();
     private readonly ImmutableArray<StepRun>.Builder _runs = ImmutableArray.CreateBuilder<StepRun>();
 
     public bool IsAbandoned => announcer.IsAbandoned;
@@ -41,7 +42,8 @@ internal sealed class StepRunner(
         var step = plan.Steps[index];
         var start = time.GetTimestamp();
         var report = await ExecutorOf(step).ApplyAsync(step, ContextOf(plan, index), cancellation).ConfigureAwait(false);
-        _runs.Add(new StepRun(step.Kind, step.Summary, time.GetElapsedTime(start), report));
+        _runs.Add(new StepRun(
+            step.Kind, step.Summary, time.GetElapsedTime(_beginning, start), time.GetElapsedTime(start), report));
     }
 
     public Task UndoAsync(Plan plan, int index)

@@ -38,6 +38,9 @@ internal sealed record RunFolder(string Path)
     /// <summary>How the images of each disk are opened.</summary>
     public string Drives => $"{Path}/drives.json";
 
+    /// <summary>It is there once the process was let go on.</summary>
+    public string WentOn => $"{Path}/went-on";
+
     /// <summary>Names the memory file that an operation made from the process, once it is whole.</summary>
     public string Finished(ShortId operation) => $"{Path}/memory.{operation}";
 

@@ -20,8 +20,11 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
         var otherwise = request.State is DomainState.Running ? folder : null;
         await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, otherwise, successor), cancellation);
-        return await Standstill.OrGoOnAsync(
-            machine, request.State, () => StandAsync(machine, folder, request, context, cancellation));
+        var parts = new Stopwatches(time);
+        var report = await Standstill.OrGoOnAsync(
+            machine, request.State, () => StandAsync(machine, folder, request, parts, context, cancellation));
+        var pauses = request is { State: DomainState.Running, SuccessorRuns: true };
+        return report with { StandingAtEnd = pauses ? parts.Elapsed : null };
     }
 
     public async Task UndoAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
@@ -44,10 +47,9 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         return runs ? StepOutcome.NotDone : StepOutcome.Done;
     }
 
-    private async Task<StepReport> StandAsync(
-        Machine machine, RunFolder folder, LeaveRequest request, StepContext context, CancellationToken cancellation)
+    private static async Task<StepReport> StandAsync(
+        Machine machine, RunFolder folder, LeaveRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
     {
-        var parts = new Stopwatches(time);
         await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
         if (request.Memory.Mode is MemoryMode.None)
         {

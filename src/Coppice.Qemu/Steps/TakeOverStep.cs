@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Files;
@@ -11,11 +12,16 @@ namespace Coppice.Qemu.Steps;
 /// <summary>
 /// Puts a process behind the domain's sockets and ports and lets its guest go on. The links are replaced first, so that
 /// whoever connects afterwards finds the new one; ports follow once the guest runs, since they can fail.
+/// <para>
+/// A guest is let go on once. The step may be repeated by a later command, and by then somebody may have paused the guest;
+/// QEMU calls that "paused" just as it calls a guest whose memory was loaded, so the run folder remembers.
+/// </para>
 /// </summary>
 internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
 {
     public async Task<StepReport> ApplyAsync(TakeOverArguments takeOver, StepContext context, CancellationToken cancellation)
     {
+        var parts = new Stopwatches(time);
         var folder = RunFolder.Of(context.Folder.Home, takeOver.Process);
         await using var machine = await Machine.ConnectAsync(folder, time, cancellation);
         if (machine is null)
@@ -25,21 +31,48 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
             return StepReport.Nothing;
         }
 
+        var obstacle = LinkAll(takeOver, folder, context);
+        var wentOn = takeOver.Run && await GoesOnAsync(machine, folder, parts) ? parts.Elapsed : (TimeSpan?)null;
+        await guards.DisarmAsync(context, cancellation);
+        var failures = await OfferAsync(machine, takeOver, cancellation);
+        obstacle?.Throw();
+        return new StepReport { Mechanism = failures is "" ? null : failures, WentOnAfter = wentOn, Timings = parts.Timings };
+    }
+
+    /// <summary>Lets the guest go on, unless the process did so before.</summary>
+    private static async Task<bool> GoesOnAsync(Machine machine, RunFolder folder, Stopwatches parts)
+    {
+        if (File.Exists(folder.WentOn))
+        {
+            return false;
+        }
+
+        await parts.TimeAsync("cont", machine.ResumeAsync);
+
+        // Not flushed: a loss of power ends the process as well.
+        await File.WriteAllBytesAsync(folder.WentOn, []);
+        return true;
+    }
+
+    /// <summary>Makes the links, as many as can be made: none of them is worth a guest that stands still.</summary>
+    /// <returns>Why one of them could not be made; null if all were.</returns>
+    private static ExceptionDispatchInfo? LinkAll(TakeOverArguments takeOver, RunFolder folder, StepContext context)
+    {
+        ExceptionDispatchInfo? obstacle = null;
         DurableFolder.Create(context.Folder.Endpoints);
         foreach (var (path, socket) in takeOver.Links)
         {
-            Link(Path.Combine(context.Folder.Endpoints, path), folder.Socket(socket), context);
+            try
+            {
+                Link(Path.Combine(context.Folder.Endpoints, path), folder.Socket(socket), context);
+            }
+            catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
+            {
+                obstacle ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
 
-        var parts = new Stopwatches(time);
-        if (takeOver.Run)
-        {
-            await parts.TimeAsync("cont", machine.ResumeAsync);
-        }
-
-        await guards.DisarmAsync(context, cancellation);
-        var failures = await OfferAsync(machine, takeOver, cancellation);
-        return new StepReport { Mechanism = failures is "" ? null : failures, Timings = parts.Timings };
+        return obstacle;
     }
 
     private static void Link(string path, string target, StepContext context)
@@ -60,8 +93,8 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
     }
 
     /// <summary>
-    /// Opens the ports. One that cannot be opened is told rather than thrown: the guest runs already, and a step that failed
-    /// would be repeated later, and let a guest go on that was paused meanwhile.
+    /// Opens the ports. One that cannot be opened is told rather than thrown: it may be taken for good, and a step that failed
+    /// would be repeated by every command from then on.
     /// </summary>
     /// <returns>What could not be opened; empty if everything was.</returns>
     private static async Task<string> OfferAsync(Machine machine, TakeOverArguments takeOver, CancellationToken cancellation)

@@ -26,7 +26,8 @@ public sealed record FakeDrive(string Target, string Path, bool IsWritable);
 
 /// <summary>A virtual machine that runs, or stands still. Its RAM is one number: the last one that it has written.</summary>
 public sealed record FakeProcess(
-    DomainId Domain, ImmutableArray<FakeDrive> Drives, DomainState State, long Counter, FakeGuard? Guard = null, bool IsLeft = false);
+    DomainId Domain, ImmutableArray<FakeDrive> Drives, DomainState State, long Counter,
+    FakeGuard? Guard = null, bool IsLeft = false, bool WentOn = false);
 
 /// <summary>All that a machine holds. Immutable, so that it can be kept and put back.</summary>
 public sealed record FakeHostState(

@@ -9,6 +9,8 @@ namespace Coppice.Contracts.Fakes;
 /// </summary>
 public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 {
+    private static readonly TimeSpan s_standing = TimeSpan.FromMilliseconds(2);
+
     public string Prefix => "machine";
 
     public Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation) => Task.FromResult(new CapabilitySet(
@@ -73,11 +75,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             case "machine.checkpoint":
                 return Task.FromResult(Apply(step.Read(FakeJson.Default.CheckpointRequest), cancellation));
             case "machine.leave":
-                Apply(step.Read(FakeJson.Default.LeaveRequest), context);
-                break;
+                return Task.FromResult(Apply(step.Read(FakeJson.Default.LeaveRequest), context));
             case "machine.take-over":
-                Apply(step.Read(FakeJson.Default.TakeOverArguments));
-                break;
+                return Task.FromResult(Apply(step.Read(FakeJson.Default.TakeOverArguments)));
             case "machine.end":
                 End(step.Read(FakeJson.Default.EndArguments).Process, "end");
                 break;
@@ -211,7 +211,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         return moved == request.Disks.Length ? StepOutcome.Done : moved == 0 ? StepOutcome.NotDone : StepOutcome.Unknown;
     }
 
-    private void Apply(LeaveRequest request, StepContext context)
+    private StepReport Apply(LeaveRequest request, StepContext context)
     {
         Require(request.Process);
         var guard = new FakeGuard(
@@ -219,15 +219,20 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         host.Act("stop", s => FakeHost.Set(s, request.Process, p => p with { State = DomainState.Paused, Guard = guard, IsLeft = true }));
         Keep(request.Memory, Find(request.Process)!.Counter, complete: false);
         Keep(request.Memory, Find(request.Process)!.Counter, complete: true);
+        var pauses = request is { State: DomainState.Running, SuccessorRuns: true };
+        return new StepReport { StandingAtEnd = pauses ? s_standing : null };
     }
 
-    private void Apply(TakeOverArguments arguments)
+    private StepReport Apply(TakeOverArguments arguments)
     {
         host.Act("take over", s => s);
-        if (arguments.Run)
+        if (!arguments.Run || Find(arguments.Process) is not { WentOn: false })
         {
-            Steer(arguments.Process, DomainState.Running);
+            return StepReport.Nothing;
         }
+
+        host.Act("go on", s => FakeHost.Set(s, arguments.Process, p => p with { State = DomainState.Running, WentOn = true }));
+        return new StepReport { WentOnAfter = TimeSpan.Zero };
     }
 
     private void Apply(SignalArguments arguments)

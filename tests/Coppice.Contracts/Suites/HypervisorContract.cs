@@ -21,6 +21,42 @@ public abstract class HypervisorContract
     }
 
     [Fact]
+    public async Task A_take_over_that_is_repeated_leaves_a_guest_alone_that_was_paused_meanwhile()
+    {
+        await using var bed = Open();
+        var process = await StartAsync(bed);
+        await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Pause));
+        var report = await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
+        Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, process)).State);
+        Assert.Null(report.WentOnAfter);
+    }
+
+    [Theory]
+    [InlineData(DomainState.Running, true, true)]
+    [InlineData(DomainState.Running, false, false)]
+    [InlineData(DomainState.Paused, true, false)]
+    public async Task The_pause_from_one_process_to_the_next_is_told_if_the_guest_ran_before_and_runs_again(
+        DomainState before, bool runs, bool isTold)
+    {
+        await using var bed = Open();
+        var old = await StartAsync(bed);
+        if (before is DomainState.Paused)
+        {
+            await ApplyAsync(bed, bed.Hypervisor.Signal(old, DomainSignal.Pause));
+        }
+
+        var successor = bed.NewProcess();
+        var leave = bed.Hypervisor.Leave(new LeaveRequest(old, before, bed.NewMemory(), successor, runs, default));
+        var left = await ApplyAsync(bed, leave);
+        await ApplyAsync(bed, bed.Hypervisor.End(old));
+        await ApplyAsync(bed, Launch(bed, successor, MemoryImage.None, bed.Base));
+        var followed = await ApplyAsync(bed, bed.Hypervisor.TakeOver(successor, bed.Definition, runs));
+        Assert.Equal(isTold, left.StandingAtEnd > TimeSpan.Zero);
+        Assert.Equal(runs, followed.WentOnAfter is not null);
+        Assert.Null(left.Pause);
+    }
+
+    [Fact]
     public async Task A_checkpoint_keeps_the_memory_moves_the_disk_and_lets_the_guest_go_on()
     {
         await using var bed = Open();
