@@ -13,7 +13,8 @@ public static class Names
     /// <param name="name">The name.</param>
     /// <returns>The name.</returns>
     /// <exception cref="CoppiceException">
-    /// It is empty, too long, starts with a dot or a dash, or has a slash or a control character (<see cref="ErrorKind.InvalidInput"/>).
+    /// It is empty, too long, starts with a dot or a dash, or has a slash, a control character or one that XML cannot hold
+    /// (<see cref="ErrorKind.InvalidInput"/>).
     /// </exception>
     public static string Check(string thing, string name)
     {
@@ -31,6 +32,7 @@ public static class Names
         _ when name[0] is '.' or '-' => $"starts with '{name[0]}'",
         _ when name.Contains('/', StringComparison.Ordinal) => "contains '/'",
         _ when name.EnumerateRunes().Any(r => Rune.IsControl(r) || r == Rune.ReplacementChar) => "contains a control character",
+        _ when !SafeXml.CanHold(name) => "contains a character that XML cannot hold",
         _ when string.IsNullOrWhiteSpace(name) || name != name.Trim() => "begins or ends with white space",
         _ => null,
     };

@@ -55,6 +55,24 @@ public static class SafeXml
         return Read(text);
     }
 
+    /// <summary>Whether a text can stand in XML 1.0, which some characters cannot enter even escaped.</summary>
+    internal static bool CanHold(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (i + 1 < text.Length && XmlConvert.IsXmlSurrogatePair(text[i + 1], text[i]))
+            {
+                i++;
+            }
+            else if (!XmlConvert.IsXmlChar(text[i]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>An element as one line, exactly: the inverse of <see cref="Read"/>.</summary>
     internal static string ToText(XElement element)
     {

@@ -43,9 +43,9 @@ internal static class SnapshotCreation
            let frozen = context.Graph[head.Layer]
            select new DiskSwitch(disk.Target, frozen, new Layer
            {
-               Id = context.Observed.Ids.NextShort(),
+               Id = disk.Overlay!.Id,
                Disk = disk.Target,
-               Path = disk.File!,
+               Path = disk.Overlay.File,
                Format = ImageFormat.Qcow2,
                VirtualSize = frozen.VirtualSize,
                Parent = frozen.Id,
@@ -55,7 +55,7 @@ internal static class SnapshotCreation
 
     private static Snapshot Record(PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches) => new()
     {
-        Id = context.Observed.Ids.NextSnapshot(),
+        Id = resolved.Id,
         Name = resolved.Name,
         Description = resolved.Description,
         CreatedAt = context.Observed.Now,

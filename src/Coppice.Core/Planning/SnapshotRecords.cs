@@ -36,15 +36,11 @@ internal static class SnapshotRecords
     {
         var snapshot = context.Find(request.Snapshot);
         var name = request.Name is null ? snapshot.Name : Names.Check("snapshot", request.Name);
-        if (context.Catalog.Snapshots.Values.Any(s => s.Id != snapshot.Id && s.Name == name))
-        {
-            throw new CoppiceException(
-                ErrorKind.AlreadyExists, $"snapshot '{name}' of {context.Subject}", "exists already", "choose another name");
-        }
-
+        SnapshotNaming.RequireFree(name, context.Catalog, except: snapshot.Id);
+        var description = SnapshotNaming.CheckDescription(request.Description ?? snapshot.Description, context.Catalog);
         return context.Plan("snapshot edit", "change the reference") with
         {
-            Commit = context.NoChange with { Put = [snapshot with { Name = name, Description = request.Description ?? snapshot.Description }] },
+            Commit = context.NoChange with { Put = [snapshot with { Name = name, Description = description }] },
         };
     }
 

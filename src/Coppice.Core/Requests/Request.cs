@@ -58,6 +58,9 @@ public sealed record CreateSnapshot(string Domain) : DomainRequest(Domain)
     /// <summary>Its name; null to have one made (R23).</summary>
     public string? Name { get; init; }
 
+    /// <summary>Its uuid; null to have one made (R23, R27).</summary>
+    public SnapshotId? Id { get; init; }
+
     /// <summary>Free text.</summary>
     public string Description { get; init; } = "";
 

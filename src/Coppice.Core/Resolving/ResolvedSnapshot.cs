@@ -8,6 +8,9 @@ public sealed record ResolvedSnapshot
     /// <summary>The name, given or made.</summary>
     public required string Name { get; init; }
 
+    /// <summary>The uuid, given or made.</summary>
+    public required SnapshotId Id { get; init; }
+
     /// <summary>Free text.</summary>
     public required string Description { get; init; }
 
@@ -36,5 +39,14 @@ public sealed record ResolvedSnapshot
 /// <summary>How a disk takes part in a resolved snapshot.</summary>
 /// <param name="Target">The disk.</param>
 /// <param name="Mode">How it takes part.</param>
-/// <param name="File">The absolute path of the new layer, for <see cref="DiskMode.External"/>.</param>
-public sealed record ResolvedDisk(string Target, DiskMode Mode, string? File);
+/// <param name="Overlay">The new layer, for <see cref="DiskMode.External"/>.</param>
+public sealed record ResolvedDisk(string Target, DiskMode Mode, NewOverlay? Overlay)
+{
+    /// <summary>The absolute path of the new layer, for <see cref="DiskMode.External"/>.</summary>
+    public string? File => Overlay?.File;
+}
+
+/// <summary>A layer that is to be made.</summary>
+/// <param name="Id">Its id; a file name that was made up contains it.</param>
+/// <param name="File">Its absolute path.</param>
+public sealed record NewOverlay(ShortId Id, string File);

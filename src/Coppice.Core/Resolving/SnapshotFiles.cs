@@ -54,12 +54,11 @@ internal sealed class SnapshotFiles
     /// <param name="disk">The disk.</param>
     /// <param name="snapshot">The name of the snapshot.</param>
     /// <exception cref="CoppiceException">The file that was asked for is not absolute or taken.</exception>
-    public string Overlay(DiskIntent disk, string snapshot)
+    public NewOverlay Overlay(DiskIntent disk, string snapshot)
     {
-        var target = disk.Device.Target;
-        var file = disk.File
-            ?? $"{OverlayFolder(disk.Head!)}/{LayerFileName.For(target, snapshot, _observed.Ids.NextShort())}";
-        return Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'");
+        var (target, id) = (disk.Device.Target, _observed.Ids.NextShort());
+        var file = disk.File ?? $"{OverlayFolder(disk.Head!)}/{LayerFileName.For(target, snapshot, id)}";
+        return new NewOverlay(id, Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'"));
     }
 
     private string OverlayFolder(Layer head) => _observed.Layers.TryGetValue(head.Id, out var layer)
@@ -83,7 +82,7 @@ internal sealed class SnapshotFiles
     {
         _ when !file.StartsWith('/') => "it is not an absolute path",
         _ when file.Length > LongestPath => $"it is longer than {LongestPath} characters",
-        _ when file.Any(char.IsControl) || !SnapshotNaming.CanEnterXml(file) => "it contains a control character",
+        _ when file.Any(char.IsControl) || !SafeXml.CanHold(file) => "it contains a control character",
         _ when file.EndsWith('/') => "it names a folder",
         _ when Path.GetFullPath(file) != file => "it has empty, '.' or '..' parts",
         _ => null,

@@ -22,6 +22,7 @@ public static class SnapshotResolver
         var graph = new LayerGraph(observed.Catalog);
         var state = StateOf(observed.Hypervisor);
         var name = SnapshotNaming.Choose(request, observed);
+        SnapshotNaming.CheckId(request.Id, name, observed.Catalog);
         var intents = DiskIntents.Read(request, observed, graph);
         SnapshotConditions.CheckMemory(request.Memory, intents, observed.Catalog.Name);
         SnapshotConditions.CheckState(request, state, intents, observed.Catalog.Name);
@@ -45,6 +46,7 @@ public static class SnapshotResolver
             },
             Disks = [.. mechanism.Disks.Select(d => new ResolvedDisk(
                 d.Intent.Device.Target, d.Mode, d.Mode == DiskMode.External ? files.Overlay(d.Intent, name) : null))],
+            Id = request.Id ?? observed.Ids.NextSnapshot(),
             Rule = row.Rule,
             Live = request.Live && state == DomainState.Running,
             Quiesce = request.Quiesce,

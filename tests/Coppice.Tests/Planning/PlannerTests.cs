@@ -21,6 +21,52 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void The_id_in_the_name_of_a_layers_file_is_the_id_of_the_layer_R186()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        model.Run(new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: false, Force: false));
+
+        var made = model.Graph.All.Where(l => l.Origin is LayerOrigin.Coppice).ToArray();
+        Assert.Equal(4, made.Length);
+        Assert.All(made, l => Assert.EndsWith($".{l.Id}.qcow2", l.Path, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_snapshot_has_the_uuid_that_was_asked_for_R27()
+    {
+        var uuid = SnapshotId.Parse("6ec9a8b4-5b9a-4a14-9c3b-1f3f5a0f7a11");
+        var xml = $"<domainsnapshot><name>s1</name><uuid>{uuid}</uuid><creationTime>7</creationTime><parent><name>p</name></parent></domainsnapshot>";
+        var model = new Model(s_running);
+        model.Run(SnapshotXml.Parse(xml, SnapshotParseMode.Create).ToRequest("web"));
+
+        var snapshot = Assert.Single(model.Catalog.Snapshots.Values);
+        Assert.Equal((uuid, "s1"), (snapshot.Id, snapshot.Name));
+
+        // What the driver fills in is not the user's to say.
+        Assert.Null(snapshot.Parent);
+        Assert.NotEqual(7, snapshot.CreatedAt.ToUnixTimeSeconds());
+    }
+
+    [Fact]
+    public void Editing_takes_no_name_that_leads_to_another_snapshot_and_no_text_that_XML_cannot_hold_R39()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "one" });
+        model.Run(new CreateSnapshot("web") { Name = "two" });
+        var (one, two) = (model.Catalog.Find("one"), model.Catalog.Find("two"));
+        Assert.Equal(
+            ErrorKind.AlreadyExists, Refused(new EditSnapshot("web", "one", $"{two.Id}".ToUpperInvariant(), null)));
+        Assert.Equal(ErrorKind.AlreadyExists, Refused(new EditSnapshot("web", "one", "two", null)));
+        Assert.Equal(ErrorKind.InvalidInput, Refused(new EditSnapshot("web", "one", "a\uFFFFb", null)));
+        Assert.Equal(ErrorKind.InvalidInput, Refused(new EditSnapshot("web", "one", null, "a\u0001b")));
+        model.Run(new EditSnapshot("web", "one", $"{one.Id}", "its own uuid leads to it anyway"));
+        Assert.Equal(one.Id, model.Catalog.Find($"{one.Id}").Id);
+
+        ErrorKind Refused(EditSnapshot edit) => Assert.Throws<CoppiceException>(() => model.Plan(edit)).Kind;
+    }
+
+    [Fact]
     public void A_checkpoint_of_memory_alone_has_nothing_to_roll_forward_to_R131()
     {
         var plan = new Model(s_running).Plan(new CreateSnapshot("web")

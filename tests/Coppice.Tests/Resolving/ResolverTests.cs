@@ -21,7 +21,24 @@ public sealed class ResolverTests
         var scene = new Scene { Snapshots = [Scene.Snapshot("before")] };
 
         AssertRefused(ErrorKind.AlreadyExists, "'before'", () => scene.Resolve(s_empty with { Name = "before" }));
-        AssertRefused(ErrorKind.AlreadyExists, "taken", () => scene.Resolve(s_empty with { Name = scene.Snapshots[0].Id.ToString() }));
+        var uuid = scene.Snapshots[0].Id.ToString();
+        AssertRefused(ErrorKind.AlreadyExists, "it is the uuid of 'before'", () => scene.Resolve(s_empty with { Name = uuid }));
+        AssertRefused(
+            ErrorKind.AlreadyExists, "it is the uuid of 'before'", () => scene.Resolve(s_empty with { Name = uuid.ToUpperInvariant() }));
+    }
+
+    [Fact]
+    public void A_uuid_that_was_given_is_kept_and_one_that_leads_to_another_snapshot_is_refused_R27_R39()
+    {
+        var mine = SnapshotId.Parse("6ec9a8b4-5b9a-4a14-9c3b-1f3f5a0f7a11");
+        Assert.Equal(mine, new Scene().Resolve(s_empty with { Id = mine }).Id);
+        Assert.NotEqual(default, new Scene().Resolve(s_empty).Id);
+
+        var taken = new Scene { Snapshots = [Scene.Snapshot("before")] };
+        AssertRefused(
+            ErrorKind.AlreadyExists, "leads to snapshot 'before'", () => taken.Resolve(s_empty with { Id = taken.Snapshots[0].Id }));
+        var named = new Scene { Snapshots = [Scene.Snapshot("x") with { Name = mine.ToString() }] };
+        AssertRefused(ErrorKind.AlreadyExists, "leads to snapshot", () => named.Resolve(s_empty with { Id = mine }));
     }
 
     [Theory]
@@ -30,6 +47,9 @@ public sealed class ResolverTests
     [InlineData(".hidden")]
     [InlineData("two\nlines")]
     [InlineData("not\uFFFEXML")]
+    [InlineData("not\uFFFFXML")]
+    [InlineData("half\uD83D")]
+    [InlineData("\uDF33half")]
     [InlineData("")]
     public void A_name_that_cannot_be_shown_or_stored_is_refused(string name) =>
         AssertRefused(ErrorKind.InvalidInput, "name", () => new Scene().Resolve(s_empty with { Name = name }));
@@ -49,6 +69,7 @@ public sealed class ResolverTests
 
         Assert.Equal("/home/domains/00000000-0000-0000-0000-000000000000/memory/01010101.mem", resolved.Memory.File);
         Assert.Equal("/home/domains/00000000-0000-0000-0000-000000000000/images/vda/vda.a_snapshot___.02020202.qcow2", resolved.Disks[0].File);
+        Assert.Equal(new ShortId("02020202"), resolved.Disks[0].Overlay!.Id);
         Assert.Equal(LayerOrigin.Coppice, resolved.Memory.Origin);
     }
 

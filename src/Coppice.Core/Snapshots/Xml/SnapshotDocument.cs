@@ -76,6 +76,7 @@ public sealed record SnapshotDocument
     public CreateSnapshot ToRequest(string domain) => new(domain)
     {
         Name = Name,
+        Id = Id,
         Description = Description,
         Memory = Memory,
         Disks = Disks,
