@@ -10,7 +10,8 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
 {
     private const long UnlimitedBandwidth = 1L << 40;
 
-    private static readonly TimeSpan s_resumeLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_settlingLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_settlingInterval = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The monitor, for what is done only once.</summary>
@@ -49,20 +50,7 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// Lets the guest go on. Right after a migration QEMU refuses for a moment, and while somebody else has an image open for
     /// writing it cannot take its locks back: both are tried again.
     /// </summary>
-    public async Task ResumeAsync()
-    {
-        for (var start = time.GetTimestamp(); ; await Task.Delay(TimeSpan.FromMilliseconds(2), time))
-        {
-            try
-            {
-                await Qmp.ExecuteAsync("cont");
-                return;
-            }
-            catch (QmpRefusalException) when (time.GetElapsedTime(start) < s_resumeLimit)
-            {
-            }
-        }
-    }
+    public Task ResumeAsync() => WhenSettledAsync(() => Qmp.ExecuteAsync("cont"), _ => true);
 
     /// <summary>Gives up a migration that is under way, in or out, and waits until it has ended.</summary>
     public async Task AbandonMigrationAsync()
@@ -70,7 +58,7 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         await Qmp.ExecuteAsync("migrate_cancel");
         while (await MigrationAsync() is { Status: "setup" or "active" or "device" or "cancelling" })
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(2), time);
+            await Task.Delay(s_settlingInterval, time);
         }
     }
 
@@ -81,7 +69,16 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// <returns>Whether that was necessary.</returns>
     public async Task<bool> ReawakenAsync(CancellationToken cancellation)
     {
-        if (await StatusAsync(cancellation) is not "postmigrate")
+        // QEMU tells that a migration is complete an instant before it has become "postmigrate".
+        var status = await StatusAsync(cancellation);
+        for (var start = time.GetTimestamp();
+            status is "finish-migrate" && time.GetElapsedTime(start) < s_settlingLimit;
+            status = await StatusAsync(cancellation))
+        {
+            await Task.Delay(s_settlingInterval, time, cancellation);
+        }
+
+        if (status is not "postmigrate")
         {
             return false;
         }
@@ -113,10 +110,15 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
 
     private const string MemoryFile = "memory";
 
+    // QEMU 10 takes a migration off its list of what can be yanked after it has told that it is complete.
+    private const string PreviousNotGone = "duplicate yank instance";
+
     private async Task MigrateAsync(string command, IProgress<StepProgress> progress, CancellationToken cancellation)
     {
         Qmp.ForgetEvents();
-        await Qmp.ExecuteAsync(command, new JsonObject { ["uri"] = $"fd:{MemoryFile}" }, cancellation);
+        await WhenSettledAsync(
+            () => Qmp.ExecuteAsync(command, new JsonObject { ["uri"] = $"fd:{MemoryFile}" }, cancellation),
+            refusal => refusal.Description.Contains(PreviousNotGone, StringComparison.Ordinal));
         while (true)
         {
             var told = await Qmp.WaitEventAsync(
@@ -134,6 +136,22 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
             }
 
             progress.Report(new StepProgress(new ByteCount(migration.Done), new ByteCount(migration.Total)));
+        }
+    }
+
+    /// <summary>Does what QEMU may refuse for a moment because something before it is not over yet.</summary>
+    private async Task WhenSettledAsync(Func<Task> act, Func<QmpRefusalException, bool> passes)
+    {
+        for (var start = time.GetTimestamp(); ; await Task.Delay(s_settlingInterval, time))
+        {
+            try
+            {
+                await act();
+                return;
+            }
+            catch (QmpRefusalException e) when (passes(e) && time.GetElapsedTime(start) < s_settlingLimit)
+            {
+            }
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
             {
                 var noted = DurableFile.ReadTextBounded(folder.Pid, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
                 var pid = int.Parse(noted[0], CultureInfo.InvariantCulture);
-                return noted.Length == 2 && new FileInfo($"/proc/{pid}/cwd").LinkTarget == noted[1] ? pid : null;
+                return noted.Length == 2 && WorksIn(noted[1], pid) ? pid : null;
             }
             catch (Exception e) when (e is IOException or FormatException or OverflowException or UnauthorizedAccessException)
             {
@@ -125,4 +125,10 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
             return "";
         }
     }
+
+    // While QEMU is loaded, its library libpmem walks through folders of /sys: its standard error stays. While it ends, its
+    // files are closed first: its working directory stays.
+    private static bool WorksIn(string folder, int pid) =>
+        new FileInfo($"/proc/{pid}/cwd").LinkTarget == folder
+            || new FileInfo($"/proc/{pid}/fd/2").LinkTarget == $"{folder}/{RunFolder.LogName}";
 }
