@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Coppice.Live.Qemu;
 using Coppice.Live.Tree;
 
 namespace Coppice.Live.Cli;
@@ -92,7 +93,7 @@ public sealed class HostileInputTests
         await using var home = new CliHome();
         var image = await home.ImageAsync("vda.qcow2");
         await home.DoAsync("define", home.Write("d.xml", CliHome.Xml("web", image)));
-        using var other = Process.Start(new ProcessStartInfo("qemu-system-x86_64",
+        using var other = Process.Start(new ProcessStartInfo(QemuPrograms.Usual,
         [
             "-nodefaults", "-display", "none", "-machine", "none", "-blockdev",
             $$"""{"driver":"qcow2","node-name":"n","file":{"driver":"file","filename":"{{image}}"} }""", "-S", "-monitor", "stdio",

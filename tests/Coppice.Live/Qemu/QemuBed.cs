@@ -21,15 +21,14 @@ internal sealed class QemuBed : IHypervisorBed
     private readonly List<ShortId> _processes = [];
     private int _ids;
 
-    public QemuBed(long memory = 64 << 20)
+    public QemuBed(long memory = 64 << 20, string qemu = QemuPrograms.Usual)
     {
-        Assert.SkipUnless(
-            File.Exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed: apt-get install qemu-system-x86 qemu-utils");
+        QemuPrograms.Require(qemu);
         Home = new HomeFolder(Directory.CreateTempSubdirectory("cq-").FullName);
         var id = new DomainId(Guid.NewGuid());
         Folder = Home.Domain(id);
         Directory.CreateDirectory(Path.GetDirectoryName(Folder.CatalogRoot)!);
-        Hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System);
+        Hypervisor = new QemuHypervisor(new QemuOptions { Binary = qemu }, TimeProvider.System);
         Base = NewLayer("vda", ImageFormat.Raw, null);
         var image = new byte[1 << 20];
         s_bootCode.CopyTo(image, 0);

@@ -1,13 +1,17 @@
 using Coppice.Core;
+using Coppice.Qemu.Processes;
 
 namespace Coppice.Live.Qemu;
 
-public sealed class QemuCheckpointTests
+public class QemuCheckpointTests
 {
+    /// <summary>The program that is tested.</summary>
+    protected virtual string Qemu => QemuPrograms.Usual;
+
     [Fact]
     public async Task A_checkpoint_keeps_memory_and_moves_the_disk_and_can_be_loaded()
     {
-        await using var bed = new QemuBed();
+        await using var bed = new QemuBed(qemu: Qemu);
         var process = await bed.StartAsync([bed.Base], MemoryImage.None);
         var before = await bed.CountingAsync(process);
         var (memory, overlay) = (bed.NewMemory(), bed.NewOverlay(bed.Base));
@@ -30,7 +34,7 @@ public sealed class QemuCheckpointTests
     [Fact]
     public async Task Ten_checkpoints_in_a_row()
     {
-        await using var bed = new QemuBed();
+        await using var bed = new QemuBed(qemu: Qemu);
         var process = await bed.StartAsync([bed.Base], MemoryImage.None);
         await bed.CountingAsync(process);
         var top = bed.Base;
@@ -52,7 +56,7 @@ public sealed class QemuCheckpointTests
     [Fact]
     public async Task A_paused_guest_stays_paused_through_two_checkpoints()
     {
-        await using var bed = new QemuBed();
+        await using var bed = new QemuBed(qemu: Qemu);
         var process = await bed.StartAsync([bed.Base], MemoryImage.None, run: false);
         var (first, second) = (bed.NewOverlay(bed.Base), default(Layer));
         await bed.Hypervisor.ApplyAsync(
@@ -66,12 +70,38 @@ public sealed class QemuCheckpointTests
         Assert.Equal((DomainState.Paused, second.Path), (after.State, after.ActiveImages["vda"]));
     }
 
+    [Fact]
+    public async Task A_standing_guest_is_saved_again_and_again()
+    {
+        await using var bed = new QemuBed(qemu: Qemu);
+        var process = await bed.StartAsync([bed.Base], MemoryImage.None);
+        await bed.CountingAsync(process);
+        await using (var machine = await Machine.ConnectAsync(
+            RunFolder.Of(bed.Home, process), TimeProvider.System, QemuBed.Cancellation))
+        {
+            await machine!.StopAsync(QemuBed.Cancellation);
+            var file = $"{bed.Home.Path}/memory";
+            for (var i = 0; i < 30; i++)
+            {
+                using var memory = File.OpenHandle(file, FileMode.Create, FileAccess.Write);
+                await machine.PrepareMigrationAsync(memory, QemuBed.Cancellation);
+                Assert.Equal(i > 0, await machine.ReawakenAsync(QemuBed.Cancellation));
+                await machine.SaveMemoryAsync(new Progress<StepProgress>(), QemuBed.Cancellation);
+                Assert.NotEqual(0, new FileInfo(file).Length);
+            }
+
+            await machine.ResumeAsync();
+        }
+
+        await bed.CountingAsync(process);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_file_in_the_place_of_the_memory_is_refused_and_stays(bool leaves)
     {
-        await using var bed = new QemuBed();
+        await using var bed = new QemuBed(qemu: Qemu);
         var process = await bed.StartAsync([bed.Base], MemoryImage.None);
         var file = Path.Combine(bed.Home.Path, "precious.bin");
         await File.WriteAllTextAsync(file, "precious", QemuBed.Cancellation);
@@ -99,7 +129,7 @@ public sealed class QemuCheckpointTests
     [Fact]
     public async Task Undoing_before_the_disks_moved_lets_the_step_be_repeated()
     {
-        await using var bed = new QemuBed();
+        await using var bed = new QemuBed(qemu: Qemu);
         var process = await bed.StartAsync([bed.Base], MemoryImage.None);
         var (memory, overlay) = (bed.NewMemory(), bed.NewOverlay(bed.Base));
         var step = Checkpoint(bed, process, DomainState.Running, memory, overlay);
@@ -118,7 +148,7 @@ public sealed class QemuCheckpointTests
     [Fact]
     public async Task Cancelling_while_the_memory_is_written_lets_the_guest_go_on()
     {
-        await using var bed = new QemuBed(512 << 20);
+        await using var bed = new QemuBed(512 << 20, Qemu);
         var process = await bed.StartAsync([bed.Base], MemoryImage.None);
         await bed.CountingAsync(process);
         var (memory, overlay) = (bed.NewMemory(), bed.NewOverlay(bed.Base));

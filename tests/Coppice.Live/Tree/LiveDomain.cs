@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Live.Qemu;
 using Coppice.Live.Witness;
 using Coppice.Qemu;
 using Coppice.Storage;
@@ -16,10 +17,10 @@ public sealed class LiveDomain : IAsyncDisposable
     public const string Name = "witness";
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
-    private LiveDomain(string folder)
+    private LiveDomain(string folder, string qemu)
     {
         Folder = folder;
-        Home = Open(HomePath);
+        Home = Open(HomePath, qemu);
     }
 
     public string Folder { get; }
@@ -34,23 +35,24 @@ public sealed class LiveDomain : IAsyncDisposable
     /// <summary>Skips the test, with the reason, where a guest cannot be started.</summary>
     public static void Require()
     {
-        if ((WitnessGuest.Missing ?? (File.Exists("/usr/bin/qemu-system-x86_64") ? null : "qemu-system-x86_64 is not installed")) is { } missing)
-        {
-            Assert.Skip(missing);
-        }
+        Assert.SkipWhen(WitnessGuest.Missing is not null, WitnessGuest.Missing ?? "");
+        QemuPrograms.Require(QemuPrograms.Usual);
     }
 
-    public static Home Open(string path) => Home.Open(new HomeOptions
+    public static Home Open(string path, string qemu = QemuPrograms.Usual) => Home.Open(new HomeOptions
     {
         Path = path,
-        Hypervisor = new QemuHypervisor(new QemuOptions { CacheFile = $"{path}/cache/qemu.json" }, TimeProvider.System),
+        Hypervisor = new QemuHypervisor(
+            new QemuOptions { Binary = qemu, CacheFile = $"{path}/cache/qemu.json" }, TimeProvider.System),
         Storage = new FileStorage(TimeProvider.System),
     });
 
     /// <summary>Defines a domain with empty qcow2 disks; nothing is started.</summary>
-    public static async Task<LiveDomain> DefineAsync(params string[] disks)
+    public static Task<LiveDomain> DefineAsync(params string[] disks) => DefineOnAsync(QemuPrograms.Usual, disks);
+
+    private static async Task<LiveDomain> DefineOnAsync(string qemu, params string[] disks)
     {
-        var domain = new LiveDomain(Directory.CreateTempSubdirectory("cl-").FullName);
+        var domain = new LiveDomain(Directory.CreateTempSubdirectory("cl-").FullName, qemu);
         foreach (var disk in disks)
         {
             await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", domain.ImagePath(disk), "64M");
@@ -61,9 +63,12 @@ public sealed class LiveDomain : IAsyncDisposable
     }
 
     /// <summary>Defines a domain with two disks and boots it.</summary>
-    public static async Task<LiveDomain> BootAsync(params string[] disks)
+    public static Task<LiveDomain> BootAsync(params string[] disks) => BootOnAsync(QemuPrograms.Usual, disks);
+
+    /// <summary>The same, on a QEMU program.</summary>
+    public static async Task<LiveDomain> BootOnAsync(string qemu, params string[] disks)
     {
-        var domain = await DefineAsync(disks is [] ? ["vda", "vdb"] : disks);
+        var domain = await DefineOnAsync(qemu, disks is [] ? ["vda", "vdb"] : disks);
         try
         {
             await domain.RunAsync(new StartDomain(Name, Paused: false));
@@ -84,7 +89,7 @@ public sealed class LiveDomain : IAsyncDisposable
     public Task<DomainView> ShowAsync() => Home.ShowAsync(Name, Cancellation);
 
     /// <summary>Forgets the manager and opens the home anew, as the next command would.</summary>
-    public void Reopen() => Home = Open(HomePath);
+    public void Reopen(string qemu = QemuPrograms.Usual) => Home = Open(HomePath, qemu);
 
     public Task<OperationResult> CreateAsync(string name) => RunAsync(new CreateSnapshot(Name) { Name = name });
 

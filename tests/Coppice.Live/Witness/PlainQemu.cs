@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
+using Coppice.Live.Qemu;
 
 namespace Coppice.Live.Witness;
 
@@ -29,7 +30,7 @@ internal sealed class PlainQemu : IAsyncDisposable
     {
         var monitorPath = Path.Combine(folder, name + ".qmp");
         var witnessPath = Path.Combine(folder, name + ".witness");
-        var start = new ProcessStartInfo("qemu-system-x86_64", Arguments(monitorPath, witnessPath, disks, memory))
+        var start = new ProcessStartInfo(QemuPrograms.Usual, Arguments(monitorPath, witnessPath, disks, memory))
         {
             RedirectStandardError = true,
         };

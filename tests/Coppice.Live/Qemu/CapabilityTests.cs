@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Coppice.Core;
+using Coppice.Qemu;
+
+namespace Coppice.Live.Qemu;
+
+/// <summary>What a program can do is read from itself, and the driver does the same with each.</summary>
+public sealed partial class CapabilityTests
+{
+    public static TheoryData<string> Programs => [QemuPrograms.Usual, QemuPrograms.Backports];
+
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public async Task Capabilities_are_what_qemu_says(string qemu)
+    {
+        await using var bed = new QemuBed(qemu: qemu);
+        Directory.CreateDirectory($"{bed.Home.Path}/run");
+        var options = new QemuOptions { Binary = qemu, CacheFile = $"{bed.Home.Path}/qemu.json" };
+        var first = await new QemuHypervisor(options, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
+        var again = await new QemuHypervisor(options, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
+        Capability[] expected =
+            [Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory];
+        Assert.True(first.Items.SetEquals(expected), string.Join(", ", first.Items));
+        Assert.Equal((await VersionAsync(qemu), first.Version), (first.Version, again.Version));
+        Assert.True(again.Items.SetEquals(first.Items));
+    }
+
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public async Task A_machine_is_sealed_with_the_newest_type_of_the_program(string qemu)
+    {
+        await using var bed = new QemuBed(qemu: qemu);
+        Directory.CreateDirectory($"{bed.Home.Path}/run");
+        var newest = string.Join('.', (await VersionAsync(qemu)).Split('.').Take(2));
+        var plain = await bed.Hypervisor.SealAsync(bed.Definition, QemuBed.Cancellation);
+        var express = await bed.Hypervisor.SealAsync(
+            bed.Definition with { Os = new OsSettings { Machine = "q35" } }, QemuBed.Cancellation);
+        Assert.Equal(($"pc-i440fx-{newest}", $"pc-q35-{newest}"), (plain.Os.Machine, express.Os.Machine));
+    }
+
+    private static async Task<string> VersionAsync(string qemu)
+    {
+        using var process = Process.Start(new ProcessStartInfo(qemu, "--version") { RedirectStandardOutput = true })!;
+        var text = await process.StandardOutput.ReadToEndAsync(QemuBed.Cancellation);
+        await process.WaitForExitAsync(QemuBed.Cancellation);
+        return VersionText().Match(text).Value;
+    }
+
+    [GeneratedRegex("[0-9]+\\.[0-9]+\\.[0-9]+")]
+    private static partial Regex VersionText();
+}
