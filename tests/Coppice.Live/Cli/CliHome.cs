@@ -9,6 +9,10 @@ public sealed record CommandRun(int ExitCode, string Output, string Errors);
 /// <summary>A home of its own that is used through the command alone, as a person would.</summary>
 public sealed class CliHome : IAsyncDisposable
 {
+    /// <summary>The command as users get it, if the suite was given one; else as it was just built.</summary>
+    private static readonly string s_coppice =
+        Environment.GetEnvironmentVariable("COPPICE_COMMAND") ?? Path.Combine(AppContext.BaseDirectory, "coppice");
+
     public string Folder { get; } = Directory.CreateTempSubdirectory("cc-").FullName;
 
     public string Home => Path.Combine(Folder, "h");
@@ -45,7 +49,7 @@ public sealed class CliHome : IAsyncDisposable
     }
 
     public Task<CommandRun> RunAsync(params string[] arguments) =>
-        RunProgramAsync(Path.Combine(AppContext.BaseDirectory, "coppice"), arguments);
+        RunProgramAsync(s_coppice, arguments);
 
     /// <summary>Runs a command that must succeed.</summary>
     public async Task<string> DoAsync(params string[] arguments)
