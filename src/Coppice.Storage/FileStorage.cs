@@ -11,17 +11,11 @@ namespace Coppice.Storage;
 /// </summary>
 public sealed class FileStorage : IStorage
 {
-    private readonly ImmutableArray<string> _allowedRoots;
     private readonly OverlaySteps _overlays;
 
     /// <summary>Makes the backend.</summary>
     /// <param name="time">Measures time limits.</param>
-    /// <param name="allowedRoots">Folders in which backing files of users' images may lie besides the image's own folder.</param>
-    public FileStorage(TimeProvider time, params IEnumerable<string> allowedRoots)
-    {
-        _allowedRoots = [.. allowedRoots];
-        _overlays = new OverlaySteps(new QemuImg(time));
-    }
+    public FileStorage(TimeProvider time) => _overlays = new OverlaySteps(new QemuImg(time));
 
     /// <inheritdoc/>
     public string Prefix => "storage";
@@ -65,6 +59,17 @@ public sealed class FileStorage : IStorage
             },
             cancellation);
     }
+
+    /// <inheritdoc/>
+    public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
+        IEnumerable<string> paths, CancellationToken cancellation) => Task.Run(
+        () => (
+            from path in paths.Distinct(StringComparer.Ordinal)
+            let found = FileSystem.Look(path)
+            where found is not null
+            select KeyValuePair.Create(path, new FileObservation(found.Identity, new ByteCount(found.AllocatedBytes))))
+            .ToImmutableDictionary(),
+        cancellation);
 
     /// <inheritdoc/>
     public Step CreateOverlay(Layer overlay, Layer backing) => OverlaySteps.Create(overlay, backing);
@@ -148,11 +153,11 @@ public sealed class FileStorage : IStorage
         });
     }
 
-    private ImmutableArray<Layer> Discover(DiskDevice disk)
+    private static ImmutableArray<Layer> Discover(DiskDevice disk)
     {
         var path = disk.Source ?? throw new CoppiceException(
             ErrorKind.InvalidInput, $"disk '{disk.Target}'", "has no image", "name one in its <source> element");
-        var folders = new AllowedFolders(_allowedRoots.Add(Path.GetDirectoryName(path) ?? "/"));
+        var folders = new AllowedFolders([Path.GetDirectoryName(path) ?? "/"]);
         var found = ImageErrors.Guard($"disk '{disk.Target}'", () =>
             ImageChain.Discover(new RecordedLayer(path, disk.Format.ToImages()), folders));
         var layers = ImmutableArray.CreateBuilder<Layer>();

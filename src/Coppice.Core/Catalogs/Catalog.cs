@@ -105,9 +105,6 @@ public sealed record CatalogChange
     /// <summary>The current snapshot afterwards.</summary>
     public required SnapshotId? Current { get; init; }
 
-    /// <summary>A new name of the domain; null keeps it.</summary>
-    public string? Name { get; init; }
-
     /// <summary>Snapshots that are new, or known ones with another name, description or parent.</summary>
     public ImmutableArray<Snapshot> Put { get; init; } = [];
 
@@ -137,7 +134,6 @@ public sealed record CatalogChange
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         return catalog with
         {
-            Name = Name ?? catalog.Name,
             Revision = catalog.Revision + 1,
             Last = last,
             Head = Head,

@@ -24,6 +24,11 @@ public sealed record LayerObservation
     public ByteCount FreeForMemory { get; init; }
 }
 
+/// <summary>A file, whatever it is called.</summary>
+/// <param name="Identity">The same for all its names: hard links, symbolic links, paths through other mounts.</param>
+/// <param name="Allocated">What it takes on disk.</param>
+public sealed record FileObservation(string Identity, ByteCount Allocated);
+
 /// <summary>
 /// A kind of storage. It observes layers, checks chains before anybody opens them, and lowers what a plan needs into
 /// prepare and clean-up steps, which it carries out as an <see cref="IStepExecutor"/>. Lowering is pure.
@@ -32,7 +37,7 @@ public interface IStorage : IStepExecutor
 {
     /// <summary>
     /// The layers of an image that a user brought, top first. Follows the backing names only where the image states their
-    /// format and they stay inside the folder of the image or below an allowed root.
+    /// format and they stay inside the folder of the image.
     /// </summary>
     /// <exception cref="CoppiceException">
     /// The image is missing (<see cref="ErrorKind.NotFound"/>), broken (<see cref="ErrorKind.Damaged"/>) or leads
@@ -46,6 +51,9 @@ public interface IStorage : IStepExecutor
 
     /// <summary>What is to be known of a layer before the next one is planned on it.</summary>
     Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation);
+
+    /// <summary>What the files at some paths are; a path at which there is none is left out.</summary>
+    Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(IEnumerable<string> paths, CancellationToken cancellation);
 
     /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
     Step CreateOverlay(Layer overlay, Layer backing);

@@ -43,8 +43,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
                 "choose another name, or give that uuid to replace its definition");
         }
 
-        var drives = await DiscoverAsync(definition).ConfigureAwait(false);
-        DefinitionRules.RequireImagesFree(definition, drives, finder, DefinitionStore.Read);
+        var drives = await DiscoverFreeAsync(definition).ConfigureAwait(false);
         var plan = Plan(folder, definition, "new domain") with { Commit = Change(folder, definition, drives, out var written) };
         plan = plan with { Prepare = [written] };
         return call.Options.PlanOnly
@@ -100,8 +99,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         DefinitionRules.RequireRedefinable(definition, observed);
-        var drives = await DiscoverAsync(definition).ConfigureAwait(false);
-        DefinitionRules.RequireImagesFree(definition, drives, finder, DefinitionStore.Read);
+        var drives = await DiscoverFreeAsync(definition).ConfigureAwait(false);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Change(folder, definition, drives, out var written);
         change = keepsDisks ? KeepingDisks(change, observed.Catalog, definition) : change;
@@ -157,9 +155,16 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             ? []
             : [observed.Catalog.Head.Definition];
 
-    private async Task<ImmutableArray<ImmutableArray<Layer>>> DiscoverAsync(DomainDefinition definition)
+    /// <summary>The images of each drive, top first, none of which is written by one drive and used by another.</summary>
+    private async Task<ImmutableArray<ImmutableArray<Layer>>> DiscoverFreeAsync(DomainDefinition definition)
     {
-        var drives = definition.Disks.Where(d => d.Source is not null);
-        return [.. await Task.WhenAll(drives.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false)];
+        var sources = definition.Disks.Where(d => d.Source is not null);
+        var drives = await Task.WhenAll(sources.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false);
+        var use = ImageUse.Of(definition, [.. drives]);
+        var others = finder.Catalogs().Where(c => c.Catalog.Domain != definition.Id)
+            .Select(c => ImageUse.Of(c.Catalog, DefinitionStore.Read(c.Folder, c.Catalog.Head.Definition))).ToArray();
+        var files = await Storage.ObserveFilesAsync(others.Append(use).SelectMany(u => u.All), call.Cancellation).ConfigureAwait(false);
+        use.RequireFree(others, path => files.TryGetValue(path, out var file) ? file.Identity : path);
+        return [.. drives];
     }
 }

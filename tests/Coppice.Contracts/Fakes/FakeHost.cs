@@ -11,8 +11,14 @@ public sealed class FakeHost
 {
     private const int Blocks = 3;
 
+    /// <summary>What every file takes on disk.</summary>
+    public static readonly ByteCount FileSize = new(4096);
+
     /// <summary>All there is.</summary>
     public FakeHostState State { get; set; } = FakeHostState.New;
+
+    /// <summary>Other names of images, each with the first one.</summary>
+    public Dictionary<string, string> Links { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Told of everything that a driver is about to do to the machine. May throw, to let it fail.</summary>
     public Action<string>? Acting { get; set; }
@@ -22,6 +28,13 @@ public sealed class FakeHost
 
     /// <summary>Whether processes answer when they are asked what they do.</summary>
     public bool ProcessesAnswer { get; set; } = true;
+
+    /// <summary>Gives an image another name.</summary>
+    public void Link(string path, string name)
+    {
+        Links[name] = path;
+        State = State with { Images = State.Images.Add(name, State.Images[path]) };
+    }
 
     /// <summary>A driver changes something.</summary>
     public void Act(string what, Func<FakeHostState, FakeHostState> change)

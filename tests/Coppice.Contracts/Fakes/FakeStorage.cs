@@ -58,6 +58,11 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         });
     }
 
+    public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
+        IEnumerable<string> paths, CancellationToken cancellation) => Task.FromResult(
+        paths.Distinct().Where(IsThere).ToImmutableDictionary(
+            p => p, p => new FileObservation(host.Links.GetValueOrDefault(p, p), FakeHost.FileSize)));
+
     public Step CreateOverlay(Layer overlay, Layer backing)
     {
         ArgumentNullException.ThrowIfNull(overlay);
@@ -67,7 +72,10 @@ public sealed class FakeStorage(FakeHost host) : IStorage
     }
 
     public Step Remove(string path, ByteCount bytes) =>
-        Step.Of("store.remove", $"remove {path}", StepUndo.None, new RemoveArguments(path), FakeJson.Default.RemoveArguments);
+        Step.Of("store.remove", $"remove {path}", StepUndo.None, new RemoveArguments(path), FakeJson.Default.RemoveArguments) with
+        {
+            Files = [new FileChange(FileEffect.Delete, path, bytes)],
+        };
 
     public Step WriteFile(string path, string content) =>
         Step.Of("store.write", $"write {path}", StepUndo.Exact, new WriteArguments(path, content), FakeJson.Default.WriteArguments);
@@ -159,6 +167,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
         host.Act($"remove {path}", s => s with { Images = s.Images.Remove(path), Memories = s.Memories.Remove(path) });
     }
+
+    private bool IsThere(string path) =>
+        host.State.Images.ContainsKey(path) || host.State.Memories.ContainsKey(path) || File.Exists(path);
 
     private FakeImage Require(string path) => host.State.Images.GetValueOrDefault(path)
         ?? throw new CoppiceException(ErrorKind.NotFound, $"image {path}", "is missing", "put it back");

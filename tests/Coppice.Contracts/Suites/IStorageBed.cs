@@ -15,6 +15,9 @@ public interface IStorageBed : IAsyncDisposable
     /// <summary>Where the next layer of a disk can go; there is nothing yet.</summary>
     string NewPath();
 
+    /// <summary>Another name of an image.</summary>
+    string NewNameOf(string path);
+
     bool Exists(string path);
 
     /// <summary>Writes into a layer as a guest does.</summary>

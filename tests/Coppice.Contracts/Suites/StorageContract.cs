@@ -97,6 +97,19 @@ public abstract class StorageContract
     }
 
     [Fact]
+    public async Task An_image_is_the_same_under_another_name_and_only_then()
+    {
+        await using var bed = Open();
+        var (image, other, missing) = (bed.NewDisk().Source!, bed.NewDisk().Source!, bed.NewPath());
+        var name = bed.NewNameOf(image);
+        var files = await bed.Storage.ObserveFilesAsync([image, other, missing, name, image], default);
+        Assert.Equal(files[image].Identity, files[name].Identity);
+        Assert.NotEqual(files[image].Identity, files[other].Identity);
+        Assert.True(files[image].Allocated.Bytes > 0);
+        Assert.Equal(3, files.Count);
+    }
+
+    [Fact]
     public async Task A_text_file_is_written_once_and_taken_back()
     {
         await using var bed = Open();

@@ -28,6 +28,14 @@ public sealed class FileStorageContractTests : StorageContract
 
         public string NewPath() => $"{_root}/{++_files}.img";
 
+        public string NewNameOf(string path)
+        {
+            var name = NewPath();
+            using var link = Process.Start("ln", [path, name]);
+            link.WaitForExit();
+            return name;
+        }
+
         public bool Exists(string path) => File.Exists(path);
 
         public void WriteInto(Layer layer, Layer backing)

@@ -57,6 +57,13 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
 
     public string NewPath() => $"/images/{++_ids}";
 
+    public string NewNameOf(string path)
+    {
+        var name = NewPath();
+        _host.Link(path, name);
+        return name;
+    }
+
     public bool Exists(MemoryImage memory) => _host.State.Memories.ContainsKey(memory.File!);
 
     public bool Exists(string path) => _host.State.Images.ContainsKey(path);

@@ -45,6 +45,43 @@ public sealed class DefineTests : IDisposable
     }
 
     [Fact]
+    public async Task An_image_that_another_domain_writes_is_refused_under_any_name()
+    {
+        await _world.DefineAsync();
+        _world.Host.Link("/images/web-a.qcow2", "/elsewhere/hidden.qcow2");
+        _world.AddImage("/images/thief-b.raw");
+        var disks = World.Definition("thief", 2).Disks;
+        foreach (var readOnly in new[] { false, true })
+        {
+            var disk = disks[0] with { Source = "/elsewhere/hidden.qcow2", ReadOnly = readOnly };
+            var thief = World.Definition("thief", 2) with { Disks = [disk, disks[1]] };
+            var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(thief)));
+            Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
+            Assert.Contains("'web'", error.Problem, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task One_image_under_two_names_in_a_domain_is_refused()
+    {
+        _world.Host.Link("/images/web-a.qcow2", "/elsewhere/hidden.qcow2");
+        var disks = World.Definition().Disks;
+        var twice = World.Definition() with { Disks = [disks[0], disks[1] with { Source = "/elsewhere/hidden.qcow2" }] };
+        Assert.Equal(ErrorKind.InvalidInput, (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(twice)))).Kind);
+    }
+
+    [Fact]
+    public async Task An_image_of_another_domain_that_is_missing_hinders_nobody()
+    {
+        await _world.DefineAsync();
+        _world.Host.State = _world.Host.State with { Images = _world.Host.State.Images.Remove("/images/web-a.qcow2") };
+        _world.AddImage("/images/other-a.qcow2");
+        _world.AddImage("/images/other-b.raw");
+        await _world.RunAsync(new DefineDomain(World.Definition("other", 2)));
+        Assert.Equal(2, (await _world.Open().ListAsync()).Domains.Length);
+    }
+
+    [Fact]
     public async Task Domains_share_an_image_that_they_only_read()
     {
         _world.AddImage("/images/tools.raw");

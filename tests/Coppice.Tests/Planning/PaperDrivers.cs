@@ -46,6 +46,9 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation) => throw Paper();
 
+    public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
+        IEnumerable<string> paths, CancellationToken cancellation) => throw Paper();
+
     public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation) => throw Paper();
 
     public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation) => throw Paper();

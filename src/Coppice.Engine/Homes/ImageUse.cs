@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>The images that a domain uses. They are compared by what they are, since one image may have many names.</summary>
+/// <param name="Domain">The name of the domain.</param>
+/// <param name="Drives">The images of each drive, or of all.</param>
+/// <param name="Written">Those of them that are written.</param>
+internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<string>> Drives, ImmutableArray<string> Written)
+{
+    public IEnumerable<string> All => Drives.SelectMany(paths => paths);
+
+    /// <summary>What a definition would use.</summary>
+    public static ImageUse Of(DomainDefinition definition, ImmutableArray<ImmutableArray<Layer>> drives) => new(
+        definition.Name,
+        [.. drives.Select(chain => chain.Select(l => l.Path).ToImmutableArray())],
+        WrittenBy(definition, drives.Select(chain => chain[0])));
+
+    /// <summary>What a domain uses, with all that its snapshots and tips rely on.</summary>
+    public static ImageUse Of(Catalog catalog, DomainDefinition definition)
+    {
+        var graph = new LayerGraph(catalog);
+        var heads = catalog.Head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => graph[d.Layer]);
+        return new ImageUse(catalog.Name, [[.. graph.All.Select(l => l.Path)]], WrittenBy(definition, heads));
+    }
+
+    /// <summary>No image that one drive writes may be used by another drive; what both only read can be shared.</summary>
+    /// <param name="others">The other domains.</param>
+    /// <param name="identify">What tells one image from another.</param>
+    /// <exception cref="CoppiceException">
+    /// An image is used twice here (<see cref="ErrorKind.InvalidInput"/>) or by another domain (<see cref="ErrorKind.AlreadyExists"/>).
+    /// </exception>
+    public void RequireFree(IEnumerable<ImageUse> others, Func<string, string> identify)
+    {
+        var uses = All.Select(identify).ToHashSet(StringComparer.Ordinal);
+        var writes = Written.Select(identify).ToHashSet(StringComparer.Ordinal);
+        if (Written.FirstOrDefault(w => Drives.Count(paths => paths.Any(p => identify(p) == identify(w))) > 1) is { } twice)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"domain '{Domain}'", $"uses the image {twice}, to which a disk writes, more than once",
+                "give each disk an image of its own");
+        }
+
+        foreach (var other in others)
+        {
+            var taken = other.Written.FirstOrDefault(p => uses.Contains(identify(p)))
+                ?? other.All.FirstOrDefault(p => writes.Contains(identify(p)));
+            if (taken is not null)
+            {
+                throw new CoppiceException(
+                    ErrorKind.AlreadyExists, $"image {taken}", $"is used by domain '{other.Domain}'",
+                    "give each domain images of its own, or make it read-only in both");
+            }
+        }
+    }
+
+    private static ImmutableArray<string> WrittenBy(DomainDefinition definition, IEnumerable<Layer> tops)
+    {
+        var writing = definition.Disks.Where(d => d is { Kind: DiskKind.Disk, ReadOnly: false }).Select(d => d.Target)
+            .ToHashSet(StringComparer.Ordinal);
+        return [.. tops.Where(l => writing.Contains(l.Disk)).Select(l => l.Path)];
+    }
+}
