@@ -48,6 +48,25 @@ public static class DurableFolder
         }
     }
 
+    /// <summary>Removes a folder that holds nothing, and flushes the one above. One that does is left.</summary>
+    /// <returns>Whether it is gone.</returns>
+    public static bool RemoveIfEmpty(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            if (FileException.Guard(path, () => Directory.EnumerateFileSystemEntries(path).Any()))
+            {
+                return false;
+            }
+
+            FileActs.Before(FileAct.Remove, path);
+            FileException.Guard(path, () => Directory.Delete(path));
+            Flush(Path.GetDirectoryName(path)!);
+        }
+
+        return true;
+    }
+
     /// <summary>The free bytes, for this user, of the file system that holds a folder, or its nearest parent that exists.</summary>
     public static long FreeBytes(string path)
     {

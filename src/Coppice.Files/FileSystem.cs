@@ -61,7 +61,8 @@ public static partial class FileSystem
     private static bool TryLook(string path, Span<byte> buffer) =>
         Statx(WorkingFolder, path, 0, BasicFields, ref MemoryMarshal.GetReference(buffer)) == 0;
 
-    private static ulong Number(ReadOnlySpan<byte> buffer, int offset) => BinaryPrimitives.ReadUInt64LittleEndian(buffer[offset..]);
+    private static ulong Number(ReadOnlySpan<byte> buffer, int offset) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(buffer[offset..]);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, ref byte buffer);

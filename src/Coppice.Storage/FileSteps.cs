@@ -30,6 +30,8 @@ internal static class FileSteps
         {
             DurableFolder.Flush(folder);
         }
+
+        OverlayPlacement.RemoveFolders(arguments.Path);
     }
 
     public static StepOutcome Probe(RemoveArguments arguments) =>

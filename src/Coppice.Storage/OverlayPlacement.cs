@@ -6,6 +6,8 @@ namespace Coppice.Storage;
 /// <summary>Where the next layer of a disk goes when no file was named.</summary>
 internal static class OverlayPlacement
 {
+    private const string Prefix = "coppice-";
+
     /// <summary>
     /// Into the domain's own folder if that is on the file system of the image, else into a folder beside the image: a
     /// layer fills up like the image below it, and hard links work on one file system only.
@@ -21,6 +23,21 @@ internal static class OverlayPlacement
 
         return FileSystem.AreSame(own, imageFolder)
             ? own
-            : $"{imageFolder}/coppice-{Path.GetFileName(folder.Path)}/{layer.Disk}";
+            : $"{imageFolder}/{Prefix}{Path.GetFileName(folder.Path)}/{layer.Disk}";
     }
+
+    /// <summary>Removes the folders that were made beside an image for a layer, if it was the last one in them.</summary>
+    public static void RemoveFolders(string layerPath)
+    {
+        var ofDisk = Path.GetDirectoryName(layerPath)!;
+        if (Path.GetDirectoryName(ofDisk) is { } ofDomain && IsBesideImage(ofDomain) && DurableFolder.RemoveIfEmpty(ofDisk))
+        {
+            DurableFolder.RemoveIfEmpty(ofDomain);
+        }
+    }
+
+    private static bool IsBesideImage(string folder) =>
+        Path.GetFileName(folder) is var name
+        && name.StartsWith(Prefix, StringComparison.Ordinal)
+        && Guid.TryParseExact(name[Prefix.Length..], "D", out _);
 }

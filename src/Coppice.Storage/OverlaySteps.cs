@@ -50,6 +50,8 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         {
             DurableFile.Remove(arguments.Path);
         }
+
+        OverlayPlacement.RemoveFolders(arguments.Path);
     }
 
     public static StepOutcome Probe(OverlayArguments arguments)

@@ -86,6 +86,10 @@ public sealed record Catalog
     /// <summary>Layers that no snapshot froze: the heads' own, the tips', and those of snapshots that were deleted.</summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
 
+    /// <summary>The definitions that head, snapshots and tips name, each once.</summary>
+    public IEnumerable<ShortId> Definitions => Snapshots.Values.Select(s => s.Definition)
+        .Concat(Tips.Select(t => t.Head.Definition)).Append(Head.Definition).Distinct();
+
     /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
     public Snapshot Find(string nameOrId) =>

@@ -53,7 +53,8 @@ public interface IStorage : IStepExecutor
     Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation);
 
     /// <summary>What the files at some paths are; a path at which there is none is left out.</summary>
-    Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(IEnumerable<string> paths, CancellationToken cancellation);
+    Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
+        IEnumerable<string> paths, CancellationToken cancellation);
 
     /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
     Step CreateOverlay(Layer overlay, Layer backing);

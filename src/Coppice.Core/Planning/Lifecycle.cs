@@ -12,7 +12,7 @@ internal static class Lifecycle
 
         var process = context.Observed.Ids.NextShort();
         var chains = context.Chains(context.Head.Disks, []);
-        return context.Plan("start", "boot") with
+        return context.Plan("boot") with
         {
             Prepare = [context.Hypervisor.Launch(new(process, context.Observed.Definition, chains, MemoryImage.None))],
             Commit = context.NoChange with { Head = context.Head with { Process = process } },
@@ -24,7 +24,7 @@ internal static class Lifecycle
         };
     }
 
-    public static Plan PressPowerButton(PlanContext context) => context.Plan("stop", "power button") with
+    public static Plan PressPowerButton(PlanContext context) => context.Plan("power button") with
     {
         Prepare = [context.Hypervisor.Signal(context.RequireActive(), DomainSignal.PowerButton)],
     };
@@ -32,30 +32,30 @@ internal static class Lifecycle
     public static Plan Kill(PlanContext context)
     {
         context.RequireActive();
-        return Settle(context) with { Operation = "kill", Mechanism = "end the process" };
+        return Settle(context) with { Mechanism = "end the process" };
     }
 
     /// <summary>Ends the recorded process, dead or alive, and takes it off the record.</summary>
-    public static Plan Settle(PlanContext context) => context.Plan("settle", "remove what a process left") with
+    public static Plan Settle(PlanContext context) => context.Plan("remove what the process left") with
     {
         Commit = context.NoChange with { Head = context.Head with { Process = null } },
         CleanUp = [.. EndRecorded(context)],
     };
 
     public static Plan Pause(PlanContext context) =>
-        Signal(context, "pause", DomainSignal.Pause, already: context.State is DomainState.Paused);
+        Signal(context, DomainSignal.Pause, already: context.State is DomainState.Paused);
 
     public static Plan Resume(PlanContext context) =>
-        Signal(context, "resume", DomainSignal.Resume, already: context.State is DomainState.Running);
+        Signal(context, DomainSignal.Resume, already: context.State is DomainState.Running);
 
-    public static Plan Reboot(PlanContext context) => Signal(context, "reboot", DomainSignal.Reboot, already: false);
+    public static Plan Reboot(PlanContext context) => Signal(context, DomainSignal.Reboot, already: false);
 
-    private static Plan Signal(PlanContext context, string operation, DomainSignal signal, bool already)
+    private static Plan Signal(PlanContext context, DomainSignal signal, bool already)
     {
         var process = context.RequireActive();
         return already
-            ? context.Plan(operation, "nothing to do")
-            : context.Plan(operation, "monitor command") with { Prepare = [context.Hypervisor.Signal(process, signal)] };
+            ? context.Plan("nothing to do")
+            : context.Plan("monitor command") with { Prepare = [context.Hypervisor.Signal(process, signal)] };
     }
 
     private static IEnumerable<Step> EndRecorded(PlanContext context) =>

@@ -23,6 +23,9 @@ public sealed record Observed
     /// <summary>What the storage says about the layer of each disk of the head.</summary>
     public required ImmutableDictionary<ShortId, LayerObservation> Layers { get; init; }
 
+    /// <summary>The files that Coppice made for the domain, by path.</summary>
+    public ImmutableDictionary<string, FileObservation> Files { get; init; } = ImmutableDictionary<string, FileObservation>.Empty;
+
     /// <summary>What the driver can do.</summary>
     public required CapabilitySet Capabilities { get; init; }
 

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>What every planner reads, and what they all ask of it.</summary>
-internal sealed record PlanContext(Observed Observed, IHypervisor Hypervisor, IStorage Storage)
+internal sealed record PlanContext(Request Request, Observed Observed, IHypervisor Hypervisor, IStorage Storage)
 {
     private readonly Lazy<LayerGraph> _graph = new(() => new LayerGraph(Observed.Catalog));
 
@@ -28,10 +28,10 @@ internal sealed record PlanContext(Observed Observed, IHypervisor Hypervisor, IS
     public ShortId RequireActive() => LiveProcess
         ?? throw new CoppiceException(ErrorKind.WrongState, Subject, "is not running", $"start it with: coppice start {Catalog.Name}");
 
-    public Plan Plan(string operation, string mechanism) => new()
+    public Plan Plan(string mechanism) => new()
     {
         Id = Observed.Ids.NextShort(),
-        Operation = operation,
+        Operation = Request.Operation,
         Domain = Catalog.Domain,
         Mechanism = mechanism,
     };

@@ -9,8 +9,9 @@ public static class Planner
     /// <exception cref="CoppiceException">The request cannot be done; the message says what to change.</exception>
     public static Plan Plan(DomainRequest request, Observed observed, IHypervisor hypervisor, IStorage storage)
     {
+        ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(observed);
-        var context = new PlanContext(observed, hypervisor, storage);
+        var context = new PlanContext(request, observed, hypervisor, storage);
         return request switch
         {
             StartDomain start => Lifecycle.Start(context, start),
@@ -25,7 +26,14 @@ public static class Planner
             DeleteSnapshot delete => SnapshotRecords.Delete(context, delete),
             EditSnapshot edit => SnapshotRecords.Edit(context, edit),
             SetCurrentSnapshot set => SnapshotRecords.SetCurrent(context, set),
-            _ => throw new CoppiceException(ErrorKind.Internal, request?.GetType().Name ?? "request", "nobody plans it"),
+            _ => throw new CoppiceException(ErrorKind.Internal, request.GetType().Name, "nobody plans it"),
         };
+    }
+
+    /// <summary>Plans what is left of a request once the process has ended: it is taken off the record.</summary>
+    public static Plan Settle(DomainRequest request, Observed observed, IHypervisor hypervisor, IStorage storage)
+    {
+        ArgumentNullException.ThrowIfNull(observed);
+        return Lifecycle.Settle(new PlanContext(request, observed, hypervisor, storage));
     }
 }

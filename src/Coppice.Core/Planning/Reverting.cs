@@ -35,7 +35,7 @@ internal static class Reverting
             StateAfter(snapshot, request.State),
             snapshot.Id,
             Tip: null);
-        return Move(context, "snapshot revert", destination, keepTip: !request.DiscardCurrent);
+        return Move(context, destination, keepTip: !request.DiscardCurrent);
     }
 
     public static Plan ToNewestTip(PlanContext context, UndoRevert request)
@@ -53,10 +53,10 @@ internal static class Reverting
             .Select(d => NewLayer(context, d.Target, "tip", context.Graph[d.Layer])).ToImmutableArray();
         var destination = new Destination(
             $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip);
-        return Move(context, "snapshot undo", destination, keepTip: true);
+        return Move(context, destination, keepTip: true);
     }
 
-    private static Plan Move(PlanContext context, string operation, Destination destination, bool keepTip)
+    private static Plan Move(PlanContext context, Destination destination, bool keepTip)
     {
         var active = destination.State is not DomainState.Off;
         var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
@@ -72,9 +72,9 @@ internal static class Reverting
             DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
             PutLayers = destination.Made,
         };
-        var reclaimed = Reclaiming.After(context, change);
+        var reclaimed = Reclaiming.After(context.Observed, context.Storage, change);
         var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
-        return context.Plan(operation, Mechanism(destination, tip)) with
+        return context.Plan(Mechanism(destination, tip)) with
         {
             Prepare = [.. Overlaid(context, destination), .. Launched(context, destination, definition, process)],
             Switch = Left(context, tip, process, runs),

@@ -15,7 +15,7 @@ internal static class SnapshotCreation
         var snapshot = Record(context, resolved, switches);
         var head = context.Head with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
         var halts = resolved.Halt && context.LiveProcess is not null;
-        return context.Plan("snapshot create", Mechanism(resolved)) with
+        return context.Plan(Mechanism(resolved)) with
         {
             Prepare = [.. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From))],
             Switch = Checkpoint(context, resolved, switches),

@@ -18,16 +18,15 @@ internal static class SnapshotRecords
         }
 
         var change = Dropped(context, snapshot, children);
-        var reclaimed = Reclaiming.After(context, change);
-        var left = reclaimed.Change.DropLayers.Except(change.DropLayers).Select(id => context.Graph[id].Path);
+        var reclaimed = Reclaiming.After(context.Observed, context.Storage, change);
         var stays = reclaimed.Change.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice)
             .Select(l => $"layer {l.Path} stays: what came after '{snapshot.Name}' builds on it");
-        return context.Plan("snapshot delete", request.MetadataOnly ? "forget the reference" : "drop the reference") with
+        return context.Plan(request.MetadataOnly ? "forget the reference" : "drop the reference") with
         {
             Commit = reclaimed.Change,
             CleanUp = request.MetadataOnly ? [] : reclaimed.Removals,
             Warnings = request.MetadataOnly
-                ? [.. left.Concat(snapshot.Memory.File is { } file ? [file] : Array.Empty<string>()).Select(p => $"{p} is kept and no longer known")]
+                ? [.. reclaimed.Removals.SelectMany(s => s.Files).Select(f => $"{f.Path} is kept and no longer known")]
                 : [.. stays],
         };
     }
@@ -38,14 +37,14 @@ internal static class SnapshotRecords
         var name = request.Name is null ? snapshot.Name : Names.Check("snapshot", request.Name);
         SnapshotNaming.RequireFree(name, context.Catalog, except: snapshot.Id);
         var description = SnapshotNaming.CheckDescription(request.Description ?? snapshot.Description, context.Catalog);
-        return context.Plan("snapshot edit", "change the reference") with
+        return context.Plan("change the reference") with
         {
             Commit = context.NoChange with { Put = [snapshot with { Name = name, Description = description }] },
         };
     }
 
     public static Plan SetCurrent(PlanContext context, SetCurrentSnapshot request) =>
-        context.Plan("snapshot current", "change the reference") with
+        context.Plan("change the reference") with
         {
             Commit = context.NoChange with { Current = context.Find(request.Snapshot).Id },
         };

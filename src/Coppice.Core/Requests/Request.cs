@@ -3,41 +3,47 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>Something a user wants changed. Names are as the user gave them; nothing is resolved.</summary>
-public abstract record Request;
+/// <param name="Operation">What is done, in the words of the command line: <c>snapshot create</c>.</param>
+public abstract record Request(string Operation);
 
 /// <summary>Make a domain known, or replace the definition of one that is off. Its uuid decides which.</summary>
-public sealed record DefineDomain(DomainDefinition Definition) : Request;
+public sealed record DefineDomain(DomainDefinition Definition) : Request("define");
 
 /// <summary>Something about a domain that exists.</summary>
+/// <param name="Operation">What is done, in the words of the command line.</param>
 /// <param name="Domain">Its name or uuid.</param>
-public abstract record DomainRequest(string Domain) : Request;
+public abstract record DomainRequest(string Operation, string Domain) : Request(Operation);
 
 /// <summary>Forget a domain. Images the user brought stay.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Snapshots">Also if it has snapshots or tips; they go with it.</param>
-public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainRequest(Domain);
+public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainRequest(Word, Domain)
+{
+    /// <summary>The operation, also where an interrupted one goes on without a request.</summary>
+    public const string Word = "undefine";
+}
 
 /// <summary>Start a domain that is off.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Paused">Stand still before the first instruction.</param>
-public sealed record StartDomain(string Domain, bool Paused) : DomainRequest(Domain);
+public sealed record StartDomain(string Domain, bool Paused) : DomainRequest("start", Domain);
 
 /// <summary>Press the power button, and wait until the domain is off.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Limit">How long to wait.</param>
-public sealed record StopDomain(string Domain, TimeSpan Limit) : DomainRequest(Domain);
+public sealed record StopDomain(string Domain, TimeSpan Limit) : DomainRequest("stop", Domain);
 
 /// <summary>End a domain at once, as if its power failed.</summary>
-public sealed record KillDomain(string Domain) : DomainRequest(Domain);
+public sealed record KillDomain(string Domain) : DomainRequest("kill", Domain);
 
 /// <summary>Let a running domain stand still. Nothing happens if it does already.</summary>
-public sealed record PauseDomain(string Domain) : DomainRequest(Domain);
+public sealed record PauseDomain(string Domain) : DomainRequest("pause", Domain);
 
 /// <summary>Let a paused domain go on. Nothing happens if it runs.</summary>
-public sealed record ResumeDomain(string Domain) : DomainRequest(Domain);
+public sealed record ResumeDomain(string Domain) : DomainRequest("resume", Domain);
 
 /// <summary>Reboot the guest.</summary>
-public sealed record RebootDomain(string Domain) : DomainRequest(Domain);
+public sealed record RebootDomain(string Domain) : DomainRequest("reboot", Domain);
 
 /// <summary>What is asked of a disk in a snapshot.</summary>
 /// <param name="Target">The disk, by target or by the path of its image.</param>
@@ -53,7 +59,7 @@ public sealed record DiskRequest(string Target, DiskMode? Mode, string? File = n
 public sealed record MemoryRequest(MemoryMode Mode, string? File = null, string? Disk = null);
 
 /// <summary>Take a snapshot. Whatever is null or absent follows the matrix (R109–R133).</summary>
-public sealed record CreateSnapshot(string Domain) : DomainRequest(Domain)
+public sealed record CreateSnapshot(string Domain) : DomainRequest("snapshot create", Domain)
 {
     /// <summary>Its name; null to have one made (R23).</summary>
     public string? Name { get; init; }
@@ -103,21 +109,22 @@ public enum RevertState
 /// <param name="DiscardCurrent">Do not keep what is left behind as a tip.</param>
 /// <param name="Force">Also if memory and an excluded disk may not fit each other (R180).</param>
 public sealed record RevertSnapshot(string Domain, string? Snapshot, RevertState State, bool DiscardCurrent, bool Force)
-    : DomainRequest(Domain);
+    : DomainRequest("snapshot revert", Domain);
 
 /// <summary>Return to the newest tip; what is left becomes a tip in turn, so that undoing twice leads back.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Force">Also if memory and a disk that went on being written may not fit each other (R180).</param>
-public sealed record UndoRevert(string Domain, bool Force = false) : DomainRequest(Domain);
+public sealed record UndoRevert(string Domain, bool Force = false) : DomainRequest("snapshot undo", Domain);
 
 /// <summary>Remove a snapshot.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Snapshot">The snapshot's name or uuid.</param>
 /// <param name="MetadataOnly">Forget it but leave its files.</param>
-public sealed record DeleteSnapshot(string Domain, string Snapshot, bool MetadataOnly) : DomainRequest(Domain);
+public sealed record DeleteSnapshot(string Domain, string Snapshot, bool MetadataOnly) : DomainRequest("snapshot delete", Domain);
 
 /// <summary>Change the name or the description of a snapshot; null keeps either (R9, R36).</summary>
-public sealed record EditSnapshot(string Domain, string Snapshot, string? Name, string? Description) : DomainRequest(Domain);
+public sealed record EditSnapshot(string Domain, string Snapshot, string? Name, string? Description)
+    : DomainRequest("snapshot edit", Domain);
 
 /// <summary>Make a snapshot the current one without touching head or disks (R7).</summary>
-public sealed record SetCurrentSnapshot(string Domain, string Snapshot) : DomainRequest(Domain);
+public sealed record SetCurrentSnapshot(string Domain, string Snapshot) : DomainRequest("snapshot current", Domain);

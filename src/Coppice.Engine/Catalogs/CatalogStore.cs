@@ -51,18 +51,21 @@ public sealed class CatalogStore
     /// <exception cref="CoppiceException">
     /// There is none (<see cref="ErrorKind.NotFound"/>), it is broken or of another version (<see cref="ErrorKind.Damaged"/>).
     /// </exception>
-    public Catalog Read()
+    public Catalog Read() => Read(catalog => catalog);
+
+    /// <summary>Reads the catalog and files that it names, all of one revision.</summary>
+    internal T Read<T>(Func<Catalog, T> more)
     {
         for (var attempt = 1; ; attempt++)
         {
             var root = ReadRoot();
             try
             {
-                return Interpret(root);
+                return more(Interpret(root));
             }
             catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true })
             {
-                // A record vanishes only after a newer root was committed.
+                // A record, or a definition, vanishes only after a newer root was committed.
                 if (attempt == MaximumAttempts || ReadRoot().Revision == root.Revision)
                 {
                     throw;
@@ -70,6 +73,13 @@ public sealed class CatalogStore
             }
         }
     }
+
+    /// <summary>Reads the name of the domain, and nothing but the root.</summary>
+    internal string ReadName() => ReadRoot().Name;
+
+    /// <summary>Reads the catalog and the definition in force.</summary>
+    internal (Catalog Catalog, DomainDefinition Definition) ReadWithDefinition() =>
+        Read(catalog => (catalog, DefinitionStore.Read(_folder, catalog.Head.Definition)));
 
     /// <summary>Makes the first revision. The folder must have no catalog.</summary>
     public Task CreateAsync(Catalog catalog)

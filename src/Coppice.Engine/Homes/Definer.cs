@@ -4,7 +4,9 @@ using Coppice.Files;
 
 namespace Coppice.Engine;
 
-/// <summary>Makes a domain known, or gives one that is off another definition. Holds the lock of the home meanwhile.</summary>
+/// <summary>
+/// Makes a domain known, or gives one that is off another definition. Holds the lock of the home unless it only plans.
+/// </summary>
 internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 {
     private IStorage Storage => call.Home.Storage;
@@ -19,11 +21,10 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             DurableFolder.Create(home.Path);
         }
 
-        // Only a plan was asked for, and there is no home: there is nothing to guard.
-        using var held = Directory.Exists(home.Path)
-            ? await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false)
-            : null;
-        var leftovers = held is null || call.Options.PlanOnly ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        using var held = call.Options.PlanOnly
+            ? null
+            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        var leftovers = held is null ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
         finder.RequireAllReadable();
         var folder = home.Domain(definition.Id);
         var sealedOne = await call.Home.Hypervisor.SealAsync(definition, call.Cancellation).ConfigureAwait(false);
@@ -104,11 +105,16 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var change = Change(folder, definition, drives, out var written);
         change = keepsDisks ? KeepingDisks(change, observed.Catalog, definition) : change;
         var replaced = observed.Catalog.Layers.Where(l => !keepsDisks || !DefinitionRules.HardDisks(definition).Any(d => d.Target == l.Disk));
+        var reclaimed = Reclaiming.After(observed, Storage, change with
+        {
+            Current = observed.Catalog.Current,
+            DropLayers = [.. replaced.Select(l => l.Id).Except(change.PutLayers.Select(l => l.Id))],
+        });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
             Prepare = [written],
-            Commit = change with { Current = observed.Catalog.Current, DropLayers = [.. replaced.Select(l => l.Id).Except(change.PutLayers.Select(l => l.Id))] },
-            CleanUp = [.. Unused(observed).Select(id => Storage.Remove(folder.Definition(id), default))],
+            Commit = reclaimed.Change,
+            CleanUp = reclaimed.Removals,
         };
         return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
@@ -148,22 +154,17 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         };
     }
 
-    private static IEnumerable<ShortId> Unused(Observed observed) =>
-        observed.Catalog.Snapshots.Values.Select(s => s.Definition)
-            .Concat(observed.Catalog.Tips.Select(t => t.Head.Definition))
-            .Contains(observed.Catalog.Head.Definition)
-            ? []
-            : [observed.Catalog.Head.Definition];
-
     /// <summary>The images of each drive, top first, none of which is written by one drive and used by another.</summary>
     private async Task<ImmutableArray<ImmutableArray<Layer>>> DiscoverFreeAsync(DomainDefinition definition)
     {
         var sources = definition.Disks.Where(d => d.Source is not null);
         var drives = await Task.WhenAll(sources.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false);
         var use = ImageUse.Of(definition, [.. drives]);
-        var others = finder.Catalogs().Where(c => c.Catalog.Domain != definition.Id)
-            .Select(c => ImageUse.Of(c.Catalog, DefinitionStore.Read(c.Folder, c.Catalog.Head.Definition))).ToArray();
-        var files = await Storage.ObserveFilesAsync(others.Append(use).SelectMany(u => u.All), call.Cancellation).ConfigureAwait(false);
+        var others = finder.Folders().Where(f => f != home.Domain(definition.Id))
+            .Select(f => new CatalogStore(f)).Where(s => s.Exists)
+            .Select(s => ImageUse.Of(s.ReadWithDefinition())).ToArray();
+        var paths = others.Append(use).SelectMany(u => u.All);
+        var files = await Storage.ObserveFilesAsync(paths, call.Cancellation).ConfigureAwait(false);
         use.RequireFree(others, path => files.TryGetValue(path, out var file) ? file.Identity : path);
         return [.. drives];
     }

@@ -35,15 +35,8 @@ internal sealed class DomainFinder(HomeFolder home)
         return Named(nameOrId) ?? throw NotFound(nameOrId);
     }
 
-    /// <summary>The domain of a name, or null. Broken domains have none.</summary>
-    public DomainFolder? Named(string name) => Folders().FirstOrDefault(f => TryRead(f)?.Name == name);
-
-    /// <summary>Every catalog that can be read.</summary>
-    public IEnumerable<(DomainFolder Folder, Catalog Catalog)> Catalogs() =>
-        from folder in Folders()
-        let catalog = TryRead(folder)
-        where catalog is not null
-        select (folder, catalog);
+    /// <summary>The domain of a name, or null. One whose root cannot be read has none.</summary>
+    public DomainFolder? Named(string name) => Folders().FirstOrDefault(f => NameOf(f, out _) == name);
 
     /// <summary>
     /// Refuses while a domain cannot be read: its name and images are then unknown, and another domain might take them.
@@ -54,7 +47,7 @@ internal sealed class DomainFinder(HomeFolder home)
     {
         foreach (var folder in Folders())
         {
-            if (TryRead(folder, out var problem) is null && !Leftovers.Are(folder))
+            if (TryRead(folder, s => s.Read(), out var problem) is null && !Leftovers.Are(folder))
             {
                 throw new CoppiceException(
                     ErrorKind.Damaged, $"domain folder {folder.Path}",
@@ -64,31 +57,29 @@ internal sealed class DomainFinder(HomeFolder home)
         }
     }
 
-    /// <summary>If a catalog cannot be read, the domain may well be that one: then this is what has to be said.</summary>
+    /// <summary>If a root cannot be read, the domain may well be that one: then this is what has to be said.</summary>
     private CoppiceException NotFound(string nameOrId)
     {
-        var missing = Lookup.NoDomain(nameOrId, Catalogs().Select(c => c.Catalog.Name));
-        foreach (var folder in Folders())
-        {
-            if (TryRead(folder, out var problem) is null && problem is not null)
-            {
-                return new CoppiceException(
-                    ErrorKind.Damaged, missing.Subject, $"is not among the domains that can be read, and {folder.Path} cannot: {problem.Message}",
-                    "mend or move that folder", problem);
-            }
-        }
-
-        return missing;
+        var folders = Folders().Select(f => (Folder: f, Name: NameOf(f, out var problem), Problem: problem)).ToArray();
+        var missing = Lookup.NoDomain(nameOrId, folders.Select(f => f.Name).OfType<string>());
+        var (broken, _, why) = folders.FirstOrDefault(f => f.Problem is not null);
+        return why is null
+            ? missing
+            : new CoppiceException(
+                ErrorKind.Damaged, missing.Subject,
+                $"is not among the domains that can be read, and {broken.Path} cannot: {why.Message}",
+                "mend or move that folder", why);
     }
 
-    private static Catalog? TryRead(DomainFolder folder) => TryRead(folder, out _);
+    private static string? NameOf(DomainFolder folder, out Exception? problem) => TryRead(folder, s => s.ReadName(), out problem);
 
-    private static Catalog? TryRead(DomainFolder folder, out Exception? problem)
+    private static T? TryRead<T>(DomainFolder folder, Func<CatalogStore, T> read, out Exception? problem)
+        where T : class
     {
         problem = null;
         try
         {
-            return new CatalogStore(folder) is { Exists: true } store ? store.Read() : null;
+            return new CatalogStore(folder) is { Exists: true } store ? read(store) : null;
         }
         catch (Exception e) when (e is CoppiceException { Kind: ErrorKind.Damaged or ErrorKind.NotFound } or FileException)
         {

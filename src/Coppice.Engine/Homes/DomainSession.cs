@@ -10,32 +10,45 @@ internal sealed record Call(HomeOptions Home, Request Request, RunOptions Option
     public StepRunner Steps(DomainFolder folder) => new(folder, [Home.Hypervisor, Home.Storage], Home.Time, Announcer);
 
     public Task<FileLock> LockAsync(string path, string subject) => HeldLock.TakeAsync(
-        path, subject, RequestWords.Of(Request), Options.LockWait, Home.Time, Cancellation);
+        path, subject, Request.Operation, Options.LockWait, Home.Time, Cancellation);
 }
 
-/// <summary>A domain while this command holds its lock; nothing of it is unfinished.</summary>
+/// <summary>A domain while this command holds its lock, or only plans; nothing is open about its catalog.</summary>
 internal sealed class DomainSession : IDisposable
 {
     private readonly Call _call;
-    private readonly FileLock _lock;
+    private readonly FileLock? _lock;
     private readonly CatalogStore _store;
     private readonly DomainFolder _folder;
-    private readonly ImmutableArray<string> _warnings;
 
-    private DomainSession(Call call, FileLock held, DomainFolder folder, CatalogStore store, ImmutableArray<string> warnings)
+    private DomainSession(Call call, FileLock? held, DomainFolder folder, CatalogStore store)
     {
         _call = call;
         _lock = held;
         _folder = folder;
         _store = store;
-        _warnings = warnings;
     }
 
-    /// <summary>Takes the lock and settles what a crash left.</summary>
+    /// <summary>The process was ended, because what was interrupted could not be settled while it lived.</summary>
+    public bool HasEndedProcess { get; private set; }
+
+    /// <summary>What became, or will become, of interrupted operations.</summary>
+    public ImmutableArray<string> Warnings { get; private set; } = [];
+
+    /// <summary>Takes the lock and settles what a crash left. Only to plan, it does neither.</summary>
     public static async Task<DomainSession> OpenAsync(Call call, DomainFolder folder)
     {
         var store = new CatalogStore(folder);
-        var held = await call.LockAsync(folder.Lock, $"domain '{store.Read().Name}'").ConfigureAwait(false);
+        var name = store.ReadName();
+        if (call.Options.PlanOnly)
+        {
+            return new DomainSession(call, null, folder, store)
+            {
+                Warnings = await LookAsync(call, folder, store, name).ConfigureAwait(false),
+            };
+        }
+
+        var session = new DomainSession(call, await LockAsync(call, folder, name).ConfigureAwait(false), folder, store);
         try
         {
             if (!store.Exists)
@@ -43,30 +56,94 @@ internal sealed class DomainSession : IDisposable
                 throw new CoppiceException(ErrorKind.NotFound, $"domain in {folder.Path}", "was undefined meanwhile");
             }
 
-            var warnings = await new Recovery(folder, call.Steps(folder), store).RunAsync().ConfigureAwait(false);
-            return new DomainSession(call, held, folder, store, warnings);
+            await session.RecoverAsync().ConfigureAwait(false);
+            return session;
         }
         catch
         {
-            held.Dispose();
+            session.Dispose();
             throw;
         }
     }
 
     public Task<Observed> ObserveAsync() => new Observer(_call.Home, _folder).ObserveAsync(_call.Request, _call.Cancellation);
 
+    /// <summary>The plan, with what became or will become of interrupted operations.</summary>
+    public OperationResult Planned(Plan plan) =>
+        Results.Planned(plan with { Warnings = [.. Warnings, .. plan.Warnings] }, _store.Read());
+
     /// <summary>Carries out a plan unless only the plan is asked for.</summary>
     public async Task<OperationResult> ExecuteAsync(Plan plan)
     {
         if (_call.Options.PlanOnly)
         {
-            return Results.Planned(plan, _store.Read()) with { Warnings = _warnings };
+            return Planned(plan);
         }
 
         var steps = _call.Steps(_folder);
         var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
-        return Results.Executed(plan, _store.Read(), steps.Runs) with { Warnings = [.. _warnings, .. warnings] };
+        return Results.Executed(plan, _store.Read(), steps.Runs) with { Warnings = [.. Warnings, .. warnings] };
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => _lock?.Dispose();
+
+    private static Task<FileLock> LockAsync(Call call, DomainFolder folder, string name) =>
+        call.LockAsync(folder.Lock, $"domain '{name}'");
+
+    /// <summary>Refuses to plan while it is open whether the last operation stands. What was not cleaned up is told.</summary>
+    private static async Task<ImmutableArray<string>> LookAsync(Call call, DomainFolder folder, CatalogStore store, string name)
+    {
+        var recovery = new Recovery(folder, call.Steps(folder), store);
+        if (recovery.Look().Open is not null)
+        {
+            // Whoever holds the lock is about to end it. If nobody does, it was interrupted.
+            (await LockAsync(call, folder, name).ConfigureAwait(false)).Dispose();
+        }
+
+        var (open, warnings) = recovery.Look();
+        return open is null
+            ? warnings
+            : throw new CoppiceException(
+                ErrorKind.WrongState, $"domain '{name}'",
+                $"{Recovery.Named(open)} was interrupted, and a plan would have to guess what becomes of it",
+                $"the next command without --plan settles it first, also one that changes nothing, as: coppice resume {name}");
+    }
+
+    /// <summary>A kill must get through: if nothing can be settled while the process lives, it is ended first.</summary>
+    private async Task RecoverAsync()
+    {
+        var recovery = new Recovery(_folder, _call.Steps(_folder), _store);
+        try
+        {
+            Warnings = await recovery.RunAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (
+            _call.Request is KillDomain && !_call.Announcer.IsAbandoned && _store.Read().Head.Process is not null)
+        {
+            // Not journalled: a process may die at any time, and whatever settles an operation bears with it.
+            var first = Failure.Of(e, _call.Request.Operation);
+            await EndAsync(_store.Read().Head.Process!.Value).ConfigureAwait(false);
+            Warnings = [first.Message, .. await RunAfterEndAsync(recovery).ConfigureAwait(false)];
+        }
+    }
+
+    private async Task<ImmutableArray<string>> RunAfterEndAsync(Recovery recovery)
+    {
+        try
+        {
+            return await recovery.RunAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (!_call.Announcer.IsAbandoned)
+        {
+            throw Failure.Of(e, _call.Request.Operation).And("its process was ended all the same");
+        }
+    }
+
+    private async Task EndAsync(ShortId process)
+    {
+        var context = new StepContext(_folder, _call.Home.Ids.NextShort(), new Progress<StepProgress>());
+        var hypervisor = _call.Home.Hypervisor;
+        await hypervisor.ApplyAsync(hypervisor.End(process), context, _call.Cancellation).ConfigureAwait(false);
+        HasEndedProcess = true;
+    }
 }

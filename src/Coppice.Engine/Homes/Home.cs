@@ -5,7 +5,7 @@ namespace Coppice.Engine;
 
 /// <summary>
 /// The domains below one folder: the one way in, for the command line, the server and .NET callers alike. A change is a
-/// request; it goes through lock, recovery, observation, plan, execution and commit. Readers take no lock.
+/// request; it goes through lock, recovery, observation, plan, execution and commit. Readers take no lock, nor do plans.
 /// </summary>
 public sealed class Home
 {
@@ -36,6 +36,7 @@ public sealed class Home
     /// </exception>
     public async Task<OperationResult> RunAsync(Request request, RunOptions options, CancellationToken cancellation = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
         var start = _options.Time.GetTimestamp();
         var announcer = new Announcer(options.OnEvent);
@@ -47,7 +48,7 @@ public sealed class Home
         }
         catch (Exception e) when (!announcer.IsAbandoned && e is not CoppiceException)
         {
-            throw Failure.Of(e, RequestWords.Of(request));
+            throw Failure.Of(e, request.Operation);
         }
     }
 
@@ -69,7 +70,9 @@ public sealed class Home
     /// <summary>The stored definition of a domain as XML; without an id, the one in force. Takes no lock.</summary>
     public Task<string> ReadDefinitionXmlAsync(string nameOrId, ShortId? definition = null) => ReadAsync(
         nameOrId,
-        folder => Task.FromResult(DefinitionStore.ReadXml(folder, definition ?? new CatalogStore(folder).Read().Head.Definition)));
+        folder => Task.FromResult(definition is { } id
+            ? DefinitionStore.ReadXml(folder, id)
+            : new CatalogStore(folder).Read(c => DefinitionStore.ReadXml(folder, c.Head.Definition))));
 
     private Task<OperationResult> RunAsync(Call call) => call.Request switch
     {
@@ -84,7 +87,10 @@ public sealed class Home
     {
         using var session = await DomainSession.OpenAsync(call, _finder.Find(request.Domain)).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        return await session.ExecuteAsync(Planner.Plan(request, observed, _options.Hypervisor, _options.Storage)).ConfigureAwait(false);
+        var plan = session.HasEndedProcess
+            ? Planner.Settle(request, observed, _options.Hypervisor, _options.Storage)
+            : Planner.Plan(request, observed, _options.Hypervisor, _options.Storage);
+        return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
 
     private async Task<T> ReadAsync<T>(string nameOrId, Func<DomainFolder, Task<T>> read)
@@ -102,8 +108,7 @@ public sealed class Home
 
     private async Task<DomainView> ViewAsync(DomainFolder folder, CancellationToken cancellation)
     {
-        var catalog = new CatalogStore(folder).Read();
-        var definition = DefinitionStore.Read(folder, catalog.Head.Definition);
+        var (catalog, definition) = new CatalogStore(folder).ReadWithDefinition();
         var observed = await _options.Hypervisor
             .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
         return new DomainView(folder, catalog, definition, observed);

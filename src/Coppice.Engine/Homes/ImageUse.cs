@@ -18,8 +18,9 @@ internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<str
         WrittenBy(definition, drives.Select(chain => chain[0])));
 
     /// <summary>What a domain uses, with all that its snapshots and tips rely on.</summary>
-    public static ImageUse Of(Catalog catalog, DomainDefinition definition)
+    public static ImageUse Of((Catalog Catalog, DomainDefinition Definition) domain)
     {
+        var (catalog, definition) = domain;
         var graph = new LayerGraph(catalog);
         var heads = catalog.Head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => graph[d.Layer]);
         return new ImageUse(catalog.Name, [[.. graph.All.Select(l => l.Path)]], WrittenBy(definition, heads));
@@ -29,7 +30,8 @@ internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<str
     /// <param name="others">The other domains.</param>
     /// <param name="identify">What tells one image from another.</param>
     /// <exception cref="CoppiceException">
-    /// An image is used twice here (<see cref="ErrorKind.InvalidInput"/>) or by another domain (<see cref="ErrorKind.AlreadyExists"/>).
+    /// An image is used twice here (<see cref="ErrorKind.InvalidInput"/>), or by another domain
+    /// (<see cref="ErrorKind.AlreadyExists"/>), which is named.
     /// </exception>
     public void RequireFree(IEnumerable<ImageUse> others, Func<string, string> identify)
     {

@@ -11,8 +11,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 {
     public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation)
     {
-        var catalog = new CatalogStore(folder).Read();
-        var definitions = Definitions(catalog);
+        var (catalog, definitions) = new CatalogStore(folder).Read(c => (c, Definitions(c)));
         var definition = definitions[catalog.Head.Definition];
         var signal = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain;
         var chains = ChainsToCheck(request, catalog);
@@ -27,6 +26,10 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Layers = signal
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
                 : await LayersAsync(catalog, cancellation).ConfigureAwait(false),
+            Files = signal
+                ? ImmutableDictionary<string, FileObservation>.Empty
+                : await options.Storage.ObserveFilesAsync(
+                    Reclaiming.MadeFor(folder, catalog), cancellation).ConfigureAwait(false),
             // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
             Capabilities = signal
                 ? new CapabilitySet(options.Hypervisor.Prefix, "not asked", [])
@@ -51,11 +54,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     }
 
     private ImmutableDictionary<ShortId, DomainDefinition> Definitions(Catalog catalog) =>
-        catalog.Snapshots.Values.Select(s => s.Definition)
-            .Concat(catalog.Tips.Select(t => t.Head.Definition))
-            .Append(catalog.Head.Definition)
-            .Distinct()
-            .ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));
+        catalog.Definitions.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));
 
     private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(Catalog catalog, CancellationToken cancellation)
     {

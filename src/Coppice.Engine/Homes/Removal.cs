@@ -8,28 +8,25 @@ namespace Coppice.Engine;
 internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunner steps)
 {
     /// <summary>What there is to do, of a catalog. Images that the user brought stay.</summary>
-    public Plan Plan(Catalog catalog)
+    /// <param name="catalog">The catalog.</param>
+    /// <param name="files">What is known of the files that go.</param>
+    public Plan Plan(Catalog catalog, ImmutableDictionary<string, FileObservation> files) => new()
     {
-        var layers = new LayerGraph(catalog).All.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path);
-        var memories = catalog.Snapshots.Values.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory))
-            .Where(m => m is { File: not null, Origin: LayerOrigin.Coppice }).Select(m => m.File!);
-        return new Plan
-        {
-            Id = options.Ids.NextShort(),
-            Operation = "undefine",
-            Domain = catalog.Domain,
-            Mechanism = "forget the domain",
-            CleanUp =
-            [
-                .. catalog.Head.Process is { } process ? [options.Hypervisor.End(process)] : Array.Empty<Step>(),
-                .. layers.Concat(memories).Distinct().Order(StringComparer.Ordinal).Select(p => options.Storage.Remove(p, default)),
-            ],
-        };
-    }
+        Id = options.Ids.NextShort(),
+        Operation = UndefineDomain.Word,
+        Domain = catalog.Domain,
+        Mechanism = "forget the domain",
+        CleanUp =
+        [
+            .. catalog.Head.Process is { } process ? [options.Hypervisor.End(process)] : Array.Empty<Step>(),
+            .. Reclaiming.Removals(folder, catalog, next: null, files, options.Storage),
+        ],
+    };
 
     /// <summary>Does it, as far as it is not done. The folder goes last, so that a crash leaves what tells how to go on.</summary>
     /// <returns>What could not be removed; the folder then stays, and the next command tries again.</returns>
-    public Task<ImmutableArray<string>> RunAsync(Catalog catalog) => RunAsync(Plan(catalog));
+    public Task<ImmutableArray<string>> RunAsync(Catalog catalog) =>
+        RunAsync(Plan(catalog, ImmutableDictionary<string, FileObservation>.Empty));
 
     /// <summary>Carries out a plan that <see cref="Plan"/> made.</summary>
     public async Task<ImmutableArray<string>> RunAsync(Plan plan)

@@ -17,7 +17,7 @@ internal sealed class Stopper(Call call, DomainFolder folder)
         }
 
         await WaitAsync(request, process).ConfigureAwait(false);
-        return await SettleAsync(process).ConfigureAwait(false) is { } settled
+        return await SettleAsync(request, process).ConfigureAwait(false) is { } settled
             ? pressed with
             {
                 Catalog = settled.Catalog,
@@ -56,33 +56,27 @@ internal sealed class Stopper(Call call, DomainFolder folder)
     /// <summary>The name of the domain if the process still runs it.</summary>
     private async Task<string?> IsAliveAsync(ShortId process)
     {
-        var catalog = new CatalogStore(folder).Read();
+        var (catalog, definition) = new CatalogStore(folder).ReadWithDefinition();
         if (catalog.Head.Process != process)
         {
             return null;
         }
 
-        var definition = DefinitionStore.Read(folder, catalog.Head.Definition);
         var observed = await call.Home.Hypervisor.ObserveAsync(folder, process, definition, call.Cancellation).ConfigureAwait(false);
         return observed.IsAlive && observed.State is not DomainState.Off ? catalog.Name : null;
     }
 
     /// <summary>Takes the process off the record, unless somebody has done so, or started the domain again.</summary>
-    private async Task<OperationResult?> SettleAsync(ShortId process)
+    private async Task<OperationResult?> SettleAsync(StopDomain request, ShortId process)
     {
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        var head = observed.Catalog.Head;
-        return head.Process != process
-            ? null
-            : await session.ExecuteAsync(new Plan
-            {
-                Id = call.Home.Ids.NextShort(),
-                Operation = "stop",
-                Domain = observed.Catalog.Domain,
-                Mechanism = "remove what the process left",
-                Commit = new CatalogChange { Head = head with { Process = null }, Current = observed.Catalog.Current },
-                CleanUp = [call.Home.Hypervisor.End(process)],
-            }).ConfigureAwait(false);
+        if (observed.Catalog.Head.Process != process)
+        {
+            return null;
+        }
+
+        var plan = Planner.Settle(request, observed, call.Home.Hypervisor, call.Home.Storage);
+        return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
 }

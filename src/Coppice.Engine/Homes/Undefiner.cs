@@ -10,16 +10,18 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
     public async Task<OperationResult> RunAsync(UndefineDomain request)
     {
         var folder = finder.Find(request.Domain);
-        using var homeLock = await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        using var homeLock = call.Options.PlanOnly
+            ? null
+            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         RequireAllowed(request, observed);
         var steps = call.Steps(folder);
         var removal = new Removal(call.Home, folder, steps);
-        var plan = removal.Plan(observed.Catalog);
+        var plan = removal.Plan(observed.Catalog, observed.Files);
         if (call.Options.PlanOnly)
         {
-            return Results.Planned(plan, observed.Catalog);
+            return session.Planned(plan);
         }
 
         call.Cancellation.ThrowIfCancellationRequested();
@@ -27,7 +29,7 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
         new CatalogStore(folder).Forget();
         steps.Tell(OperationPoint.Committed, plan);
         var warnings = await removal.RunAsync(plan).ConfigureAwait(false);
-        return Results.Executed(plan, null, steps.Runs) with { Warnings = warnings };
+        return Results.Executed(plan, null, steps.Runs) with { Warnings = [.. session.Warnings, .. warnings] };
     }
 
     private static void RequireAllowed(UndefineDomain request, Observed observed)

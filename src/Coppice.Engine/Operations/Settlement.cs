@@ -154,7 +154,7 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
                 ErrorKind.Uncertain,
                 $"operation {plan.Id} ({plan.Operation})",
                 $"was interrupted, and it cannot be told whether this took effect: {plan.Switch.Summary}. Nothing was changed",
-                $"make sure that the domain's process answers, or end it by hand, and try again; the journal is {journal.Path}");
+                $"try again when its process answers, or end it: coppice kill {store.ReadName()}; the journal is {journal.Path}");
         }
 
         journal.Write(outcome is StepOutcome.Done ? JournalMark.Applied : JournalMark.NotApplied, index);

@@ -160,9 +160,15 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             throw new InvalidOperationException($"{path} is in use");
         }
 
+        var folder = Path.GetDirectoryName(path)!;
         if (File.Exists(path))
         {
             DurableFile.Remove(path);
+        }
+
+        if (Directory.Exists(folder))
+        {
+            DurableFolder.Flush(folder);
         }
 
         host.Act($"remove {path}", s => s with { Images = s.Images.Remove(path), Memories = s.Memories.Remove(path) });

@@ -1,3 +1,4 @@
+using Coppice.Contracts.Fakes;
 using Coppice.Core;
 using Coppice.Engine;
 
@@ -129,6 +130,33 @@ public sealed class DefineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_definition_goes_with_the_last_that_names_it()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "old", Disks = [.. Scenario.External("vda", "vdb")] });
+        var old = _world.Catalog.Head.Definition;
+        await _world.RunAsync(new DefineDomain(World.Definition() with { Memory = new ByteCount(2 << 20) }));
+        Assert.True(File.Exists(_world.Domain.Definition(old)));
+        Inspection.CheckAll(_world);
+
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "old", MetadataOnly: false));
+        Assert.False(File.Exists(_world.Domain.Definition(old)));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task A_revert_that_discards_takes_the_definition_that_it_leaves_with_it()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "old", Disks = [.. Scenario.External("vda", "vdb")] });
+        await _world.RunAsync(new DefineDomain(World.Definition() with { Memory = new ByteCount(2 << 20) }));
+        var left = _world.Catalog.Head.Definition;
+        await _world.RunAsync(Scenario.Revert("old") with { DiscardCurrent = true });
+        Assert.False(File.Exists(_world.Domain.Definition(left)));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task Other_disks_are_taken_only_while_nothing_builds_on_the_old_ones()
     {
         await _world.DefineAsync();
@@ -162,7 +190,11 @@ public sealed class DefineTests : IDisposable
         Assert.Equal(ErrorKind.WouldLose, refused.Kind);
 
         var planned = await _world.Open().RunAsync(new UndefineDomain(World.Name, Snapshots: true), new RunOptions { PlanOnly = true });
-        Assert.Equal(2, planned.Plan.CleanUp.Length);
+        var layers = _world.Catalog.Layers.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path);
+        Assert.Equal(
+            layers.Append(_world.Domain.Definition(_world.Catalog.Head.Definition)).Order(StringComparer.Ordinal),
+            planned.Plan.CleanUp.SelectMany(s => s.Files).Select(f => f.Path));
+        Assert.All(planned.Plan.CleanUp.SelectMany(s => s.Files), f => Assert.Equal(FakeHost.FileSize, f.Bytes));
         await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
         Inspection.CheckAll(_world);
         Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], _world.Host.State.Images.Keys);

@@ -1,5 +1,6 @@
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Files;
 
 namespace Coppice.Tests.Engine;
 
@@ -199,6 +200,113 @@ public sealed class HomeTests : IDisposable
         Assert.Equal(disk, DiskImage.Read(_world.Path1).Text);
         Assert.Equal(host, _world.Host.State);
         Assert.Single((await _world.Open().ListAsync()).Domains);
+        Assert.Equal(World.Name, (await _world.Open().ShowAsync(World.Name)).Catalog.Name);
+
+        // The way out that the error names: a process that is dead counts as moved.
+        Assert.Contains("coppice kill web", error.NextStep, StringComparison.Ordinal);
+        var killed = await _world.RunAsync(new KillDomain(World.Name));
+        Assert.True(killed.Executed);
+        Assert.Contains(killed.Warnings, w => w.Contains("was undone; the guest keeps the layers", StringComparison.Ordinal));
+        Assert.Null(_world.Catalog.Head.Process);
+        Assert.Empty(_world.Catalog.Snapshots);
+        Inspection.CheckAll(_world);
+        await _world.StartAsync();
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task A_kill_gets_through_while_nothing_can_be_taken_back()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        var states = await CrashPoints.CollectAsync(_world, 0, e => _world.Open().RunAsync(
+            new CreateSnapshot(World.Name), new RunOptions { OnEvent = e }));
+        var inside = states.First(s => s.Label == "complete memory");
+        inside.Disk.WriteTo(_world.Path1);
+        _world.Host.State = inside.Host;
+        _world.Host.Acting = what =>
+        {
+            if (what == "continue" && !_world.Host.State.Processes.IsEmpty)
+            {
+                throw new CoppiceException(ErrorKind.Hypervisor, "the process", "does not answer");
+            }
+        };
+        Assert.Equal(ErrorKind.Hypervisor, (await FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)))).Kind);
+        await _world.RunAsync(new KillDomain(World.Name));
+        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task A_kill_says_so_when_it_ended_the_process_and_could_settle_nothing()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        await Assert.ThrowsAsync<TimeoutException>(() => _world.Open().RunAsync(
+            new CreateSnapshot(World.Name),
+            new RunOptions { OnEvent = e => { if (e.Point is OperationPoint.Committing) { throw new TimeoutException(); } } }));
+        var journal = Assert.Single(Directory.GetFiles(_world.Domain.Journals));
+        await File.WriteAllTextAsync(journal, "broken\n" + await File.ReadAllTextAsync(journal));
+        var error = await FailAsync(() => _world.RunAsync(new KillDomain(World.Name)));
+        Assert.Equal(ErrorKind.Damaged, error.Kind);
+        Assert.Contains("its process was ended all the same", error.Problem, StringComparison.Ordinal);
+        Assert.Empty(_world.Host.State.Processes);
+    }
+
+    [Fact]
+    public async Task A_plan_needs_no_lock_when_there_is_nothing_to_settle()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        using var held = FileLock.TryAcquire(_world.Domain.Lock);
+        using var home = FileLock.TryAcquire(_world.Folder.Lock);
+        Assert.NotNull(held);
+        Assert.NotNull(home);
+        foreach (var request in new Request[] { new CreateSnapshot(World.Name), new KillDomain(World.Name) })
+        {
+            var options = new RunOptions { PlanOnly = true, LockWait = TimeSpan.Zero };
+            Assert.False((await _world.Open().RunAsync(request, options)).Executed);
+        }
+    }
+
+    [Fact]
+    public async Task A_plan_waits_for_an_operation_that_runs_and_names_it()
+    {
+        await _world.DefineAsync();
+        CoppiceException? busy = null;
+        await _world.Open().RunAsync(
+            new StartDomain(World.Name, Paused: false),
+            new RunOptions
+            {
+                OnEvent = e => busy ??= FailAsync(() => _world.Open().RunAsync(
+                    new KillDomain(World.Name), new RunOptions { PlanOnly = true, LockWait = TimeSpan.Zero })).GetAwaiter().GetResult(),
+            });
+        Assert.Equal(ErrorKind.Busy, busy!.Kind);
+        Assert.Contains("'start'", busy.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_plan_tells_what_is_cleaned_up_first()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        await _world.SnapshotAsync("one");
+        _world.Host.Acting = what => throw new CoppiceException(ErrorKind.Storage, what, "is not allowed today");
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        _world.Host.Acting = null;
+        var planned = await _world.Open().RunAsync(new KillDomain(World.Name), new RunOptions { PlanOnly = true });
+        Assert.Contains("'snapshot delete'", Assert.Single(planned.Plan.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_domain_whose_records_are_broken_is_found_by_name_and_says_what_is_wrong()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
+        var record = Assert.Single(Directory.GetFiles(_world.Domain.CatalogRecords));
+        await File.WriteAllTextAsync(record, "broken");
+        var error = await FailAsync(() => _world.Open().ShowAsync(World.Name));
+        Assert.Contains(record, error.Subject, StringComparison.Ordinal);
     }
 
     [Fact]

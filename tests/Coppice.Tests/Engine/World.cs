@@ -68,6 +68,15 @@ internal sealed class World : IDisposable
 
     public Task<OperationResult> SnapshotAsync(string name) => RunAsync(new CreateSnapshot(Name) { Name = name });
 
+    /// <summary>What a command does before it finds that there is nothing to do: whatever was interrupted is settled.</summary>
+    public async Task SettleAsync(Action<OperationEvent>? onEvent = null)
+    {
+        var error = await HomeTests.FailAsync(() => Open().RunAsync(
+            new EditSnapshot(Name, "no such snapshot", null, ""), new RunOptions { OnEvent = onEvent }));
+        Assert.Equal(ErrorKind.NotFound, error.Kind);
+        Assert.False(Directory.Exists(Domain.Journals) && Directory.EnumerateFiles(Domain.Journals).Any(), "a journal is left");
+    }
+
     public void AddImage(string path) => Host.State = Host.State with
     {
         Images = Host.State.Images.Add(path, FakeImage.Empty(ImageFormat.Qcow2, null, new ByteCount(1 << 20))),

@@ -29,7 +29,10 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Files = [new FileChange(FileEffect.Create, overlay.Path, default)],
     };
 
-    public Step Remove(string path, ByteCount bytes) => Step("remove", path);
+    public Step Remove(string path, ByteCount bytes) => Step("remove", path) with
+    {
+        Files = [new FileChange(FileEffect.Delete, path, bytes)],
+    };
 
     public Step WriteFile(string path, string content) => Step("write", path);
 

@@ -1,0 +1,64 @@
+using Coppice.Core;
+using Coppice.Storage;
+
+namespace Coppice.Tests.Storage;
+
+/// <summary>Folders that were made beside an image go with the last layer in them, and no others do.</summary>
+public sealed class FolderTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("coppice-folders-").FullName;
+    private readonly FileStorage _storage = new(TimeProvider.System);
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task Removing_the_last_layer_removes_the_folders_made_for_it()
+    {
+        var beside = $"{_root}/coppice-{Guid.NewGuid()}";
+        var (first, second, other) = (NewFile($"{beside}/vda/1"), NewFile($"{beside}/vda/2"), NewFile($"{beside}/vdb/1"));
+        await RemoveAsync(first);
+        Assert.True(Directory.Exists($"{beside}/vda"));
+        await RemoveAsync(second);
+        Assert.False(Directory.Exists($"{beside}/vda"));
+        await RemoveAsync(other);
+        await RemoveAsync(other);
+        Assert.False(Directory.Exists(beside));
+        Assert.True(Directory.Exists(_root));
+    }
+
+    [Theory]
+    [InlineData("images/vda")]
+    [InlineData("coppice-mine/vda")]
+    [InlineData("coppice-00000000-0000-0000-0000-000000000001")]
+    public async Task A_folder_that_was_not_made_for_a_layer_stays(string folder)
+    {
+        await RemoveAsync(NewFile($"{_root}/{folder}/1"));
+        Assert.True(Directory.Exists($"{_root}/{folder}"));
+    }
+
+    [Fact]
+    public async Task Taking_back_a_layer_removes_the_folders_too()
+    {
+        var beside = $"{_root}/coppice-{Guid.NewGuid()}";
+        Directory.CreateDirectory($"{beside}/vda");
+        var layer = new Layer
+        {
+            Id = new ShortId("0000000a"), Disk = "vda", Path = $"{beside}/vda/1", Format = ImageFormat.Qcow2,
+            VirtualSize = new ByteCount(1 << 20), Origin = LayerOrigin.Coppice,
+        };
+        await _storage.UndoAsync(_storage.CreateOverlay(layer, layer with { Path = $"{_root}/base" }), Context, default);
+        Assert.False(Directory.Exists(beside));
+    }
+
+    private StepContext Context => new(
+        new HomeFolder(_root).Domain(new DomainId(Guid.Empty)), new ShortId("0badcafe"), new Progress<StepProgress>());
+
+    private Task<StepReport> RemoveAsync(string path) => _storage.ApplyAsync(_storage.Remove(path, default), Context, default);
+
+    private static string NewFile(string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, "");
+        return path;
+    }
+}
