@@ -60,6 +60,33 @@ public sealed class KillTests
         }
     }
 
+    [Fact]
+    public async Task A_kill_gets_through_when_QEMU_hangs_in_a_snapshot_that_was_interrupted()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync();
+        var id = (await domain.ShowAsync()).Catalog.Domain;
+        Assert.True(await RunVictimAsync(domain, "create", "switch:0", "new"), "the manager was not killed");
+        foreach (var process in domain.QemuProcesses)
+        {
+            using var stop = Process.Start("kill", ["-STOP", $"{process}"]);
+            await stop.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        domain.Reopen();
+        await Assert.ThrowsAsync<CoppiceException>(() => domain.RunAsync(new PauseDomain(LiveDomain.Name)));
+        Assert.Single(Directory.EnumerateFiles(new HomeFolder(domain.HomePath).Domain(id).Journals));
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        var view = await domain.ShowAsync();
+        Assert.Equal(DomainState.Off, view.Hypervisor.State);
+        Assert.Empty(Directory.EnumerateFiles(view.Folder.Journals));
+        Assert.Empty(view.Catalog.Snapshots);
+
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        await using var witness = await domain.ConnectAsync();
+        Assert.Single(domain.QemuProcesses);
+    }
+
     private static async Task<LiveDomain> PrepareAsync()
     {
         var domain = await LiveDomain.BootAsync();
