@@ -42,6 +42,8 @@ install: publish
 	@install -d $(DESTDIR)$(PREFIX)/lib/coppice $(DESTDIR)$(PREFIX)/bin
 	@cp -r $(PUBLISHED)/. $(DESTDIR)$(PREFIX)/lib/coppice/
 	@ln -sfn ../lib/coppice/coppice $(DESTDIR)$(PREFIX)/bin/coppice
+	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	@$(PUBLISHED)/coppice completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/coppice
 
 clean:
 	@rm -rf artifacts lab/out

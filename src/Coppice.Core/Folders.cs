@@ -13,10 +13,7 @@ public sealed record HomeFolder(string Path)
     /// <summary>The folder of a domain.</summary>
     public DomainFolder Domain(DomainId id) => new(this, $"{Domains}/{id}");
 
-    /// <summary>
-    /// The sockets and pid file of a process. It is kept outside the domain's folder and short, because the address of a
-    /// unix socket has at most 107 bytes.
-    /// </summary>
+    /// <summary>The sockets and pid file of a process.</summary>
     public string Process(ShortId process) => $"{Path}/run/{process}";
 }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net.Sockets;
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Files;
 
 namespace Coppice.Cli.Commands;
 
@@ -46,10 +47,11 @@ internal static class ConsoleCommand
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Target($"{view.Folder.Endpoints}/{FirstSerialPort}")), cancellation);
+            using var address = SocketAddress.Of($"{view.Folder.Endpoints}/{FirstSerialPort}");
+            await socket.ConnectAsync(address.EndPoint, cancellation);
             return socket;
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or FileException)
         {
             socket.Dispose();
             throw new CoppiceException(
@@ -61,8 +63,4 @@ internal static class ConsoleCommand
             throw;
         }
     }
-
-    // The address of a unix socket has at most 107 bytes; what the link points to is short by design.
-    private static string Target(string link) =>
-        File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName ?? link;
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using Coppice.Core;
 
 namespace Coppice.Qemu.Processes;
@@ -11,11 +10,6 @@ internal sealed record RunFolder(string Path)
     /// The names of files in it that QEMU is given relative to the folder, its working directory while it starts.
     /// </summary>
     public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard", LogName = "qemu.log";
-
-    /// <summary>The longest address of a unix socket.</summary>
-    private const int MaximumSocketBytes = 107;
-
-    private const int LongestSocketName = 24;
 
     /// <summary>The folder of a process.</summary>
     public static RunFolder Of(HomeFolder home, ShortId process) => new(home.Process(process));
@@ -38,6 +32,9 @@ internal sealed record RunFolder(string Path)
     /// <summary>How the images of each disk are opened.</summary>
     public string Drives => $"{Path}/drives.json";
 
+    /// <summary>The links that lead to its sockets from outside the domain's folder, with NUL between them.</summary>
+    public string Links => $"{Path}/links";
+
     /// <summary>It is there once the process was let go on.</summary>
     public string WentOn => $"{Path}/went-on";
 
@@ -46,19 +43,4 @@ internal sealed record RunFolder(string Path)
 
     /// <summary>A socket of a console, channel or screen.</summary>
     public string Socket(string name) => $"{Path}/{name}";
-
-    /// <summary>Refuses a home whose path leaves no room for the addresses of sockets.</summary>
-    /// <exception cref="CoppiceException">It is too long (<see cref="ErrorKind.InvalidInput"/>).</exception>
-    public void CheckLength()
-    {
-        var length = Encoding.UTF8.GetByteCount(Path) + 1 + LongestSocketName;
-        if (length > MaximumSocketBytes)
-        {
-            throw new CoppiceException(
-                ErrorKind.InvalidInput,
-                $"folder {Path}",
-                $"its path is {length - MaximumSocketBytes} bytes too long for the address of a unix socket",
-                "choose a home with a shorter path by --home or COPPICE_HOME");
-        }
-    }
 }

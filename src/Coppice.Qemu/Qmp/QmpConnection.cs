@@ -21,23 +21,22 @@ internal sealed class QmpConnection : IAsyncDisposable
 
     private const int MaximumUnreadEvents = 4096;
 
-    private readonly Socket _socket;
+    private readonly MonitorSocket _socket;
     private readonly PipeReader _reader;
     private readonly string _subject;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<long, TaskCompletionSource<JsonElement>> _waiting = new();
     private readonly Channel<QmpEvent> _events = Channel.CreateBounded<QmpEvent>(
         new BoundedChannelOptions(MaximumUnreadEvents) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
-    private readonly SemaphoreSlim _sending = new(1);
     private readonly CancellationTokenSource _closing = new();
     private Task _reading = Task.CompletedTask;
     private CoppiceException? _broken;
     private long _lastId;
 
-    private QmpConnection(Socket socket, string subject, TimeProvider time)
+    private QmpConnection(MonitorSocket socket, string subject, TimeProvider time)
     {
         _socket = socket;
-        _reader = PipeReader.Create(new NetworkStream(socket, ownsSocket: false));
+        _reader = PipeReader.Create(socket.Input);
         _subject = subject;
         _time = time;
     }
@@ -60,7 +59,7 @@ internal sealed class QmpConnection : IAsyncDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellation);
         try
         {
-            return await GreetedAsync(await ConnectAsync(path, lives, time, either.Token), subject, time, either.Token);
+            return await GreetedAsync(await MonitorSocket.ConnectAsync(path, lives, time, either.Token), subject, time, either.Token);
         }
         catch (Exception e) when (e is not CoppiceException)
         {
@@ -130,36 +129,10 @@ internal sealed class QmpConnection : IAsyncDisposable
         await _reading;
         await _reader.CompleteAsync();
         _closing.Dispose();
-        _sending.Dispose();
-    }
-
-    private static async Task<Socket> ConnectAsync(
-        string path, Func<bool> lives, TimeProvider time, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
-                return socket;
-            }
-            catch (SocketException) when (lives())
-            {
-                // It does not listen yet, or the queue of clients before us is full.
-                socket.Dispose();
-                await Task.Delay(TimeSpan.FromMilliseconds(2), time, cancellation);
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
-        }
     }
 
     private static async Task<QmpConnection> GreetedAsync(
-        Socket socket, string subject, TimeProvider time, CancellationToken cancellation)
+        MonitorSocket socket, string subject, TimeProvider time, CancellationToken cancellation)
     {
         var connection = new QmpConnection(socket, subject, time);
         try
@@ -192,7 +165,7 @@ internal sealed class QmpConnection : IAsyncDisposable
         _waiting[id] = answer;
         try
         {
-            await SendAsync(Encode(command, arguments, id), file, cancellation);
+            await _socket.SendAsync(Encode(command, arguments, id), file, cancellation);
             if (_reading.IsCompleted)
             {
                 throw Broken();
@@ -237,32 +210,6 @@ internal sealed class QmpConnection : IAsyncDisposable
 
         bytes.Write("\r\n"u8);
         return bytes.WrittenMemory;
-    }
-
-    private async Task SendAsync(ReadOnlyMemory<byte> bytes, SafeFileHandle? file, CancellationToken cancellation)
-    {
-        await _sending.WaitAsync(cancellation);
-        try
-        {
-            while (file is not null)
-            {
-                if (UnixDescriptors.TrySend(_socket, bytes.Span, file))
-                {
-                    return;
-                }
-
-                await Task.Delay(TimeSpan.FromMilliseconds(1), _time, cancellation);
-            }
-
-            for (var left = bytes; left.Length > 0;)
-            {
-                left = left[await _socket.SendAsync(left, SocketFlags.None, cancellation)..];
-            }
-        }
-        finally
-        {
-            _sending.Release();
-        }
     }
 
     private static JsonElement Unwrap(string command, JsonElement message) => message.Find("error") is { } error

@@ -9,6 +9,8 @@ namespace Coppice.Qemu.Steps;
 /// <summary>Ends a process and removes its run folder.</summary>
 internal sealed class EndStep(GuardPost guards, TimeProvider time)
 {
+    private const int MaximumLinksBytes = 1 << 20;
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
 
     public async Task<StepReport> ApplyAsync(EndArguments end, StepContext context, CancellationToken cancellation)
@@ -20,6 +22,7 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
             await process.KillAsync(cancellation);
         }
 
+        RemoveLinks(folder);
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))
         {
@@ -32,6 +35,27 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
     public static Task<StepOutcome> ProbeAsync(EndArguments end, StepContext context, CancellationToken cancellation) =>
         Task.FromResult(
             Directory.Exists(RunFolder.Of(context.Folder.Home, end.Process).Path) ? StepOutcome.NotDone : StepOutcome.Done);
+
+    /// <summary>
+    /// Removes the links that lead to its sockets from paths that the user gave. Whatever else stands there by now, a
+    /// successor's link included, stays.
+    /// </summary>
+    private static void RemoveLinks(RunFolder folder)
+    {
+        if (!File.Exists(folder.Links))
+        {
+            return;
+        }
+
+        foreach (var path in DurableFile.ReadTextBounded(folder.Links, MaximumLinksBytes).Split('\0'))
+        {
+            if (Path.IsPathRooted(path)
+                && new FileInfo(path).LinkTarget?.StartsWith($"{folder.Path}/", StringComparison.Ordinal) is true)
+            {
+                DurableFile.Remove(path);
+            }
+        }
+    }
 
     /// <summary>QEMU closes its images when it is asked to quit; one that hangs is not waited for.</summary>
     private static async Task<bool> QuitsAsync(QemuProcess process, RunFolder folder, CancellationToken cancellation)

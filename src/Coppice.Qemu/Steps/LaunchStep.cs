@@ -14,7 +14,6 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
     public async Task<StepReport> ApplyAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, launch.Process);
-        folder.CheckLength();
         await end.ApplyAsync(new EndArguments(launch.Process), context, cancellation);
         DurableFolder.Create(folder.Path);
         var drives = JsonSerializer.SerializeToUtf8Bytes(launch.Drives, StepJson.Default.ImmutableDictionaryStringDriveMode);

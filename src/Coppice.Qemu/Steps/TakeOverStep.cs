@@ -60,6 +60,13 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
     {
         ExceptionDispatchInfo? obstacle = null;
         DurableFolder.Create(context.Folder.Endpoints);
+        var elsewhere = takeOver.Links.Keys.Where(Path.IsPathRooted).ToArray();
+        if (elsewhere.Length > 0)
+        {
+            // Not flushed, since the guest may be waiting. A loss of power leaves links that the next start replaces.
+            File.WriteAllText(folder.Links, string.Join('\0', elsewhere));
+        }
+
         foreach (var (path, socket) in takeOver.Links)
         {
             try

@@ -15,7 +15,9 @@ public sealed class CliHome : IAsyncDisposable
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("cc-").FullName;
 
-    public string Home => Path.Combine(Folder, "h");
+    public string HomeName { get; init; } = "h";
+
+    public string Home => Path.Combine(Folder, HomeName);
 
     /// <summary>A domain that boots into nothing: enough for whatever does not need a guest.</summary>
     public static string Xml(string name, string image, string format = "qcow2") => $"""
@@ -69,7 +71,13 @@ public sealed class CliHome : IAsyncDisposable
         Assert.True(run.Errors.Length < 2000, "an error that nobody reads");
     }
 
-    public async Task<CommandRun> RunProgramAsync(string program, params string[] arguments)
+    public Task<CommandRun> RunProgramAsync(string program, params string[] arguments) => RunProgramAsync(program, "", arguments);
+
+    /// <summary>Runs a command with something typed.</summary>
+    public Task<CommandRun> TypeAsync(string input, params string[] arguments) =>
+        RunProgramAsync(Path.Combine(AppContext.BaseDirectory, "coppice"), input, arguments);
+
+    private async Task<CommandRun> RunProgramAsync(string program, string input, string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
@@ -78,6 +86,7 @@ public sealed class CliHome : IAsyncDisposable
             RedirectStandardInput = true,
             Environment = { ["COPPICE_HOME"] = Home, ["NO_COLOR"] = "1" },
         })!;
+        await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
