@@ -25,8 +25,8 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
                 $"QEMU {inventory.Version} does not have it", "name one that 'qemu-system-x86_64 -machine help' lists");
         }
 
-        // Whoever names a version has been here before, and stays with what was decided then.
-        var type = asked == machine ? definition.Type : await AcceleratorAsync(definition, cancellation);
+        // Whoever names a version has been here before, or at another host, and stays with what was decided then.
+        var type = await AcceleratorAsync(definition, isDecided: asked == machine, cancellation);
         return DomainSeal.AssignAddresses(definition with
         {
             Type = type,
@@ -36,8 +36,20 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
         });
     }
 
-    private async Task<string> AcceleratorAsync(DomainDefinition definition, CancellationToken cancellation) =>
-        definition.Type == "kvm" && !await kvm.WorksAsync(cancellation) ? "qemu" : definition.Type;
+    private async Task<string> AcceleratorAsync(DomainDefinition definition, bool isDecided, CancellationToken cancellation)
+    {
+        if (definition.Type != "kvm" || await kvm.WorksAsync(cancellation))
+        {
+            return definition.Type;
+        }
+
+        return isDecided
+            ? throw new CoppiceException(
+                ErrorKind.MissingCapability, $"domain '{definition.Name}'",
+                $"asks for KVM with machine type '{definition.Os.Machine}', and no guest runs on KVM here",
+                "write type='qemu' to have it emulated (memory that was kept under KVM then no longer fits), or mend KVM")
+            : "qemu";
+    }
 
     private static CpuSettings Cpu(DomainDefinition definition, string type, QemuInventory inventory)
     {

@@ -67,6 +67,25 @@ public sealed class QemuLifeTests
         Assert.False(await probe.RunsAsync("no-such-accelerator", QemuBed.Cancellation));
     }
 
+    [Fact]
+    public async Task Without_KVM_a_machine_that_nobody_decided_on_is_emulated_and_one_with_a_version_is_refused_by_name()
+    {
+        await using var bed = new QemuBed();
+        Directory.CreateDirectory($"{bed.Home.Path}/run");
+        var sealing = new Sealing(
+            new QemuProgram(new QemuOptions(), TimeProvider.System), new KvmProbe("/bin/false", TimeProvider.System));
+        var open = bed.Definition with { Type = "kvm", Os = new OsSettings { Machine = "pc" } };
+        var emulated = await sealing.SealAsync(open, QemuBed.Cancellation);
+        Assert.Equal("qemu", emulated.Type);
+        Assert.Equal(emulated, await sealing.SealAsync(emulated, QemuBed.Cancellation));
+
+        var decided = emulated with { Type = "kvm" };
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => sealing.SealAsync(decided, QemuBed.Cancellation));
+        Assert.Equal(ErrorKind.MissingCapability, error.Kind);
+        Assert.Contains(emulated.Os.Machine!, error.Problem, StringComparison.Ordinal);
+        Assert.Contains("type='qemu'", error.NextStep, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("pc")]
     [InlineData("q35")]
@@ -92,6 +111,51 @@ public sealed class QemuLifeTests
         Assert.Equal($"{bed.Home.Process(reverted)}/serial0.sock", new FileInfo($"{bed.Folder.Endpoints}/console").LinkTarget);
         using var client = new System.Net.Sockets.TcpClient();
         await client.ConnectAsync("127.0.0.1", port, QemuBed.Cancellation);
+    }
+
+    [Fact]
+    public async Task A_link_in_the_way_keeps_no_guest_from_running_and_goes_with_its_process_only()
+    {
+        await using var bed = new QemuBed();
+        var outside = Directory.CreateTempSubdirectory("co-");
+        try
+        {
+            var (first, second) = ($"{outside.FullName}/first", $"{outside.FullName}/second");
+            bed.Definition = bed.Definition with { Devices = [.. bed.Definition.Disks, Serial(0, first), Serial(1, second)] };
+            await File.WriteAllTextAsync(first, "precious", QemuBed.Cancellation);
+            var process = bed.NewProcess();
+            await bed.Hypervisor.ApplyAsync(
+                bed.Hypervisor.Launch(new LaunchRequest(process, bed.Definition, [new("vda", [bed.Base])], MemoryImage.None)),
+                bed.Context(), QemuBed.Cancellation);
+            var takeOver = bed.Hypervisor.TakeOver(process, bed.Definition, run: true);
+            var error = await Assert.ThrowsAsync<CoppiceException>(
+                () => bed.Hypervisor.ApplyAsync(takeOver, bed.Context(), QemuBed.Cancellation));
+            Assert.Equal((ErrorKind.AlreadyExists, $"file {first}"), (error.Kind, error.Subject));
+            await bed.CountingAsync(process);
+            Assert.Equal($"{bed.Home.Process(process)}/serial1.sock", new FileInfo(second).LinkTarget);
+
+            // The next command tries it again; by then the user has made room, and has paused the guest.
+            await bed.Hypervisor.ApplyAsync(bed.Hypervisor.Signal(process, DomainSignal.Pause), bed.Context(), QemuBed.Cancellation);
+            File.Delete(first);
+            await bed.Hypervisor.ApplyAsync(takeOver, bed.Context(), QemuBed.Cancellation);
+            Assert.Equal($"{bed.Home.Process(process)}/serial0.sock", new FileInfo(first).LinkTarget);
+            Assert.Equal(DomainState.Paused, (await bed.ObserveAsync(process)).State);
+
+            File.Delete(second);
+            File.CreateSymbolicLink(second, "/elsewhere");
+            await bed.Hypervisor.ApplyAsync(bed.Hypervisor.End(process), bed.Context(), QemuBed.Cancellation);
+            Assert.Equal([second], Directory.GetFileSystemEntries(outside.FullName));
+            Assert.Equal("/elsewhere", new FileInfo(second).LinkTarget);
+        }
+        finally
+        {
+            outside.Delete(recursive: true);
+        }
+
+        static CharacterDevice Serial(int port, string path) => new()
+        {
+            Role = CharacterRole.Serial, Target = CharacterTarget.IsaSerial, Port = port, Backend = CharacterBackend.Unix, Path = path,
+        };
     }
 
     private static DomainDefinition EveryDevice(QemuBed bed, string machine, int port) => bed.Definition with
