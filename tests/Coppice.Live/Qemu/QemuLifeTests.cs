@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Qemu;
 using Coppice.Qemu.Probing;
 using Coppice.Qemu.Processes;
 
