@@ -90,7 +90,16 @@ public sealed class FileLock : IDisposable
     }
 
     /// <summary>Lets go.</summary>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        // Closing is not enough: a child that was forked a moment ago has the file open until it begins its program.
+        if (!_handle.IsClosed)
+        {
+            Native.Unlock(_handle);
+        }
+
+        _handle.Dispose();
+    }
 
     private static bool IsRemoved(SafeFileHandle handle)
     {

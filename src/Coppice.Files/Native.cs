@@ -17,6 +17,7 @@ internal static partial class Native
 
     public const int LockExclusive = 2;
     public const int LockNonBlocking = 4;
+    public const int LockRelease = 8;
 
     private const int OwnerOnly = 0b110_000_000;
 
@@ -58,6 +59,9 @@ internal static partial class Native
 
         return true;
     }
+
+    /// <summary>Lets go of the lock of an open file, for every process that has inherited it too.</summary>
+    public static void Unlock(SafeFileHandle handle) => _ = FlockCore(handle, LockRelease);
 
     private static void Retry(string path)
     {

@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using Coppice.Files;
+using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Tests.Files;
 
@@ -97,6 +100,21 @@ public sealed class DurableFileTests : IDisposable
         Assert.NotNull(next);
     }
 
+    /// <summary>Between fork and exec a child shares every open file, and with it the locks.</summary>
+    [Fact]
+    public void A_lock_that_was_let_go_is_free_though_a_forked_child_still_has_the_file()
+    {
+        var held = FileLock.TryAcquire(File1)!;
+        var descriptor = Directory.EnumerateFileSystemEntries("/proc/self/fd").First(fd => new FileInfo(fd).LinkTarget == File1);
+        var inherited = new SafeFileHandle(Duplicate(int.Parse(Path.GetFileName(descriptor), CultureInfo.InvariantCulture)), ownsHandle: true);
+        held.Dispose();
+        using (inherited)
+        {
+            using var next = FileLock.TryAcquire(File1);
+            Assert.NotNull(next);
+        }
+    }
+
     [Fact]
     public void Folders_are_made_with_their_parents_for_their_owner_only()
     {
@@ -125,4 +143,7 @@ public sealed class DurableFileTests : IDisposable
 
         Assert.Equal("whole\nnext\n", File.ReadAllText(File1));
     }
+
+    [DllImport("libc", EntryPoint = "dup")]
+    private static extern int Duplicate(int descriptor);
 }
