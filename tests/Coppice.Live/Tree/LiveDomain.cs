@@ -107,6 +107,32 @@ public sealed class LiveDomain : IAsyncDisposable
             new FileInfo(endpoint).LinkTarget ?? endpoint, s_patience, TimeProvider.System, Cancellation);
     }
 
+    /// <summary>Talks to the guest that runs, on the socket of whichever process answers. Coppice is not asked.</summary>
+    public async Task<WitnessClient> FindRunningAsync()
+    {
+        using var found = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var tries = QemuProcesses
+            .SelectMany(id => WorkingFolder($"/proc/{id}") is { } folder ? Directory.GetFiles(folder, "channel*.sock") : [])
+            .Select(socket => WitnessClient.ConnectAsync(socket, s_patience, TimeProvider.System, found.Token)).ToList();
+        WitnessClient? first = null;
+        while (tries.Count > 0)
+        {
+            var ended = await Task.WhenAny(tries);
+            tries.Remove(ended);
+            if (ended.IsCompletedSuccessfully && first is null)
+            {
+                first = await ended;
+                await found.CancelAsync();
+            }
+            else if (ended.IsCompletedSuccessfully)
+            {
+                await (await ended).DisposeAsync();
+            }
+        }
+
+        return first ?? throw new TimeoutException($"no guest of {HomePath} runs");
+    }
+
     public async ValueTask DisposeAsync()
     {
         await KillQemuAsync();

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using Coppice.Core;
+
+namespace Coppice.Live.Tree;
+
+/// <summary>What must hold after a crash or a failure, whatever it was.</summary>
+internal static class Aftermath
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// The guest runs again with nobody's help: no command is run, and Coppice is not asked. Its heart is heard on the socket
+    /// of whichever process answers.
+    /// </summary>
+    /// <returns>How long it took to hear it; no more than a hint, as the host is busy with other tests.</returns>
+    public static async Task<TimeSpan> RunsByItselfAsync(LiveDomain domain, string moment)
+    {
+        var begin = TimeProvider.System.GetTimestamp();
+        await using var witness = await domain.FindRunningAsync();
+        var first = (await witness.StatusAsync()).Counter;
+        await UntilAsync(async () => (await witness.StatusAsync()).Counter > first, $"{moment}: the heart does not beat");
+        return TimeProvider.System.GetElapsedTime(begin);
+    }
+
+    /// <summary>Any command recovers what a crash left; this one changes nothing.</summary>
+    public static async Task TouchAsync(LiveDomain domain)
+    {
+        domain.Reopen();
+        await domain.RunAsync(new SetCurrentSnapshot(LiveDomain.Name, "base"));
+        var folder = (await domain.ShowAsync()).Folder;
+        Assert.Empty(Directory.Exists(folder.Journals) ? Directory.EnumerateFiles(folder.Journals) : []);
+    }
+
+    /// <summary>The tree is the old or the new one, and every file belongs to it.</summary>
+    public static async Task<Catalog> VerifyTreeAsync(LiveDomain domain, Catalog before, string moment)
+    {
+        var view = await domain.ShowAsync();
+        var lost = before.Snapshots.Keys.Except(view.Catalog.Snapshots.Keys);
+        Assert.True(!lost.Any(), $"{moment}: a snapshot was lost");
+        Assert.InRange(view.Catalog.Snapshots.Count, before.Snapshots.Count, before.Snapshots.Count + 1);
+        var known = new LayerGraph(view.Catalog).All.Select(l => l.Path)
+            .Concat(view.Catalog.Snapshots.Values.Select(s => s.Memory.File).OfType<string>())
+            .Concat(view.Catalog.Tips.Select(t => t.Memory.File).OfType<string>());
+        var present = Directory.EnumerateFiles(view.Folder.Path, "*", SearchOption.AllDirectories)
+            .Where(f => f.Contains("/images/", StringComparison.Ordinal) || f.Contains("/memory/", StringComparison.Ordinal));
+        Assert.Equal([], present.Except(known));
+        Assert.Equal([], known.Where(f => !File.Exists(f)));
+        return view.Catalog;
+    }
+
+    /// <summary>Counts the images that qemu-img finds broken.</summary>
+    public static async Task<int> CountBrokenImagesAsync(LiveDomain domain)
+    {
+        var failures = 0;
+        var view = await domain.ShowAsync();
+        foreach (var layer in new LayerGraph(view.Catalog).All)
+        {
+            using var check = Process.Start(new ProcessStartInfo("qemu-img", ["check", "-q", "-U", "-f", "qcow2", layer.Path]))!;
+            await check.WaitForExitAsync(TestContext.Current.CancellationToken);
+            failures += check.ExitCode is 0 or 3 ? 0 : 1; // 3: leaked clusters, which a killed QEMU may leave
+        }
+
+        return failures;
+    }
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, string otherwise)
+    {
+        var begin = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(begin) < s_patience, otherwise);
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+}
