@@ -24,6 +24,13 @@ public static class DurableFile
     public static Task CreateAsync(string path, string content, CancellationToken cancellation = default) =>
         CreateAsync(path, Encoding.UTF8.GetBytes(content), cancellation);
 
+    /// <summary>Makes a file that must not exist yet, for another program to fill. Nothing is flushed.</summary>
+    public static SafeFileHandle OpenNew(string path)
+    {
+        FileActs.Before(FileAct.Write, path);
+        return Native.Open(path, Native.WriteOnly | Native.Create | Native.Exclusive);
+    }
+
     /// <summary>Gives a file another name in the same folder.</summary>
     public static void Rename(string from, string to)
     {

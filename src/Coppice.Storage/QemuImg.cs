@@ -12,7 +12,7 @@ internal sealed class QemuImg(TimeProvider time)
 
     /// <summary>Makes an empty qcow2 image. <c>-u</c>: the backing image is named but not opened.</summary>
     public Task CreateOverlayAsync(string path, OverlayArguments arguments, CancellationToken cancellation) => RunAsync(
-        path,
+        arguments.Path,
         [
             "create", "-q", "-f", "qcow2", "-u", "-b", arguments.BackingName, "-F", arguments.BackingFormat.Name(),
             "--", path, arguments.VirtualSizeBytes.ToString(CultureInfo.InvariantCulture),
@@ -63,11 +63,14 @@ internal sealed class QemuImg(TimeProvider time)
     private static CoppiceException Failed(string subject, string errors)
     {
         var reason = errors.Trim().Split('\n')[^1];
-        var full = reason.Contains("No space left", StringComparison.Ordinal);
-        return new CoppiceException(
-            ErrorKind.Storage,
-            subject,
-            full ? "no space is left on the file system" : $"qemu-img could not make it ({reason})",
-            full ? "free some space and try again" : "check the folder's permissions");
+        var (problem, nextStep) = reason switch
+        {
+            _ when reason.Contains("No space left on device", StringComparison.Ordinal) =>
+                ("no space is left on the file system", "free some space and try again"),
+            _ when reason.Contains("Read-only file system", StringComparison.Ordinal) =>
+                ("the file system is read-only", "remount it writable or use another folder"),
+            _ => ($"qemu-img could not make it ({reason})", "check the folder's permissions"),
+        };
+        return new CoppiceException(ErrorKind.Storage, subject, problem, nextStep);
     }
 }

@@ -28,21 +28,15 @@ internal static class Standstill
         }
 
         DurableFolder.Create(Path.GetDirectoryName(memory.File!)!);
-        var stream = new FileStream(PartialOf(memory, context), new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            BufferSize = 0,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        var file = DurableFile.OpenNew(PartialOf(memory, context));
         try
         {
-            await machine.PrepareMigrationAsync(stream.SafeFileHandle, cancellation);
-            return stream.SafeFileHandle;
+            await machine.PrepareMigrationAsync(file, cancellation);
+            return file;
         }
         catch
         {
-            await stream.DisposeAsync();
+            file.Dispose();
             throw;
         }
     }
