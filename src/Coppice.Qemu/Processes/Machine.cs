@@ -22,10 +22,21 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     public static async Task<Machine?> ConnectAsync(RunFolder folder, TimeProvider time, CancellationToken cancellation)
     {
         var process = new QemuProcess(folder, time);
-        return process.Pid is { } pid
-            ? new Machine(
-                await process.ConnectAsync(folder.Commands, $"process {pid}", TimeSpan.FromSeconds(10), cancellation), time)
-            : null;
+        if (process.Pid is not { } pid)
+        {
+            return null;
+        }
+
+        try
+        {
+            var qmp = await process.ConnectAsync(folder.Commands, $"process {pid}", TimeSpan.FromSeconds(10), cancellation);
+            return new Machine(qmp, time);
+        }
+        catch (CoppiceException) when (process.Pid is null)
+        {
+            // It ended meanwhile.
+            return null;
+        }
     }
 
     /// <summary>The node name of the image that a disk uses now; empty for an empty drive.</summary>

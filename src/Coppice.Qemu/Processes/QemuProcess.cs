@@ -26,7 +26,10 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
 
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>The process id; null if the process is not alive.</summary>
+    /// <summary>
+    /// The process id; null if the process is not alive. One that was killed counts as alive until its last thread has let
+    /// go of the images: on a busy host that may take a while, and whoever starts a successor would find them in use.
+    /// </summary>
     public int? Pid
     {
         get
@@ -35,7 +38,7 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
             {
                 var noted = DurableFile.ReadTextBounded(folder.Pid, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
                 var pid = int.Parse(noted[0], CultureInfo.InvariantCulture);
-                return noted.Length == 2 && WorksIn(noted[1], pid) ? pid : null;
+                return noted.Length == 2 && (WorksIn(noted[1], pid) || IsEnding(noted[1], pid)) ? pid : null;
             }
             catch (Exception e) when (e is IOException or FormatException or OverflowException or UnauthorizedAccessException)
             {
@@ -129,6 +132,26 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
     // While QEMU is loaded, its library libpmem walks through folders of /sys: its standard error stays. While it ends, its
     // files are closed first: its working directory stays.
     private static bool WorksIn(string folder, int pid) =>
-        new FileInfo($"/proc/{pid}/cwd").LinkTarget == folder
+        WorkingFolder($"/proc/{pid}") == folder
             || new FileInfo($"/proc/{pid}/fd/2").LinkTarget == $"{folder}/{RunFolder.LogName}";
+
+    private static string? WorkingFolder(string task) => new FileInfo($"{task}/cwd").LinkTarget;
+
+    // One that was killed loses its first thread before the others, and each its working directory before it has let go of files.
+    private static bool IsEnding(string folder, int pid) => Directory.Exists($"/proc/{pid}/task")
+        && Directory.EnumerateDirectories($"/proc/{pid}/task").Any(
+            task => WorkingFolder(task) is { } found ? found == folder : !IsDead(task));
+
+    private static bool IsDead(string task)
+    {
+        try
+        {
+            var status = File.ReadAllText($"{task}/stat");
+            return status[(status.LastIndexOf(')') + 1)..].TrimStart() is ['Z' or 'X', ..];
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
 }

@@ -9,7 +9,7 @@ internal static class Tool
 {
     public const string NoQemuImg = "qemu-img and qemu-io are not installed: nothing to compare with";
 
-    public static bool HasQemuImg { get; } = Find("qemu-img") && Find("qemu-io");
+    public static bool HasQemuImg { get; } = Exists("qemu-img") && Exists("qemu-io");
 
     public static async Task<string> RunAsync(string program, params string[] arguments)
     {
@@ -39,7 +39,7 @@ internal static class Tool
         }
     }
 
-    private static bool Find(string program) => Environment.GetEnvironmentVariable("PATH")!.Split(':')
+    public static bool Exists(string program) => Environment.GetEnvironmentVariable("PATH")!.Split(':')
         .Any(folder => File.Exists(Path.Combine(folder, program)));
 
 #pragma warning disable SYSLIB1054, CA2101 // A test project needs no generated marshalling.

@@ -1,10 +1,23 @@
+using System.Diagnostics;
 using Coppice.Qemu.Processes;
+using Coppice.Tests.Images;
 
 namespace Coppice.Tests.Qemu;
 
 /// <summary>A process is known again whatever it does, and no other is taken for it.</summary>
 public sealed class QemuProcessTests : IDisposable
 {
+    // The first thread ends by the system call; the other one stays until its input is closed, and holds all files.
+    private const string HeadlessProgram = """
+        import ctypes, os, sys, threading
+        def last():
+            print("headless", flush=True)
+            sys.stdin.read()
+            os._exit(0)
+        threading.Thread(target=last).start()
+        ctypes.CDLL(None).syscall(60, 0)
+        """;
+
     private readonly RunFolder _folder = new(Directory.CreateTempSubdirectory("cq-").FullName);
 
     public void Dispose() => Directory.Delete(_folder.Path, recursive: true);
@@ -30,5 +43,29 @@ public sealed class QemuProcessTests : IDisposable
     {
         File.WriteAllText(_folder.Pid, $"{Environment.ProcessId} {_folder.Path}\n");
         Assert.Null(new QemuProcess(_folder, TimeProvider.System).Pid);
+    }
+
+    [Fact]
+    public async Task A_process_whose_first_thread_has_ended_is_alive_until_the_last_one_has()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Tool.Exists("python3"), "needs python3");
+        using var program = Process.Start(new ProcessStartInfo("sh", ["-c", "echo $$ $(pwd -P) >pid; exec python3 -c \"$0\"", HeadlessProgram])
+        {
+            WorkingDirectory = _folder.Path,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        Assert.Equal("headless", await program.StandardOutput.ReadLineAsync(cancellation));
+        while (new FileInfo($"/proc/{program.Id}/cwd").LinkTarget is not null)
+        {
+            await Task.Delay(5, cancellation);
+        }
+
+        var process = new QemuProcess(_folder, TimeProvider.System);
+        Assert.Equal(program.Id, process.Pid);
+        program.StandardInput.Close();
+        await program.WaitForExitAsync(cancellation);
+        Assert.Null(process.Pid);
     }
 }
