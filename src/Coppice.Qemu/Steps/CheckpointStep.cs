@@ -102,7 +102,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         await parts.TimeAsync("transaction", () => SwitchAsync(machine, request.Disks, cancellation));
         if (kept)
         {
-            await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
+            await parts.TimeAsync("migrate", () => Standstill.SaveMemoryAsync(machine, request.Memory, context, cancellation));
         }
 
         if (request.State is DomainState.Running)

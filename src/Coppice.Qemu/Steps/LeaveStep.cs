@@ -57,7 +57,7 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         }
 
         await machine.ReawakenAsync(cancellation);
-        await parts.TimeAsync("migrate", () => machine.SaveMemoryAsync(context.Progress, cancellation));
+        await parts.TimeAsync("migrate", () => Standstill.SaveMemoryAsync(machine, request.Memory, context, cancellation));
         var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
         return new StepReport
         {

@@ -12,6 +12,9 @@ internal static class Standstill
 {
     private const int MaximumPathBytes = 1 << 16;
 
+    // What QEMU says when the write itself fails; other reasons have nothing to do with the file.
+    private const string CannotWrite = "Unable to write to";
+
     /// <summary>Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if no memory is kept.</summary>
     /// <exception cref="CoppiceException">The name is taken (<see cref="ErrorKind.AlreadyExists"/>).</exception>
     public static async Task<SafeFileHandle?> OpenMemoryAsync(
@@ -38,6 +41,23 @@ internal static class Standstill
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Lets QEMU write the memory file that was opened.</summary>
+    /// <exception cref="CoppiceException">It cannot be written (<see cref="ErrorKind.Storage"/>).</exception>
+    public static async Task SaveMemoryAsync(
+        Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)
+    {
+        try
+        {
+            await machine.SaveMemoryAsync(context.Progress, cancellation);
+        }
+        catch (QmpRefusalException e) when (e.Description.StartsWith(CannotWrite, StringComparison.Ordinal))
+        {
+            throw new CoppiceException(
+                ErrorKind.Storage, $"memory image {memory.File}", $"cannot be written (QEMU: {e.Description})",
+                "free some space or mend the file system, and try again", e);
         }
     }
 
