@@ -85,11 +85,10 @@ public sealed class FaultTests
         await domain.CreateAsync("room-again");
     }
 
-    [Theory]
-    [InlineData("create")]
-    [InlineData("revert")]
-    public async Task QEMU_that_hangs_for_a_while_in_the_pause_is_waited_for(string operation)
+    [Fact]
+    public async Task QEMU_that_hangs_for_a_while_in_the_pause_is_waited_for()
     {
+        const string Operation = "create";
         LiveDomain.Require();
         await using var domain = await PrepareAsync();
         var boot = await CheckpointTests.BootIdAsync(domain);
@@ -97,7 +96,7 @@ public sealed class FaultTests
         var writing = new MemoryWatch(before.Folder);
         var hung = domain.QemuProcesses.Single();
         Task hanging = Task.CompletedTask;
-        await RunAsync(domain, operation, () => hanging = writing.WhenBegunAsync(async () =>
+        await RunAsync(domain, Operation, () => hanging = writing.WhenBegunAsync(async () =>
         {
             await SignalAsync("STOP", hung);
             await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
@@ -106,7 +105,7 @@ public sealed class FaultTests
         await hanging;
         Assert.True(writing.Seen, "QEMU did not hang while it wrote");
         await Aftermath.TouchAsync(domain);
-        await Aftermath.VerifyTreeAsync(domain, before.Catalog, operation);
+        await Aftermath.VerifyTreeAsync(domain, before.Catalog, Operation);
         await CheckpointTests.VerifyAsync(domain, boot);
     }
 

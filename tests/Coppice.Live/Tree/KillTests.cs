@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Coppice.Core;
 
@@ -39,17 +40,17 @@ public sealed class KillTests
         await using var domain = await PrepareAsync();
         var longest = await RehearseAsync(domain, operation);
         var random = Seed();
-        var (rounds, hits, slowest) = (operation == "undo" ? 8 : 12, 0, TimeSpan.Zero);
-        for (var round = 0; round < rounds; round++)
+        var (rounds, hits, slowest) = (0, 0, TimeSpan.Zero);
+        for (; rounds < 8 || (hits < 4 && rounds < 24); rounds++)
         {
-            var (victim, silence) = await DieAsync(domain, operation, Instant(random.NextDouble() * longest), round);
+            var (victim, silence) = await DieAsync(domain, operation, Instant(random.NextDouble() * longest), rounds);
             hits += victim.DiedStanding ? 1 : 0;
             slowest = silence > slowest ? silence : slowest;
         }
 
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"{operation}: {hits} of {rounds} kills hit the step of {longest:0} ms; heard again within {slowest.TotalMilliseconds:0} ms at worst");
-        Assert.True(hits >= rounds / 3, $"only {hits} of {rounds} kills hit the step");
+        Assert.True(hits >= 4, $"only {hits} of {rounds} kills hit the step");
     }
 
     [Theory]
@@ -63,9 +64,9 @@ public sealed class KillTests
         var longest = await RehearseAsync(domain, operation);
         var random = Seed();
         var hits = 0;
-        for (var round = 0; round < 4; round++)
+        for (var round = 0; round < 3 || (hits == 0 && round < 12); round++)
         {
-            var moment = round % 2 == 0 ? $"event:{random.Next(2, 9)}" : Instant(random.NextDouble() * longest);
+            var moment = round == 0 ? $"event:{random.Next(2, 9)}" : Instant(random.NextDouble() * longest);
             hits += await LosePowerAsync(domain, operation, $"{moment}+qemu", round) ? 1 : 0;
         }
 
@@ -107,7 +108,8 @@ public sealed class KillTests
         LiveDomain.Require();
         await using var domain = await LiveDomain.BootAsync();
         var id = (await domain.ShowAsync()).Catalog.Domain;
-        Assert.True(await RunVictimAsync(domain, "create", "switch:0", "new"), "the manager was not killed");
+        using var victim = await VictimRun.RunAsync(domain, "create", "switch:0", "new");
+        Assert.True(victim.Died, "the manager was not killed");
         foreach (var process in domain.QemuProcesses)
         {
             using var stop = Process.Start("kill", ["-STOP", $"{process}"]);
