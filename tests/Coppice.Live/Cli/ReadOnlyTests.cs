@@ -102,9 +102,11 @@ public sealed class ReadOnlyTests
     private static async Task GoesOnAsync(CliHome home)
     {
         Assert.Contains("running", await home.DoAsync("show", "web"), StringComparison.Ordinal);
-        Assert.DoesNotContain("interrupted", (await home.RunAsync("snapshot", "create", "web", "s2")).Errors, StringComparison.Ordinal);
+        var next = await home.RunAsync("snapshot", "create", "web", "s2");
+        Assert.DoesNotContain("interrupted", next.Errors, StringComparison.Ordinal);
         Assert.Contains("s2", await home.DoAsync("snapshot", "list", "web"), StringComparison.Ordinal);
     }
 
-    private static string[] Files(string folder) => [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+    private static string[] Files(string folder) =>
+        [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 }

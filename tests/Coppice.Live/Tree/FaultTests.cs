@@ -142,9 +142,8 @@ public sealed class FaultTests
         var mishap = Task.CompletedTask;
         var options = new RunOptions
         {
-            OnEvent = passed => mishap = passed is { Point: OperationPoint.StepIntended, Step.Kind: "qemu.checkpoint" or "qemu.leave" }
-                ? inPause()
-                : mishap,
+            OnEvent = passed => mishap =
+                passed is { Point: OperationPoint.StepIntended, Step.Kind: "qemu.checkpoint" or "qemu.leave" } ? inPause() : mishap,
         };
         try
         {
@@ -188,7 +187,7 @@ public sealed class FaultTests
             {
                 Assert.True(TimeProvider.System.GetElapsedTime(begin) < s_patience, "no memory was written");
                 Seen = Directory.Exists(folder.MemoryFolder)
-                    && Directory.GetFiles(folder.MemoryFolder, "*.partial").Any(f => new FileInfo(f) is { Exists: true, Length: > 0 });
+                    && new DirectoryInfo(folder.MemoryFolder).GetFiles("*.partial").Any(f => f is { Exists: true, Length: > 0 });
                 await Task.Delay(1, TestContext.Current.CancellationToken);
             }
 
