@@ -35,9 +35,14 @@ internal sealed class Observation(TimeProvider time)
                 MemoryEstimate = Estimate(pid, definition.Memory),
             };
         }
-        catch (Exception e) when (e is CoppiceException or QmpRefusalException && process.Pid is null)
+        catch (Exception e) when (e is CoppiceException or QmpRefusalException)
         {
-            return HypervisorObservation.Off;
+            if (await process.EndsAsync(cancellation))
+            {
+                return HypervisorObservation.Off;
+            }
+
+            throw;
         }
     }
 

@@ -32,10 +32,14 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
             var qmp = await process.ConnectAsync(folder.Commands, $"process {pid}", TimeSpan.FromSeconds(10), cancellation);
             return new Machine(qmp, time);
         }
-        catch (CoppiceException) when (process.Pid is null)
+        catch (CoppiceException)
         {
-            // It ended meanwhile.
-            return null;
+            if (await process.EndsAsync(cancellation))
+            {
+                return null;
+            }
+
+            throw;
         }
     }
 

@@ -87,6 +87,11 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
         return true;
     }
 
+    /// <summary>
+    /// Whether it is ending, when a monitor failed: that closes before the process is gone. Returns once it is gone.
+    /// </summary>
+    public Task<bool> EndsAsync(CancellationToken cancellation) => WaitForEndAsync(TimeSpan.FromSeconds(1), cancellation);
+
     /// <summary>Ends it by force and waits until it is gone.</summary>
     /// <exception cref="CoppiceException">The kernel does not let it go (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public async Task KillAsync(CancellationToken cancellation)
