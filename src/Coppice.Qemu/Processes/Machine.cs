@@ -11,6 +11,7 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     private const long UnlimitedBandwidth = 1L << 40;
 
     private static readonly TimeSpan s_settlingLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_abandoningLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_settlingInterval = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(250);
 
@@ -65,15 +66,36 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// Lets the guest go on. Right after a migration QEMU refuses for a moment, and while somebody else has an image open for
     /// writing it cannot take its locks back: both are tried again.
     /// </summary>
-    public Task ResumeAsync() => WhenSettledAsync(() => Qmp.ExecuteAsync("cont"), _ => true);
+    public async Task ResumeAsync()
+    {
+        for (var start = time.GetTimestamp(); ; await Task.Delay(s_settlingInterval, time))
+        {
+            try
+            {
+                await Qmp.ExecuteAsync("cont");
+                return;
+            }
+            catch (QmpRefusalException) when (time.GetElapsedTime(start) < s_settlingLimit)
+            {
+            }
+        }
+    }
 
     /// <summary>Gives up a migration that is under way, in or out, and waits until it has ended.</summary>
+    /// <exception cref="CoppiceException">It does not end, as one whose file hangs (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public async Task AbandonMigrationAsync()
     {
         await Qmp.ExecuteAsync("migrate_cancel");
-        while (await MigrationAsync() is { Status: "setup" or "active" or "device" or "cancelling" })
+        for (var start = time.GetTimestamp();
+            await MigrationAsync() is { Status: "setup" or "active" or "device" or "cancelling" };
+            await Task.Delay(s_settlingInterval, time))
         {
-            await Task.Delay(s_settlingInterval, time);
+            if (time.GetElapsedTime(start) > s_abandoningLimit)
+            {
+                throw new CoppiceException(
+                    ErrorKind.Hypervisor, "saving or loading memory", "was cancelled and does not end",
+                    "see whether the storage of the memory file hangs; 'coppice kill' ends the process all the same");
+            }
         }
     }
 
@@ -131,9 +153,7 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     private async Task MigrateAsync(string command, IProgress<StepProgress> progress, CancellationToken cancellation)
     {
         Qmp.ForgetEvents();
-        await WhenSettledAsync(
-            () => Qmp.ExecuteAsync(command, new JsonObject { ["uri"] = $"fd:{MemoryFile}" }, cancellation),
-            refusal => refusal.Description.Contains(PreviousNotGone, StringComparison.Ordinal));
+        await BeginMigrationAsync(command, cancellation);
         while (true)
         {
             var told = await Qmp.WaitEventAsync(
@@ -154,18 +174,21 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         }
     }
 
-    /// <summary>Does what QEMU may refuse for a moment because something before it is not over yet.</summary>
-    private async Task WhenSettledAsync(Func<Task> act, Func<QmpRefusalException, bool> passes)
+    private async Task BeginMigrationAsync(string command, CancellationToken cancellation)
     {
-        for (var start = time.GetTimestamp(); ; await Task.Delay(s_settlingInterval, time))
+        for (var start = time.GetTimestamp(); ; await Task.Delay(s_settlingInterval, time, cancellation))
         {
             try
             {
-                await act();
+                await Qmp.ExecuteAsync(command, new JsonObject { ["uri"] = $"fd:{MemoryFile}" }, cancellation);
                 return;
             }
-            catch (QmpRefusalException e) when (passes(e) && time.GetElapsedTime(start) < s_settlingLimit)
+            catch (QmpRefusalException e) when (
+                e.Description.Contains(PreviousNotGone, StringComparison.Ordinal)
+                && time.GetElapsedTime(start) < s_settlingLimit)
             {
+                // QEMU leaves the refused one in "setup", in the way of the next. It has not touched the file yet.
+                await AbandonMigrationAsync();
             }
         }
     }

@@ -34,15 +34,39 @@ public sealed class MachineTests
         Assert.False(await machine.ReawakenAsync(Cancellation));
     }
 
+    // What QEMU 10 does: the refused migration is left in "setup" and in the way of the next, until it is cancelled.
     [Fact]
     public async Task Memory_is_saved_although_the_migration_before_is_still_on_the_list()
     {
-        var refusals = 2;
-        await using var monitor = new FakeMonitor(
-            line => refusals-- > 0 ? Refusal(line, "duplicate yank instance") : FakeMonitor.Ok(line) + Completed);
+        var (refusals, underWay) = (2, false);
+        await using var monitor = new FakeMonitor(line =>
+        {
+            switch (CommandOf(line))
+            {
+                case "migrate" when underWay:
+                    return Refusal(line, "There's a migration process in progress");
+                case "migrate":
+                    underWay = true;
+                    return refusals-- > 0 ? Refusal(line, "duplicate yank instance") : FakeMonitor.Ok(line) + Completed;
+                case "migrate_cancel":
+                    underWay = false;
+                    return FakeMonitor.Ok(line);
+                default:
+                    return Status(line, underWay ? "setup" : "cancelled");
+            }
+        });
         await using var machine = new Machine(await monitor.ConnectAsync(), TimeProvider.System);
         await machine.SaveMemoryAsync(new Progress<StepProgress>(), Cancellation);
         Assert.Equal(-1, refusals);
+    }
+
+    [Fact]
+    public async Task A_migration_that_does_not_end_although_it_was_cancelled_is_an_error()
+    {
+        await using var monitor = new FakeMonitor(line => Status(line, "cancelling"));
+        await using var machine = new Machine(await monitor.ConnectAsync(), new SteppingClock());
+        var error = await Assert.ThrowsAsync<CoppiceException>(machine.AbandonMigrationAsync);
+        Assert.Equal(ErrorKind.Hypervisor, error.Kind);
     }
 
     [Fact]
@@ -68,4 +92,14 @@ public sealed class MachineTests
 
     private static string Refusal(string line, string words) =>
         $"{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{words}\"}}, \"id\": {FakeMonitor.Id(line)}}}\n";
+
+    /// <summary>A second passes whenever somebody looks at it.</summary>
+    private sealed class SteppingClock : TimeProvider
+    {
+        private long _seconds;
+
+        public override long TimestampFrequency => 1;
+
+        public override long GetTimestamp() => ++_seconds;
+    }
 }
