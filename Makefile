@@ -25,8 +25,9 @@ publish:
 demo: packages publish
 	@lab/demo $(PUBLISHED)/coppice
 
+# Published it is another program than built: trimmed, and compiled ahead of time.
 test: setup build publish
-	@build/test Coppice.Tests Coppice.Live
+	@COPPICE_COMMAND=$(CURDIR)/$(PUBLISHED)/coppice build/test Coppice.Tests Coppice.Live
 
 test-fast: build
 	@build/test Coppice.Tests

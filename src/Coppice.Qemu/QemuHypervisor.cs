@@ -125,8 +125,13 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
-    public Step End(ShortId process) => Step.Of(
-        EndKind, $"end process {process}", StepUndo.None, new EndArguments(process), StepJson.Default.EndArguments);
+    public Step End(ShortId process, DomainDefinition? successor = null)
+    {
+        var replaced = successor is null ? [] : Endpoints.Links(successor).Keys.Where(Path.IsPathRooted);
+        return Step.Of(
+            EndKind, $"end process {process}", StepUndo.None, new EndArguments(process, [.. replaced]),
+            StepJson.Default.EndArguments);
+    }
 
     /// <inheritdoc/>
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(

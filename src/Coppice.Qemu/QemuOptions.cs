@@ -6,6 +6,9 @@ public sealed record QemuOptions
     /// <summary>The program: a path, or a name to look for in <c>PATH</c>.</summary>
     public string Binary { get; init; } = "qemu-system-x86_64";
 
-    /// <summary>Where to keep what the program says about itself; null to ask it each time.</summary>
+    /// <summary>
+    /// Where to keep what the program says about itself; null to ask it each time. Its folder is made if need be, but none
+    /// above it.
+    /// </summary>
     public string? CacheFile { get; init; }
 }

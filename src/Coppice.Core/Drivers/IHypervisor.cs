@@ -122,7 +122,12 @@ public interface IHypervisor : IStepExecutor
     Step TakeOver(ShortId process, DomainDefinition definition, bool run);
 
     /// <summary>Ends a process at once and removes its sockets. Clean-up; also for one that is gone already.</summary>
-    Step End(ShortId process);
+    /// <param name="process">The process.</param>
+    /// <param name="successor">
+    /// The definition under which another takes over next: what leads to the process from paths that this one names too is
+    /// left to be replaced. Null if none does.
+    /// </param>
+    Step End(ShortId process, DomainDefinition? successor = null);
 
     /// <summary>Sends a plain command. Pause and resume undo each other; the others cannot be undone.</summary>
     Step Signal(ShortId process, DomainSignal signal);

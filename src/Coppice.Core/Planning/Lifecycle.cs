@@ -18,7 +18,7 @@ internal static class Lifecycle
             Commit = context.NoChange with { Head = context.Head with { Process = process } },
             CleanUp =
             [
-                .. EndRecorded(context),
+                .. EndRecorded(context, context.Observed.Definition),
                 context.Hypervisor.TakeOver(process, context.Observed.Definition, run: !request.Paused),
             ],
         };
@@ -58,6 +58,6 @@ internal static class Lifecycle
             : context.Plan("monitor command") with { Prepare = [context.Hypervisor.Signal(process, signal)] };
     }
 
-    private static IEnumerable<Step> EndRecorded(PlanContext context) =>
-        context.Head.Process is { } recorded ? [context.Hypervisor.End(recorded)] : [];
+    private static IEnumerable<Step> EndRecorded(PlanContext context, DomainDefinition? successor = null) =>
+        context.Head.Process is { } recorded ? [context.Hypervisor.End(recorded, successor)] : [];
 }

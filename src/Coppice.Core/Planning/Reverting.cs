@@ -81,7 +81,7 @@ internal static class Reverting
             Commit = reclaimed.Change,
             CleanUp =
             [
-                .. context.Head.Process is { } old ? [context.Hypervisor.End(old)] : Array.Empty<Step>(),
+                .. context.Head.Process is { } old ? [context.Hypervisor.End(old, active ? definition : null)] : Array.Empty<Step>(),
                 .. takeOver is null ? Array.Empty<Step>() : [takeOver],
                 .. reclaimed.Removals,
             ],

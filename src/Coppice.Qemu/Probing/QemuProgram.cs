@@ -52,16 +52,18 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
 
     private async Task StoreAsync(StoredInventory inventory)
     {
-        if (options.CacheFile is null)
+        // Whoever only looks must not make a home.
+        var folder = Path.GetDirectoryName(options.CacheFile);
+        if (folder is null || !Directory.Exists(Path.GetDirectoryName(folder)))
         {
             return;
         }
 
         try
         {
-            DurableFolder.Create(Path.GetDirectoryName(options.CacheFile)!);
+            DurableFolder.Create(folder);
             await DurableFile.ReplaceAsync(
-                options.CacheFile, JsonSerializer.SerializeToUtf8Bytes(inventory, InventoryJson.Default.StoredInventory));
+                options.CacheFile!, JsonSerializer.SerializeToUtf8Bytes(inventory, InventoryJson.Default.StoredInventory));
         }
         catch (IOException)
         {

@@ -8,8 +8,8 @@ namespace Coppice.Qemu.Processes;
 
 /// <summary>
 /// A process of QEMU in a session of its own, which outlives the command that started it. It is known by its run folder: a
-/// file there names its pid, and the folder is its working directory, from before QEMU begins until it has ended. A pid
-/// that was given to another program, also after a restart of the machine, works elsewhere.
+/// file there names its pid, and from before QEMU begins until it has ended the folder is its working directory or holds its
+/// standard error, or both. A pid that was given to another program, also after a restart of the machine, has neither there.
 /// </summary>
 internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
 {

@@ -58,7 +58,9 @@ internal sealed record ScreenAddress(string Host, int Port)
 }
 
 /// <summary>A process to end.</summary>
-internal sealed record EndArguments(ShortId Process);
+/// <param name="Process">The process.</param>
+/// <param name="Kept">The paths of links that are left for a successor to replace.</param>
+internal sealed record EndArguments(ShortId Process, ImmutableArray<string> Kept);
 
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Guards;
@@ -22,14 +23,14 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
             await process.KillAsync(cancellation);
         }
 
-        RemoveLinks(folder);
+        var left = RemoveLinks(folder, end.Kept);
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))
         {
             await guards.DisarmAsync(context, cancellation);
         }
 
-        return StepReport.Nothing;
+        return new StepReport { Mechanism = left is "" ? null : left };
     }
 
     public static Task<StepOutcome> ProbeAsync(EndArguments end, StepContext context, CancellationToken cancellation) =>
@@ -38,22 +39,41 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
 
     /// <summary>
     /// Removes the links that lead to its sockets from paths that the user gave. Whatever else stands there by now, a
-    /// successor's link included, stays.
+    /// successor's link included, stays. What cannot be removed is told rather than thrown: a link that leads nowhere is not
+    /// worth a process that cannot be ended.
     /// </summary>
-    private static void RemoveLinks(RunFolder folder)
+    /// <returns>What could not be removed; empty if everything was.</returns>
+    private static string RemoveLinks(RunFolder folder, ImmutableArray<string> kept)
     {
-        if (!File.Exists(folder.Links))
+        var failures = new List<string>();
+        foreach (var path in Links(folder).Where(p => Path.IsPathRooted(p) && !kept.Contains(p)))
         {
-            return;
+            try
+            {
+                if (new FileInfo(path).LinkTarget?.StartsWith($"{folder.Path}/", StringComparison.Ordinal) is true)
+                {
+                    DurableFile.Remove(path);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                failures.Add($"link {path} not removed ({e.Message})");
+            }
         }
 
-        foreach (var path in DurableFile.ReadTextBounded(folder.Links, MaximumLinksBytes).Split('\0'))
+        return string.Join(", ", failures);
+    }
+
+    private static string[] Links(RunFolder folder)
+    {
+        try
         {
-            if (Path.IsPathRooted(path)
-                && new FileInfo(path).LinkTarget?.StartsWith($"{folder.Path}/", StringComparison.Ordinal) is true)
-            {
-                DurableFile.Remove(path);
-            }
+            return DurableFile.ReadTextBounded(folder.Links, MaximumLinksBytes).Split('\0');
+        }
+        catch (FileException)
+        {
+            // There are none, or the file is damaged: they lead nowhere from now on, and the next start replaces them.
+            return [];
         }
     }
 

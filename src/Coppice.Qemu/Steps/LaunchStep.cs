@@ -14,7 +14,7 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
     public async Task<StepReport> ApplyAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, launch.Process);
-        await end.ApplyAsync(new EndArguments(launch.Process), context, cancellation);
+        await end.ApplyAsync(new EndArguments(launch.Process, []), context, cancellation);
         DurableFolder.Create(folder.Path);
         var drives = JsonSerializer.SerializeToUtf8Bytes(launch.Drives, StepJson.Default.ImmutableDictionaryStringDriveMode);
         await DurableFile.CreateAsync(folder.Drives, drives, cancellation);
@@ -42,7 +42,7 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
     }
 
     public Task UndoAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation) =>
-        end.ApplyAsync(new EndArguments(launch.Process), context, cancellation);
+        end.ApplyAsync(new EndArguments(launch.Process, []), context, cancellation);
 
     public async Task<StepOutcome> ProbeAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
     {

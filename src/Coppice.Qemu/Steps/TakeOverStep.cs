@@ -31,55 +31,73 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
             return StepReport.Nothing;
         }
 
+        var failures = new List<string>();
         var obstacle = LinkAll(takeOver, folder, context);
-        var wentOn = takeOver.Run && await GoesOnAsync(machine, folder, parts) ? parts.Elapsed : (TimeSpan?)null;
-        await guards.DisarmAsync(context, cancellation);
-        var failures = await OfferAsync(machine, takeOver, cancellation);
-        obstacle?.Throw();
-        return new StepReport { Mechanism = failures is "" ? null : failures, WentOnAfter = wentOn, Timings = parts.Timings };
-    }
-
-    /// <summary>Lets the guest go on, unless the process did so before.</summary>
-    private static async Task<bool> GoesOnAsync(Machine machine, RunFolder folder, Stopwatches parts)
-    {
-        if (File.Exists(folder.WentOn))
+        TimeSpan? wentOn = null;
+        if (takeOver.Run && !File.Exists(folder.WentOn))
         {
-            return false;
+            await parts.TimeAsync("cont", machine.ResumeAsync);
+            wentOn = parts.Elapsed;
+            if (Obstacle(() => NoteWentOn(folder)) is { } unnoted)
+            {
+                // Repeated, the step would let a guest run that somebody has paused: so nothing may fail any more.
+                ExceptionDispatchInfo[] both = obstacle is null ? [unnoted] : [unnoted, obstacle];
+                failures.AddRange(both.Select(o => ReasonOf(o.SourceException)));
+                obstacle = null;
+            }
         }
 
-        await parts.TimeAsync("cont", machine.ResumeAsync);
+        await guards.DisarmAsync(context, cancellation);
+        await OfferAsync(machine, takeOver, failures, cancellation);
+        obstacle?.Throw();
+        return new StepReport
+        {
+            Mechanism = failures.Count == 0 ? null : string.Join(", ", failures),
+            WentOnAfter = wentOn,
+            Timings = parts.Timings,
+        };
+    }
 
-        // Not flushed: a loss of power ends the process as well.
-        await File.WriteAllBytesAsync(folder.WentOn, []);
-        return true;
+    // Neither note is flushed, since the guest may be waiting. A loss of power ends the process as well, and leaves links that
+    // the next start replaces.
+    private static void NoteWentOn(RunFolder folder) => File.WriteAllBytes(folder.WentOn, []);
+
+    private static void NoteLinks(TakeOverArguments takeOver, RunFolder folder)
+    {
+        var elsewhere = takeOver.Links.Keys.Where(Path.IsPathRooted).ToArray();
+        if (elsewhere.Length > 0)
+        {
+            File.WriteAllText(folder.Links, string.Join('\0', elsewhere));
+        }
     }
 
     /// <summary>Makes the links, as many as can be made: none of them is worth a guest that stands still.</summary>
     /// <returns>Why one of them could not be made; null if all were.</returns>
     private static ExceptionDispatchInfo? LinkAll(TakeOverArguments takeOver, RunFolder folder, StepContext context)
     {
-        ExceptionDispatchInfo? obstacle = null;
-        DurableFolder.Create(context.Folder.Endpoints);
-        var elsewhere = takeOver.Links.Keys.Where(Path.IsPathRooted).ToArray();
-        if (elsewhere.Length > 0)
-        {
-            // Not flushed, since the guest may be waiting. A loss of power leaves links that the next start replaces.
-            File.WriteAllText(folder.Links, string.Join('\0', elsewhere));
-        }
-
+        var obstacle = Obstacle(() => NoteLinks(takeOver, folder));
+        var folderless = Obstacle(() => DurableFolder.Create(context.Folder.Endpoints));
+        obstacle ??= folderless;
         foreach (var (path, socket) in takeOver.Links)
         {
-            try
-            {
-                Link(Path.Combine(context.Folder.Endpoints, path), folder.Socket(socket), context);
-            }
-            catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
-            {
-                obstacle ??= ExceptionDispatchInfo.Capture(e);
-            }
+            var failure = Obstacle(() => Link(Path.Combine(context.Folder.Endpoints, path), folder.Socket(socket), context));
+            obstacle ??= failure;
         }
 
         return obstacle;
+    }
+
+    private static ExceptionDispatchInfo? Obstacle(Action act)
+    {
+        try
+        {
+            act();
+            return null;
+        }
+        catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
+        {
+            return ExceptionDispatchInfo.Capture(e);
+        }
     }
 
     private static void Link(string path, string target, StepContext context)
@@ -103,10 +121,9 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
     /// Opens the ports. One that cannot be opened is told rather than thrown: it may be taken for good, and a step that failed
     /// would be repeated by every command from then on.
     /// </summary>
-    /// <returns>What could not be opened; empty if everything was.</returns>
-    private static async Task<string> OfferAsync(Machine machine, TakeOverArguments takeOver, CancellationToken cancellation)
+    private static async Task OfferAsync(
+        Machine machine, TakeOverArguments takeOver, List<string> failures, CancellationToken cancellation)
     {
-        var failures = new List<string>();
         try
         {
             await OfferScreenAsync(machine, takeOver, cancellation);
@@ -128,8 +145,6 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
                 failures.Add($"port forward {forward.Host} not opened ({ReasonOf(e)})");
             }
         }
-
-        return string.Join(", ", failures);
     }
 
     private static string ReasonOf(Exception e) => e is QmpRefusalException refusal ? $"QEMU: {refusal.Description}" : e.Message;

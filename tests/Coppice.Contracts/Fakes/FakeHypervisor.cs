@@ -55,7 +55,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     public Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step.Of(
         "machine.take-over", $"{process} takes over", StepUndo.None, new TakeOverArguments(process, run), FakeJson.Default.TakeOverArguments);
 
-    public Step End(ShortId process) =>
+    public Step End(ShortId process, DomainDefinition? successor = null) =>
         Step.Of("machine.end", $"end {process}", StepUndo.None, new EndArguments(process), FakeJson.Default.EndArguments);
 
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(

@@ -75,7 +75,7 @@ public sealed class CliHome : IAsyncDisposable
 
     /// <summary>Runs a command with something typed.</summary>
     public Task<CommandRun> TypeAsync(string input, params string[] arguments) =>
-        RunProgramAsync(Path.Combine(AppContext.BaseDirectory, "coppice"), input, arguments);
+        RunProgramAsync(s_coppice, input, arguments);
 
     private async Task<CommandRun> RunProgramAsync(string program, string input, string[] arguments)
     {

@@ -1,3 +1,5 @@
+using Coppice.Live.Qemu;
+
 namespace Coppice.Live.Cli;
 
 public sealed class LongHomeTests
@@ -5,7 +7,7 @@ public sealed class LongHomeTests
     [Fact]
     public async Task A_home_whose_path_is_longer_than_the_address_of_a_socket_works()
     {
-        Assert.SkipUnless(File.Exists("/usr/bin/qemu-system-x86_64"), "QEMU is not installed");
+        QemuPrograms.Require(QemuPrograms.Usual);
         await using var home = new CliHome { HomeName = new string('h', 150) };
         var xml = CliHome.Xml("web", await home.ImageAsync("a.qcow2"))
             .Replace("</devices>", "<serial type='pty'/><graphics type='vnc' port='-1'/></devices>", StringComparison.Ordinal);

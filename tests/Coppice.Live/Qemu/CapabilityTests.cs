@@ -26,6 +26,20 @@ public sealed partial class CapabilityTests
         Assert.True(again.Items.SetEquals(first.Items));
     }
 
+    [Fact]
+    public async Task Asking_makes_no_home()
+    {
+        await using var bed = new QemuBed();
+        Directory.CreateDirectory($"{bed.Home.Path}/run");
+        var options = new QemuOptions { CacheFile = $"{bed.Home.Path}/home/cache/qemu.json" };
+        await new QemuHypervisor(options, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
+        Assert.False(Directory.Exists($"{bed.Home.Path}/home"));
+
+        Directory.CreateDirectory($"{bed.Home.Path}/home");
+        await new QemuHypervisor(options, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
+        Assert.True(File.Exists(options.CacheFile));
+    }
+
     [Theory]
     [MemberData(nameof(Programs))]
     public async Task A_machine_is_sealed_with_the_newest_type_of_the_program(string qemu)

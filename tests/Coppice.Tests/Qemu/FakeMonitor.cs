@@ -9,7 +9,8 @@ internal sealed class FakeMonitor : IAsyncDisposable
 {
     private const string Greeting = """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}""";
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cq-");
+    private readonly DirectoryInfo? _temporary;
+    private readonly string _path;
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _serving;
@@ -17,14 +18,15 @@ internal sealed class FakeMonitor : IAsyncDisposable
     /// <param name="answer">What it says after each line it gets, except for the first, which it answers well; null for nothing.</param>
     /// <param name="greeting">What it says first.</param>
     /// <param name="hangsUp">It closes the connection after its first answer.</param>
-    public FakeMonitor(Func<string, string?> answer, string greeting = Greeting, bool hangsUp = false)
+    /// <param name="path">Where it listens; null for anywhere.</param>
+    public FakeMonitor(Func<string, string?> answer, string greeting = Greeting, bool hangsUp = false, string? path = null)
     {
-        _listener.Bind(new UnixDomainSocketEndPoint(Path));
+        _temporary = path is null ? Directory.CreateTempSubdirectory("cq-") : null;
+        _path = path ?? $"{_temporary!.FullName}/qmp.sock";
+        _listener.Bind(new UnixDomainSocketEndPoint(_path));
         _listener.Listen(1);
         _serving = ServeAsync(answer, greeting, hangsUp);
     }
-
-    private string Path => $"{_folder.FullName}/qmp.sock";
 
     /// <summary>What an obedient monitor answers to a line.</summary>
     public static string Ok(string line) => $"{{\"return\": {{}}, \"id\": {Id(line)}}}\n";
@@ -32,7 +34,7 @@ internal sealed class FakeMonitor : IAsyncDisposable
     public static string Id(string line) => line[(line.LastIndexOf("\"id\":", StringComparison.Ordinal) + 5)..].TrimEnd('\r', '}');
 
     public Task<QmpConnection> ConnectAsync(TimeSpan? limit = null) => QmpConnection.ConnectAsync(
-        Path, "domain 'web'", () => false, TimeProvider.System, limit ?? TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        _path, "domain 'web'", () => false, TimeProvider.System, limit ?? TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -40,7 +42,7 @@ internal sealed class FakeMonitor : IAsyncDisposable
         _listener.Dispose();
         await _serving;
         _ended.Dispose();
-        _folder.Delete(recursive: true);
+        _temporary?.Delete(recursive: true);
     }
 
     private async Task ServeAsync(Func<string, string?> answer, string greeting, bool hangsUp)
