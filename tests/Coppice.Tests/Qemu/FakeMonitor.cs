@@ -53,7 +53,12 @@ internal sealed class FakeMonitor : IAsyncDisposable
             await using var stream = new NetworkStream(client);
             await stream.WriteAsync(Encoding.UTF8.GetBytes(greeting + "\n"), _ended.Token);
             using var reader = new StreamReader(stream);
-            await stream.WriteAsync(Encoding.UTF8.GetBytes(Ok((await reader.ReadLineAsync(_ended.Token))!)), _ended.Token);
+            if (await reader.ReadLineAsync(_ended.Token) is not { } first)
+            {
+                return;
+            }
+
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(Ok(first)), _ended.Token);
             while (await reader.ReadLineAsync(_ended.Token) is { } line)
             {
                 if (answer(line) is { } said)
