@@ -26,7 +26,7 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
         }
 
         // Whoever names a version has been here before, or at another host, and stays with what was decided then.
-        var type = await AcceleratorAsync(definition, isDecided: asked == machine, cancellation);
+        var type = await AcceleratorAsync(definition, isDecided: definition.Os.Machine == machine, cancellation);
         return DomainSeal.AssignAddresses(definition with
         {
             Type = type,

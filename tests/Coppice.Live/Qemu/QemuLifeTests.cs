@@ -78,6 +78,7 @@ public sealed class QemuLifeTests
         var open = bed.Definition with { Type = "kvm", Os = new OsSettings { Machine = "pc" } };
         var emulated = await sealing.SealAsync(open, QemuBed.Cancellation);
         Assert.Equal("qemu", emulated.Type);
+        Assert.Equal("qemu", (await sealing.SealAsync(open with { Os = new OsSettings() }, QemuBed.Cancellation)).Type);
         Assert.Equal(emulated, await sealing.SealAsync(emulated, QemuBed.Cancellation));
 
         var decided = emulated with { Type = "kvm" };
