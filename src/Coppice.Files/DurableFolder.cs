@@ -48,22 +48,26 @@ public static class DurableFolder
         }
     }
 
-    /// <summary>Removes a folder that holds nothing, and flushes the one above. One that does is left.</summary>
+    /// <summary>Removes a folder that holds nothing, and flushes the one above. One that does, or may not go, is left.</summary>
     /// <returns>Whether it is gone.</returns>
     public static bool RemoveIfEmpty(string path)
     {
-        if (Directory.Exists(path))
+        if (!Directory.Exists(path))
         {
-            if (FileException.Guard(path, () => Directory.EnumerateFileSystemEntries(path).Any()))
-            {
-                return false;
-            }
-
-            FileActs.Before(FileAct.Remove, path);
-            FileException.Guard(path, () => Directory.Delete(path));
-            Flush(Path.GetDirectoryName(path)!);
+            return true;
         }
 
+        try
+        {
+            FileActs.Before(FileAct.Remove, path);
+            FileException.Guard(path, () => Directory.Delete(path));
+        }
+        catch (FileException e) when (e.ErrorNumber is Errno.NotEmpty or Errno.Access or Errno.NotPermitted or Errno.ReadOnly)
+        {
+            return false;
+        }
+
+        Flush(Path.GetDirectoryName(path)!);
         return true;
     }
 

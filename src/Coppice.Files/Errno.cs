@@ -14,6 +14,7 @@ internal static class Errno
     public const int NoSpace = 28;
     public const int ReadOnly = 30;
     public const int NameTooLong = 36;
+    public const int NotEmpty = 39;
     public const int Quota = 122;
 
     private const int HResultFacility = unchecked((int)0xFFFF0000);

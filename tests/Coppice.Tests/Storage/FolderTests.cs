@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Files;
 using Coppice.Storage;
 
 namespace Coppice.Tests.Storage;
@@ -48,6 +49,25 @@ public sealed class FolderTests : IDisposable
         };
         await _storage.UndoAsync(_storage.CreateOverlay(layer, layer with { Path = $"{_root}/base" }), Context, default);
         Assert.False(Directory.Exists(beside));
+    }
+
+    [Theory]
+    [InlineData(Errno.Access)]
+    [InlineData(Errno.ReadOnly)]
+    [InlineData(Errno.NotEmpty)]
+    public async Task A_folder_that_may_not_be_removed_stays_and_the_layer_goes_all_the_same(int errno)
+    {
+        var layer = NewFile($"{_root}/coppice-{Guid.NewGuid()}/vda/1");
+        FileActs.Observer = (act, path) =>
+        {
+            if (act is FileAct.Remove && path != layer)
+            {
+                throw FileException.Of(path, errno);
+            }
+        };
+        await RemoveAsync(layer);
+        Assert.False(File.Exists(layer));
+        Assert.True(Directory.Exists(Path.GetDirectoryName(layer)));
     }
 
     private StepContext Context => new(
