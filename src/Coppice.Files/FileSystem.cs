@@ -14,16 +14,12 @@ public static partial class FileSystem
 {
     private const int WorkingFolder = -100;
     private const uint BasicFields = 0x7ff;
-    private const ushort TypeMask = 0xf000;
-    private const ushort BlockDevice = 0x6000;
     private const int BlockBytes = 512;
 
     // Of struct statx, see statx(2).
     private const int BufferSize = 256;
-    private const int ModeOffset = 28;
     private const int InodeOffset = 32;
     private const int BlocksOffset = 48;
-    private const int OwnDeviceOffset = 128;
     private const int DeviceOffset = 136;
 
     /// <summary>Whether two paths are on one file system; a path that does not exist yet counts as its nearest folder.</summary>
@@ -38,11 +34,8 @@ public static partial class FileSystem
             return null;
         }
 
-        // A block device may have several nodes, each an inode of its own.
-        var isDevice = (BinaryPrimitives.ReadUInt16LittleEndian(buffer[ModeOffset..]) & TypeMask) == BlockDevice;
-        var identity = isDevice
-            ? string.Create(CultureInfo.InvariantCulture, $"device {Number(buffer, OwnDeviceOffset):x}")
-            : string.Create(CultureInfo.InvariantCulture, $"{Number(buffer, DeviceOffset):x}:{Number(buffer, InodeOffset)}");
+        var (device, inode) = (Number(buffer, DeviceOffset), Number(buffer, InodeOffset));
+        var identity = string.Create(CultureInfo.InvariantCulture, $"{device:x}:{inode}");
         return new FileFacts(identity, (long)Number(buffer, BlocksOffset) * BlockBytes);
     }
 

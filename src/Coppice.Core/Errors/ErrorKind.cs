@@ -30,7 +30,7 @@ public enum ErrorKind
     /// <summary>Another command holds the domain.</summary>
     Busy,
 
-    /// <summary>An image, a path or a document is hostile or outside the allowed roots.</summary>
+    /// <summary>An image, a path or a document is hostile or outside the allowed folders.</summary>
     Forbidden,
 
     /// <summary>The file system refused: no space, no permission, an I/O error.</summary>

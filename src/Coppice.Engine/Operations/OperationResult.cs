@@ -19,7 +19,7 @@ public sealed record RunOptions
 /// <summary>A step that was carried out.</summary>
 /// <param name="Kind">The kind of the step.</param>
 /// <param name="Summary">The step, for people.</param>
-/// <param name="Began">When it began, counted from when the operation's first step could have.</param>
+/// <param name="Began">When it began, counted from when the operation began to act.</param>
 /// <param name="Elapsed">How long it took.</param>
 /// <param name="Report">What it had to tell.</param>
 public sealed record StepRun(string Kind, string Summary, TimeSpan Began, TimeSpan Elapsed, StepReport Report);
