@@ -27,10 +27,9 @@ internal static class SnapshotEditCommand
 
     private static async Task<Request?> InEditorAsync(Invocation run, string domain, string name, CancellationToken cancellation)
     {
-        var view = await run.Home.ShowAsync(domain, cancellation);
-        var snapshot = view.Catalog.Find(name);
-        var before = SnapshotXml.Format(await SnapshotText.ReadAsync(run.Home, view, snapshot));
-        var after = SnapshotXml.Parse(await EditAsync(before, run.Surroundings, cancellation), SnapshotParseMode.Create);
+        var snapshot = await run.Home.ReadSnapshotAsync(domain, name);
+        var text = await EditAsync(SnapshotXml.Format(snapshot), run.Surroundings, cancellation);
+        var after = SnapshotXml.Parse(text, SnapshotParseMode.Create);
         var newName = after.Name is { } changed && changed != snapshot.Name ? changed : null;
         var newDescription = after.Description != snapshot.Description ? after.Description : null;
         if ((newName ?? newDescription) is null)
@@ -39,7 +38,7 @@ internal static class SnapshotEditCommand
             return null;
         }
 
-        return new EditSnapshot(view.Catalog.Domain.ToString(), snapshot.Id.ToString(), newName, newDescription);
+        return new EditSnapshot($"{snapshot.DomainId}", $"{snapshot.Id}", newName, newDescription);
     }
 
     private static async Task<string> EditAsync(string text, Surroundings surroundings, CancellationToken cancellation)

@@ -24,10 +24,14 @@ internal static class SnapshotReadCommands
     private static CoppiceCommand Show() => OfSnapshot(
         "show", "Show a snapshot: state, memory, disks, files", (run, view, snapshot) => run.Output.Snapshot(Report(view, snapshot)));
 
-    private static CoppiceCommand DumpXml() => OfSnapshot(
-        "dumpxml",
-        "Print a snapshot as <domainsnapshot>, in libvirt's format",
-        async (run, view, snapshot) => run.Output.Xml(SnapshotXml.Format(await SnapshotText.ReadAsync(run.Home, view, snapshot))));
+    private static CoppiceCommand DumpXml()
+    {
+        var domain = KnownNames.Domain();
+        var snapshot = KnownNames.Snapshot(domain);
+        return new CoppiceCommand("dumpxml", "Print a snapshot as <domainsnapshot>, in libvirt's format", domain, snapshot).Does(
+            async (run, _) => run.Output.Xml(
+                SnapshotXml.Format(await run.Home.ReadSnapshotAsync(run.Get(domain), run.Get(snapshot)))));
+    }
 
     private static CoppiceCommand Parent() => OfSnapshot(
         "parent",
@@ -63,21 +67,14 @@ internal static class SnapshotReadCommands
                 "current snapshot is now {snapshot}");
     }
 
-    private static CoppiceCommand OfSnapshot(string name, string description, Action<Invocation, DomainView, Snapshot> print) =>
-        OfSnapshot(name, description, (run, view, snapshot) =>
-        {
-            print(run, view, snapshot);
-            return Task.CompletedTask;
-        });
-
-    private static CoppiceCommand OfSnapshot(string name, string description, Func<Invocation, DomainView, Snapshot, Task> print)
+    private static CoppiceCommand OfSnapshot(string name, string description, Action<Invocation, DomainView, Snapshot> print)
     {
         var domain = KnownNames.Domain();
         var snapshot = KnownNames.Snapshot(domain);
         return new CoppiceCommand(name, description, domain, snapshot).Does(async (run, cancellation) =>
         {
             var view = await run.Home.ShowAsync(run.Get(domain), cancellation);
-            await print(run, view, view.Catalog.Find(run.Get(snapshot)));
+            print(run, view, view.Catalog.Find(run.Get(snapshot)));
         });
     }
 

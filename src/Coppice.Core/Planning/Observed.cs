@@ -14,7 +14,7 @@ public sealed record Observed
     /// <summary>The definition of the head.</summary>
     public required DomainDefinition Definition { get; init; }
 
-    /// <summary>The definitions that snapshots and tips were left with.</summary>
+    /// <summary>The definitions of head, snapshots and tips; for a plain command to the guest, of the head alone.</summary>
     public required ImmutableDictionary<ShortId, DomainDefinition> Definitions { get; init; }
 
     /// <summary>What the hypervisor says.</summary>

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>
-/// Finds what nothing reaches any more: layers, memory images and definitions. These files go, after the commit. What the
-/// user brought stays.
+/// Finds what nothing reaches any more: layers, memory images and definitions. The catalog forgets them, and the files go,
+/// after the commit. Files that the user brought stay.
 /// </summary>
 public static class Reclaiming
 {
@@ -19,8 +19,7 @@ public static class Reclaiming
         ArgumentNullException.ThrowIfNull(observed);
         ArgumentNullException.ThrowIfNull(change);
         var catalog = observed.Catalog;
-        var gone = new LayerGraph(change.ApplyTo(catalog, catalog.Last)).Unreached()
-            .Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Id).ToHashSet();
+        var gone = new LayerGraph(change.ApplyTo(catalog, catalog.Last)).Unreached().Select(l => l.Id).ToHashSet();
         var complete = change with
         {
             PutLayers = [.. change.PutLayers.Where(l => !gone.Contains(l.Id))],

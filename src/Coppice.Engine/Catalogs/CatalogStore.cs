@@ -65,8 +65,8 @@ public sealed class CatalogStore
             }
             catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true })
             {
-                // A record, or a definition, vanishes only after a newer root was committed.
-                if (attempt == MaximumAttempts || ReadRoot().Revision == root.Revision)
+                // A record, or a definition, vanishes only after a newer root was committed, maybe of a domain made anew.
+                if (attempt == MaximumAttempts || ReadRoot().Last == root.Last)
                 {
                     throw;
                 }

@@ -104,12 +104,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Change(folder, definition, drives, out var written);
         change = keepsDisks ? KeepingDisks(change, observed.Catalog, definition) : change;
-        var replaced = observed.Catalog.Layers.Where(l => !keepsDisks || !DefinitionRules.HardDisks(definition).Any(d => d.Target == l.Disk));
-        var reclaimed = Reclaiming.After(observed, Storage, change with
-        {
-            Current = observed.Catalog.Current,
-            DropLayers = [.. replaced.Select(l => l.Id).Except(change.PutLayers.Select(l => l.Id))],
-        });
+        var reclaimed = Reclaiming.After(observed, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
             Prepare = [written],
@@ -160,9 +155,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var sources = definition.Disks.Where(d => d.Source is not null);
         var drives = await Task.WhenAll(sources.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false);
         var use = ImageUse.Of(definition, [.. drives]);
-        var others = finder.Folders().Where(f => f != home.Domain(definition.Id))
-            .Select(f => new CatalogStore(f)).Where(s => s.Exists)
-            .Select(s => ImageUse.Of(s.ReadWithDefinition())).ToArray();
+        var others = finder.Others(home.Domain(definition.Id)).Select(ImageUse.Of).ToArray();
         var paths = others.Append(use).SelectMany(u => u.All);
         var files = await Storage.ObserveFilesAsync(paths, call.Cancellation).ConfigureAwait(false);
         use.RequireFree(others, path => files.TryGetValue(path, out var file) ? file.Identity : path);

@@ -40,14 +40,14 @@ internal sealed class DomainFinder(HomeFolder home)
 
     /// <summary>
     /// Refuses while a domain cannot be read: its name and images are then unknown, and another domain might take them.
-    /// Needs the lock of the home.
     /// </summary>
     /// <exception cref="CoppiceException">There is such a domain (<see cref="ErrorKind.Damaged"/>).</exception>
     public void RequireAllReadable()
     {
         foreach (var folder in Folders())
         {
-            if (TryRead(folder, s => s.Read(), out var problem) is null && !Leftovers.Are(folder))
+            // A plan holds no lock: at the first look the domain may have been half made, or half gone.
+            if (!IsReadable(folder, out _) && !IsReadable(folder, out var problem))
             {
                 throw new CoppiceException(
                     ErrorKind.Damaged, $"domain folder {folder.Path}",
@@ -56,6 +56,29 @@ internal sealed class DomainFinder(HomeFolder home)
             }
         }
     }
+
+    /// <summary>All domains but one, with the definitions in force. One that vanishes meanwhile is none.</summary>
+    /// <exception cref="CoppiceException">One cannot be read (<see cref="ErrorKind.Damaged"/>).</exception>
+    public IEnumerable<(Catalog Catalog, DomainDefinition Definition)> Others(DomainFolder folder)
+    {
+        foreach (var store in Folders().Where(f => f != folder).Select(f => new CatalogStore(f)).Where(s => s.Exists))
+        {
+            (Catalog, DomainDefinition) other;
+            try
+            {
+                other = store.ReadWithDefinition();
+            }
+            catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
+            {
+                continue;
+            }
+
+            yield return other;
+        }
+    }
+
+    private static bool IsReadable(DomainFolder folder, out Exception? problem) =>
+        TryRead(folder, s => s.Read(), out problem) is not null || Leftovers.Are(folder);
 
     /// <summary>If a root cannot be read, the domain may well be that one: then this is what has to be said.</summary>
     private CoppiceException NotFound(string nameOrId)

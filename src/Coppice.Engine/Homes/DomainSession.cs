@@ -94,19 +94,19 @@ internal sealed class DomainSession : IDisposable
     private static async Task<ImmutableArray<string>> LookAsync(Call call, DomainFolder folder, CatalogStore store, string name)
     {
         var recovery = new Recovery(folder, call.Steps(folder), store);
-        if (recovery.Look().Open is not null)
+        var (open, warnings) = recovery.Look();
+        if (open is not null)
         {
-            // Whoever holds the lock is about to end it. If nobody does, it was interrupted.
-            (await LockAsync(call, folder, name).ConfigureAwait(false)).Dispose();
+            // Whoever holds the lock is about to end it. What is open while we hold it was interrupted.
+            using var held = await LockAsync(call, folder, name).ConfigureAwait(false);
+            (open, warnings) = recovery.Look();
         }
 
-        var (open, warnings) = recovery.Look();
         return open is null
             ? warnings
             : throw new CoppiceException(
-                ErrorKind.WrongState, $"domain '{name}'",
-                $"{Recovery.Named(open)} was interrupted, and a plan would have to guess what becomes of it",
-                $"the next command without --plan settles it first, also one that changes nothing, as: coppice resume {name}");
+                ErrorKind.WrongState, $"domain '{name}'", $"{open}, and a plan would have to guess what becomes of that",
+                "run the command without --plan: it settles that first");
     }
 
     /// <summary>A kill must get through: if nothing can be settled while the process lives, it is ended first.</summary>

@@ -67,12 +67,20 @@ public sealed class Home
     public Task<DomainView> ShowAsync(string nameOrId, CancellationToken cancellation = default) =>
         ReadAsync(nameOrId, folder => ViewAsync(folder, cancellation));
 
-    /// <summary>The stored definition of a domain as XML; without an id, the one in force. Takes no lock.</summary>
-    public Task<string> ReadDefinitionXmlAsync(string nameOrId, ShortId? definition = null) => ReadAsync(
+    /// <summary>The definition in force of a domain, as the XML that is stored. Takes no lock.</summary>
+    public Task<string> ReadDefinitionXmlAsync(string nameOrId) => ReadAsync(
         nameOrId,
-        folder => Task.FromResult(definition is { } id
-            ? DefinitionStore.ReadXml(folder, id)
-            : new CatalogStore(folder).Read(c => DefinitionStore.ReadXml(folder, c.Head.Definition))));
+        folder => Task.FromResult(new CatalogStore(folder).Read(c => DefinitionStore.ReadXml(folder, c.Head.Definition))));
+
+    /// <summary>A snapshot of a domain in libvirt's format, with the definition it was taken with. Takes no lock.</summary>
+    /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<SnapshotDocument> ReadSnapshotAsync(string nameOrId, string snapshot) => ReadAsync(
+        nameOrId,
+        folder => Task.FromResult(new CatalogStore(folder).Read(c =>
+        {
+            var found = c.Find(snapshot);
+            return SnapshotDocument.From(c, found, DefinitionStore.ReadXml(folder, found.Definition));
+        })));
 
     private Task<OperationResult> RunAsync(Call call) => call.Request switch
     {

@@ -7,7 +7,9 @@ namespace Coppice.Engine;
 /// <param name="Domain">The name of the domain.</param>
 /// <param name="Drives">The images of each drive, or of all.</param>
 /// <param name="Written">Those of them that are written.</param>
-internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<string>> Drives, ImmutableArray<string> Written)
+/// <param name="Made">Those of them that Coppice made, and will remove.</param>
+internal sealed record ImageUse(
+    string Domain, ImmutableArray<ImmutableArray<string>> Drives, ImmutableArray<string> Written, ImmutableArray<string> Made)
 {
     public IEnumerable<string> All => Drives.SelectMany(paths => paths);
 
@@ -15,7 +17,8 @@ internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<str
     public static ImageUse Of(DomainDefinition definition, ImmutableArray<ImmutableArray<Layer>> drives) => new(
         definition.Name,
         [.. drives.Select(chain => chain.Select(l => l.Path).ToImmutableArray())],
-        WrittenBy(definition, drives.Select(chain => chain[0])));
+        WrittenBy(definition, drives.Select(chain => chain[0])),
+        []);
 
     /// <summary>What a domain uses, with all that its snapshots and tips rely on.</summary>
     public static ImageUse Of((Catalog Catalog, DomainDefinition Definition) domain)
@@ -23,10 +26,17 @@ internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<str
         var (catalog, definition) = domain;
         var graph = new LayerGraph(catalog);
         var heads = catalog.Head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => graph[d.Layer]);
-        return new ImageUse(catalog.Name, [[.. graph.All.Select(l => l.Path)]], WrittenBy(definition, heads));
+        return new ImageUse(
+            catalog.Name,
+            [[.. graph.All.Select(l => l.Path)]],
+            WrittenBy(definition, heads),
+            [.. graph.All.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path)]);
     }
 
-    /// <summary>No image that one drive writes may be used by another drive; what both only read can be shared.</summary>
+    /// <summary>
+    /// No image that one drive writes may be used by another drive; what both only read can be shared, unless it is a layer
+    /// that Coppice made for another domain and removes when that no longer needs it.
+    /// </summary>
     /// <param name="others">The other domains.</param>
     /// <param name="identify">What tells one image from another.</param>
     /// <exception cref="CoppiceException">
@@ -46,6 +56,14 @@ internal sealed record ImageUse(string Domain, ImmutableArray<ImmutableArray<str
 
         foreach (var other in others)
         {
+            if (other.Made.FirstOrDefault(p => uses.Contains(identify(p))) is { } made)
+            {
+                throw new CoppiceException(
+                    ErrorKind.AlreadyExists, $"image {made}",
+                    $"is a layer of domain '{other.Domain}', and goes when that no longer needs it",
+                    "make a copy of it, with: qemu-img convert");
+            }
+
             var taken = other.Written.FirstOrDefault(p => uses.Contains(identify(p)))
                 ?? other.All.FirstOrDefault(p => writes.Contains(identify(p)));
             if (taken is not null)

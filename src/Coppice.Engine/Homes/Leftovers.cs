@@ -65,10 +65,18 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
     private static bool IsHalfMade(DomainFolder folder)
     {
         var definitions = folder.Path + "/definitions/";
-        return !new CatalogStore(folder).Exists
-            && Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).All(path =>
-                path == folder.Lock
-                || path == folder.CatalogRoot + ".new"
-                || path.StartsWith(definitions, StringComparison.Ordinal));
+        try
+        {
+            return !new CatalogStore(folder).Exists
+                && Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).All(path =>
+                    path == folder.Lock
+                    || path == folder.CatalogRoot + ".new"
+                    || path.StartsWith(definitions, StringComparison.Ordinal));
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Somebody is removing it.
+            return !Directory.Exists(folder.Path);
+        }
     }
 }

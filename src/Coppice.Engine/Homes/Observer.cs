@@ -11,9 +11,10 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 {
     public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation)
     {
-        var (catalog, definitions) = new CatalogStore(folder).Read(c => (c, Definitions(c)));
-        var definition = definitions[catalog.Head.Definition];
         var signal = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain;
+        var (catalog, definitions) = new CatalogStore(folder).Read(
+            c => (c, Definitions(signal ? [c.Head.Definition] : c.Definitions)));
+        var definition = definitions[catalog.Head.Definition];
         var chains = ChainsToCheck(request, catalog);
         await Task.WhenAll(chains.Select(c => options.Storage.CheckAsync(c, cancellation))).ConfigureAwait(false);
         return new Observed
@@ -53,8 +54,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         }
     }
 
-    private ImmutableDictionary<ShortId, DomainDefinition> Definitions(Catalog catalog) =>
-        catalog.Definitions.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));
+    private ImmutableDictionary<ShortId, DomainDefinition> Definitions(IEnumerable<ShortId> ids) =>
+        ids.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));
 
     private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(Catalog catalog, CancellationToken cancellation)
     {

@@ -32,20 +32,35 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
 
     /// <summary>Looks only, and needs no lock: how it stands with what is unfinished.</summary>
     /// <returns>
-    /// The operation of which it is open whether it stands, or null; and what will be cleaned up, which changes no catalog.
+    /// What is open, a full clause, or null: whether an operation stands, or what the guest will do once it is finished. And
+    /// what will be cleaned up, which changes neither catalog nor guest.
     /// </returns>
-    public (Plan? Open, ImmutableArray<string> Warnings) Look()
+    public (string? Open, ImmutableArray<string> Warnings) Look()
     {
         var warnings = ImmutableArray.CreateBuilder<string>();
         foreach (var path in Journals())
         {
             using var journal = TryOpen(path);
-            if (journal is { IsCommitted: false } && store.Read().Last.Id != journal.Plan.Id)
+            if (journal is null)
             {
-                return (journal.Plan, []);
+                continue;
             }
 
-            if (journal is not null)
+            var last = store.Read().Last;
+            if (!journal.IsCommitted && last.Id != journal.Plan.Id)
+            {
+                return ($"{Named(journal.Plan)} was interrupted", []);
+            }
+
+            if (!journal.IsCommitted && last.End is OperationEnd.RolledForward)
+            {
+                warnings.Add($"{Named(journal.Plan)} did not come about but has not cleaned up; that is done first");
+            }
+            else if (Ahead(journal) is { } step)
+            {
+                return ($"{Named(journal.Plan)} has yet to {step.Summary}", []);
+            }
+            else
             {
                 warnings.Add($"{Named(journal.Plan)} stands but has not cleaned up; that is done first");
             }
@@ -54,8 +69,12 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
         return (null, warnings.ToImmutable());
     }
 
-    /// <summary>An operation, for people.</summary>
-    public static string Named(Plan plan) => $"'{plan.Operation}' (operation {plan.Id})";
+    /// <summary>The first step of the clean-up that is not done and does more than remove files; null if there is none.</summary>
+    private static Step? Ahead(Journal journal) => journal.Plan.Steps
+        .Where((step, i) => i >= journal.Plan.StepsBeforeCommit && journal[i] is not JournalMark.Applied)
+        .FirstOrDefault(step => step.Files.IsEmpty || step.Files.Any(f => f.Effect is not FileEffect.Delete));
+
+    private static string Named(Plan plan) => $"'{plan.Operation}' (operation {plan.Id})";
 
     private string[] Journals() =>
         Directory.Exists(folder.Journals) ? Directory.GetFiles(folder.Journals, "*.jsonl") : [];

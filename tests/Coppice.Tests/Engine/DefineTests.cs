@@ -172,6 +172,80 @@ public sealed class DefineTests : IDisposable
     }
 
     [Fact]
+    public async Task Another_disc_is_put_in_while_a_tip_still_has_the_old_one_and_the_old_one_is_forgotten_with_the_tip()
+    {
+        await _world.RunAsync(new DefineDomain(WithDisc("/images/one.iso")));
+        await _world.StartAsync();
+        await _world.SnapshotAsync("one");
+        _world.Host.Tick();
+        await _world.RunAsync(Scenario.Revert("one"));
+        await _world.RunAsync(new KillDomain(World.Name));
+
+        await _world.RunAsync(new DefineDomain(WithDisc("/images/two.iso")));
+        Assert.Equal("/images/two.iso", Disc(_world.Catalog.Head));
+        Assert.Equal("/images/one.iso", Disc(Assert.Single(_world.Catalog.Tips).Head));
+        await _world.RunAsync(new DefineDomain(WithDisc(null)));
+        Assert.DoesNotContain(_world.Catalog.Layers, l => l.Path == "/images/two.iso");
+
+        await _world.RunAsync(new UndoRevert(World.Name));
+        Assert.Equal("/images/one.iso", Disc(_world.Catalog.Head));
+        await _world.RunAsync(new KillDomain(World.Name));
+        await _world.RunAsync(new DefineDomain(WithDisc(null)));
+        Assert.DoesNotContain(_world.Catalog.Layers, l => l.Disk == "sda");
+        Assert.Contains("/images/one.iso", _world.Host.State.Images.Keys);
+    }
+
+    [Fact]
+    public async Task A_layer_that_Coppice_made_for_a_domain_is_no_base_for_another()
+    {
+        await _world.DefineAsync();
+        foreach (var name in new[] { "one", "two" })
+        {
+            await _world.RunAsync(new CreateSnapshot(World.Name) { Name = name, Disks = [.. Scenario.External("vda", "vdb")] });
+        }
+
+        var graph = new LayerGraph(_world.Catalog);
+        var frozen = graph.Chain(_world.Catalog.Head.Disks[0].Layer)[1];
+        Assert.Equal(LayerOrigin.Coppice, frozen.Origin);
+        _world.AddImage("/images/clone-a.qcow2", frozen.Path);
+        _world.AddImage("/images/clone-b.raw");
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition("clone", 2))));
+        Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
+        Assert.Contains(frozen.Path, error.Subject, StringComparison.Ordinal);
+        Assert.Contains("'web'", error.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_plan_to_define_bears_with_domains_that_come_and_go()
+    {
+        await _world.DefineAsync();
+        foreach (var disk in World.Definition("other", 2).Disks.Concat(World.Definition("third", 3).Disks))
+        {
+            _world.AddImage(disk.Source!);
+        }
+
+        using var done = new CancellationTokenSource();
+        var planner = Task.Run(async () =>
+        {
+            var plans = 0;
+            for (; !done.IsCancellationRequested; plans++)
+            {
+                await _world.Open().RunAsync(new DefineDomain(World.Definition("third", 3)), new RunOptions { PlanOnly = true });
+            }
+
+            return plans;
+        });
+        for (var i = 0; i < 100 && !planner.IsCompleted; i++)
+        {
+            await _world.RunAsync(new DefineDomain(World.Definition("other", 2)));
+            await _world.RunAsync(new UndefineDomain("other", Snapshots: false));
+        }
+
+        await done.CancelAsync();
+        Assert.NotEqual(0, await planner);
+    }
+
+    [Fact]
     public async Task A_running_domain_is_neither_defined_anew_nor_undefined()
     {
         await _world.DefineAsync();
@@ -277,4 +351,17 @@ public sealed class DefineTests : IDisposable
         Assert.Equal(ErrorKind.Damaged, refused.Kind);
         Assert.Contains(_world.Domain.Path, refused.Subject, StringComparison.Ordinal);
     }
+
+    private DomainDefinition WithDisc(string? image)
+    {
+        if (image is not null)
+        {
+            _world.AddImage(image);
+        }
+
+        var drive = new DiskDevice { Target = "sda", Kind = DiskKind.Cdrom, Source = image, ReadOnly = true };
+        return World.Definition() with { Disks = World.Definition().Disks.Add(drive) };
+    }
+
+    private string Disc(Head head) => new LayerGraph(_world.Catalog)[head.Disks.Single(d => d.Target == "sda").Layer].Path;
 }

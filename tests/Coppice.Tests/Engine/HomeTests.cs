@@ -299,6 +299,120 @@ public sealed class HomeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_plan_never_takes_an_operation_that_runs_for_one_that_was_interrupted()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "s", Disks = [.. Scenario.External("vda", "vdb")] });
+        using var done = new CancellationTokenSource();
+        var planner = Task.Run(async () =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                await _world.Open().RunAsync(new StartDomain(World.Name, Paused: false), new RunOptions { PlanOnly = true });
+            }
+        });
+        for (var i = 0; i < 100 && !planner.IsCompleted; i++)
+        {
+            await _world.RunAsync(new EditSnapshot(World.Name, "s", null, $"{i}"));
+        }
+
+        await done.CancelAsync();
+        await planner;
+    }
+
+    [Fact]
+    public async Task A_plan_is_refused_while_a_guest_has_yet_to_go_on_and_no_advice_lets_one_go_on()
+    {
+        await _world.DefineAsync();
+        await Assert.ThrowsAsync<TimeoutException>(() => _world.Open().RunAsync(
+            new StartDomain(World.Name, Paused: false),
+            new RunOptions { OnEvent = e => { if (e.Point is OperationPoint.Committed) { throw new TimeoutException(); } } }));
+        var plan = new RunOptions { PlanOnly = true };
+        var refused = await FailAsync(() => _world.Open().RunAsync(new PauseDomain(World.Name), plan));
+        Assert.Equal(ErrorKind.WrongState, refused.Kind);
+        Assert.Contains("'start'", refused.Problem, StringComparison.Ordinal);
+        Assert.Contains("takes over", refused.Problem, StringComparison.Ordinal);
+        Assert.Equal("run the command without --plan: it settles that first", refused.NextStep);
+
+        await _world.RunAsync(new PauseDomain(World.Name));
+        Assert.Equal("nothing to do", (await _world.Open().RunAsync(new PauseDomain(World.Name), plan)).Plan.Mechanism);
+    }
+
+    [Fact]
+    public async Task A_plan_says_of_an_operation_that_was_rolled_forward_that_it_did_not_come_about()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        _world.Host.Acting = what =>
+        {
+            if (what is "complete memory")
+            {
+                throw new CoppiceException(ErrorKind.Hypervisor, what, "fails");
+            }
+        };
+        await Assert.ThrowsAsync<TimeoutException>(() => _world.Open().RunAsync(
+            new CreateSnapshot(World.Name),
+            new RunOptions { OnEvent = e => { if (e.Point is OperationPoint.Committed) { throw new TimeoutException(); } } }));
+        Assert.Equal(OperationEnd.RolledForward, _world.Catalog.Last.End);
+        var planned = await _world.Open().RunAsync(new KillDomain(World.Name), new RunOptions { PlanOnly = true });
+        Assert.Contains("'snapshot create'", Assert.Single(planned.Plan.Warnings), StringComparison.Ordinal);
+        Assert.Contains("did not come about", planned.Plan.Warnings[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_definition_that_is_damaged_and_not_in_force_hinders_no_plain_command()
+    {
+        await _world.DefineAsync();
+        await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "old", Disks = [.. Scenario.External("vda", "vdb")] });
+        var old = _world.Domain.Definition(_world.Catalog.Head.Definition);
+        await _world.RunAsync(new DefineDomain(World.Definition() with { Memory = new ByteCount(2 << 20) }));
+        await _world.StartAsync();
+        await File.WriteAllTextAsync(old, "broken");
+        await FailAsync(() => _world.SnapshotAsync("refused"));
+
+        Request[] plain = [new PauseDomain(World.Name), new ResumeDomain(World.Name), new KillDomain(World.Name)];
+        foreach (var request in plain)
+        {
+            Assert.True((await _world.RunAsync(request)).Executed);
+        }
+
+        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
+    }
+
+    [Fact]
+    public async Task A_snapshot_is_read_with_its_definition_while_definitions_are_reclaimed()
+    {
+        await _world.DefineAsync();
+        var off = new CreateSnapshot(World.Name) { Name = "s", Disks = [.. Scenario.External("vda", "vdb")] };
+        await _world.RunAsync(off);
+        using var done = new CancellationTokenSource();
+        var reader = Task.Run(async () =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                try
+                {
+                    var document = await _world.Open().ReadSnapshotAsync(World.Name, "s");
+                    Assert.StartsWith("<domain", document.Domain, StringComparison.Ordinal);
+                }
+                catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
+                {
+                    // Between two snapshots of that name.
+                }
+            }
+        });
+        for (var i = 0; i < 30 && !reader.IsCompleted; i++)
+        {
+            await _world.RunAsync(new DefineDomain(World.Definition() with { Memory = new ByteCount((i + 2L) << 20) }));
+            await _world.RunAsync(new DeleteSnapshot(World.Name, "s", MetadataOnly: false));
+            await _world.RunAsync(off);
+        }
+
+        await done.CancelAsync();
+        await reader;
+    }
+
+    [Fact]
     public async Task A_domain_whose_records_are_broken_is_found_by_name_and_says_what_is_wrong()
     {
         await _world.DefineAsync();

@@ -77,9 +77,9 @@ internal sealed class World : IDisposable
         Assert.False(Directory.Exists(Domain.Journals) && Directory.EnumerateFiles(Domain.Journals).Any(), "a journal is left");
     }
 
-    public void AddImage(string path) => Host.State = Host.State with
+    public void AddImage(string path, string? backing = null) => Host.State = Host.State with
     {
-        Images = Host.State.Images.Add(path, FakeImage.Empty(ImageFormat.Qcow2, null, new ByteCount(1 << 20))),
+        Images = Host.State.Images.Add(path, FakeImage.Empty(ImageFormat.Qcow2, backing, new ByteCount(1 << 20))),
     };
 
     public void Dispose()
