@@ -1,6 +1,5 @@
 using Coppice.Core;
 using Coppice.Engine;
-using Coppice.Files;
 
 namespace Coppice.Tests.Engine;
 
@@ -49,25 +48,6 @@ public sealed class HomeTests : IDisposable
         await _world.RunAsync(new UndoRevert(World.Name));
         Assert.Equal(counter + 1, CrashPoints.Acknowledged(_world));
         Inspection.CheckAll(_world);
-    }
-
-    [Fact]
-    public async Task Only_a_plan_touches_nothing()
-    {
-        var plan = await _world.Open().RunAsync(new DefineDomain(World.Definition()), new RunOptions { PlanOnly = true });
-        Assert.False(plan.Executed);
-        Assert.False(Directory.Exists(_world.Path1));
-
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        var (disk, host) = (DiskImage.Read(_world.Path1).Text, _world.Host.State);
-        foreach (var request in new Request[] { new CreateSnapshot(World.Name), new KillDomain(World.Name), new StopDomain(World.Name, TimeSpan.Zero) })
-        {
-            Assert.False((await _world.Open().RunAsync(request, new RunOptions { PlanOnly = true })).Executed);
-        }
-
-        Assert.Equal(disk, DiskImage.Read(_world.Path1).Text);
-        Assert.Equal(host, _world.Host.State);
     }
 
     [Fact]
@@ -215,151 +195,6 @@ public sealed class HomeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_kill_gets_through_while_nothing_can_be_taken_back()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        var states = await CrashPoints.CollectAsync(_world, 0, e => _world.Open().RunAsync(
-            new CreateSnapshot(World.Name), new RunOptions { OnEvent = e }));
-        var inside = states.First(s => s.Label == "complete memory");
-        inside.Disk.WriteTo(_world.Path1);
-        _world.Host.State = inside.Host;
-        _world.Host.Acting = what =>
-        {
-            if (what == "continue" && !_world.Host.State.Processes.IsEmpty)
-            {
-                throw new CoppiceException(ErrorKind.Hypervisor, "the process", "does not answer");
-            }
-        };
-        Assert.Equal(ErrorKind.Hypervisor, (await FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)))).Kind);
-        await _world.RunAsync(new KillDomain(World.Name));
-        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
-        Inspection.CheckAll(_world);
-    }
-
-    [Fact]
-    public async Task A_kill_says_so_when_it_ended_the_process_and_could_settle_nothing()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        await Assert.ThrowsAsync<TimeoutException>(() => _world.Open().RunAsync(
-            new CreateSnapshot(World.Name),
-            new RunOptions { OnEvent = e => { if (e.Point is OperationPoint.Committing) { throw new TimeoutException(); } } }));
-        var journal = Assert.Single(Directory.GetFiles(_world.Domain.Journals));
-        await File.WriteAllTextAsync(journal, "broken\n" + await File.ReadAllTextAsync(journal));
-        var error = await FailAsync(() => _world.RunAsync(new KillDomain(World.Name)));
-        Assert.Equal(ErrorKind.Damaged, error.Kind);
-        Assert.Contains("its process was ended all the same", error.Problem, StringComparison.Ordinal);
-        Assert.Empty(_world.Host.State.Processes);
-    }
-
-    [Fact]
-    public async Task A_plan_needs_no_lock_when_there_is_nothing_to_settle()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        using var held = FileLock.TryAcquire(_world.Domain.Lock);
-        using var home = FileLock.TryAcquire(_world.Folder.Lock);
-        Assert.NotNull(held);
-        Assert.NotNull(home);
-        foreach (var request in new Request[] { new CreateSnapshot(World.Name), new KillDomain(World.Name) })
-        {
-            var options = new RunOptions { PlanOnly = true, LockWait = TimeSpan.Zero };
-            Assert.False((await _world.Open().RunAsync(request, options)).Executed);
-        }
-    }
-
-    [Fact]
-    public async Task A_plan_waits_for_an_operation_that_runs_and_names_it()
-    {
-        await _world.DefineAsync();
-        CoppiceException? busy = null;
-        await _world.Open().RunAsync(
-            new StartDomain(World.Name, Paused: false),
-            new RunOptions
-            {
-                OnEvent = e => busy ??= FailAsync(() => _world.Open().RunAsync(
-                    new KillDomain(World.Name), new RunOptions { PlanOnly = true, LockWait = TimeSpan.Zero })).GetAwaiter().GetResult(),
-            });
-        Assert.Equal(ErrorKind.Busy, busy!.Kind);
-        Assert.Contains("'start'", busy.Problem, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_plan_tells_what_is_cleaned_up_first()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        await _world.SnapshotAsync("one");
-        _world.Host.Acting = what => throw new CoppiceException(ErrorKind.Storage, what, "is not allowed today");
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
-        _world.Host.Acting = null;
-        var planned = await _world.Open().RunAsync(new KillDomain(World.Name), new RunOptions { PlanOnly = true });
-        Assert.Contains("'snapshot delete'", Assert.Single(planned.Plan.Warnings), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_plan_never_takes_an_operation_that_runs_for_one_that_was_interrupted()
-    {
-        await _world.DefineAsync();
-        await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "s", Disks = [.. Scenario.External("vda", "vdb")] });
-        using var done = new CancellationTokenSource();
-        var planner = Task.Run(async () =>
-        {
-            while (!done.IsCancellationRequested)
-            {
-                await _world.Open().RunAsync(new StartDomain(World.Name, Paused: false), new RunOptions { PlanOnly = true });
-            }
-        });
-        for (var i = 0; i < 100 && !planner.IsCompleted; i++)
-        {
-            await _world.RunAsync(new EditSnapshot(World.Name, "s", null, $"{i}"));
-        }
-
-        await done.CancelAsync();
-        await planner;
-    }
-
-    [Fact]
-    public async Task A_plan_is_refused_while_a_guest_has_yet_to_go_on_and_no_advice_lets_one_go_on()
-    {
-        await _world.DefineAsync();
-        await Assert.ThrowsAsync<TimeoutException>(() => _world.Open().RunAsync(
-            new StartDomain(World.Name, Paused: false),
-            new RunOptions { OnEvent = e => { if (e.Point is OperationPoint.Committed) { throw new TimeoutException(); } } }));
-        var plan = new RunOptions { PlanOnly = true };
-        var refused = await FailAsync(() => _world.Open().RunAsync(new PauseDomain(World.Name), plan));
-        Assert.Equal(ErrorKind.WrongState, refused.Kind);
-        Assert.Contains("'start'", refused.Problem, StringComparison.Ordinal);
-        Assert.Contains("takes over", refused.Problem, StringComparison.Ordinal);
-        Assert.Equal("run the command without --plan: it settles that first", refused.NextStep);
-
-        await _world.RunAsync(new PauseDomain(World.Name));
-        Assert.Equal("nothing to do", (await _world.Open().RunAsync(new PauseDomain(World.Name), plan)).Plan.Mechanism);
-    }
-
-    [Fact]
-    public async Task A_plan_says_of_an_operation_that_was_rolled_forward_that_it_did_not_come_about()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        _world.Host.Acting = what =>
-        {
-            if (what is "complete memory")
-            {
-                throw new CoppiceException(ErrorKind.Hypervisor, what, "fails");
-            }
-        };
-        await Assert.ThrowsAsync<TimeoutException>(() => _world.Open().RunAsync(
-            new CreateSnapshot(World.Name),
-            new RunOptions { OnEvent = e => { if (e.Point is OperationPoint.Committed) { throw new TimeoutException(); } } }));
-        Assert.Equal(OperationEnd.RolledForward, _world.Catalog.Last.End);
-        var planned = await _world.Open().RunAsync(new KillDomain(World.Name), new RunOptions { PlanOnly = true });
-        Assert.Contains("'snapshot create'", Assert.Single(planned.Plan.Warnings), StringComparison.Ordinal);
-        Assert.Contains("did not come about", planned.Plan.Warnings[0], StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_definition_that_is_damaged_and_not_in_force_hinders_no_plain_command()
     {
         await _world.DefineAsync();
@@ -421,42 +256,6 @@ public sealed class HomeTests : IDisposable
         await File.WriteAllTextAsync(record, "broken");
         var error = await FailAsync(() => _world.Open().ShowAsync(World.Name));
         Assert.Contains(record, error.Subject, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_guest_that_died_by_itself_is_off_and_starts_again()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        _world.Host.LosePower();
-        Assert.Equal(DomainState.Off, (await _world.Open().ShowAsync(World.Name)).Hypervisor.State);
-        await _world.StartAsync();
-        Inspection.CheckAll(_world);
-    }
-
-    [Fact]
-    public async Task A_guest_that_ignores_its_power_button_goes_on_and_the_error_says_what_to_do()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        _world.Host.GuestsObey = false;
-        var error = await FailAsync(() => _world.RunAsync(new StopDomain(World.Name, TimeSpan.FromMilliseconds(50))));
-        Assert.Equal(ErrorKind.WrongState, error.Kind);
-        Assert.Contains("coppice kill web", error.NextStep, StringComparison.Ordinal);
-        await _world.RunAsync(new KillDomain(World.Name));
-        Inspection.CheckAll(_world);
-    }
-
-    [Fact]
-    public async Task A_process_that_does_not_answer_can_be_killed_and_nothing_else()
-    {
-        await _world.DefineAsync();
-        await _world.StartAsync();
-        _world.Host.ProcessesAnswer = false;
-        Assert.Equal(ErrorKind.Hypervisor, (await FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)))).Kind);
-        await _world.RunAsync(new KillDomain(World.Name));
-        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
-        Inspection.CheckAll(_world);
     }
 
     [Fact]
