@@ -6,6 +6,8 @@ namespace Coppice.Engine;
 /// <summary>Finds domains by what their folders hold. What a user gave as a name is compared, never made a path.</summary>
 internal sealed class DomainFinder(HomeFolder home)
 {
+    private const int MaximumLooks = 100;
+
     /// <summary>The folders that are named like domains, also broken ones and those that a crash left.</summary>
     public IEnumerable<DomainFolder> Folders()
     {
@@ -46,8 +48,9 @@ internal sealed class DomainFinder(HomeFolder home)
     {
         foreach (var folder in Folders())
         {
-            // A plan holds no lock: at the first look the domain may have been half made, or half gone.
-            if (!IsReadable(folder, out _) && !IsReadable(folder, out var problem))
+            // A plan holds no lock: at any look the domain may be half made, or half gone. What is damaged stays so.
+            Exception? problem = null;
+            if (!Enumerable.Range(0, MaximumLooks).Any(_ => IsReadable(folder, out problem)))
             {
                 throw new CoppiceException(
                     ErrorKind.Damaged, $"domain folder {folder.Path}",
