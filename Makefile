@@ -1,4 +1,5 @@
 # make demo   show it working: a real guest is checkpointed while it runs, changed, reverted, RAM and disk together
+# make test-full   every crash point instead of a sample, on both QEMUs; takes half an hour
 # make test   run everything that CI runs; QEMU=10.0 or QEMU=/path/to/qemu-system-x86_64 runs it on another QEMU
 SHELL       := /bin/bash
 PREFIX      ?= /usr/local
@@ -7,7 +8,7 @@ PUBLISHED   := artifacts/coppice
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: packages setup build publish demo test test-fast lint bench install clean
+.PHONY: packages setup build publish demo test test-full test-fast lint bench install clean
 
 packages:
 	@build/setup
@@ -28,6 +29,11 @@ demo: packages publish
 # Published it is another program than built: trimmed, and compiled ahead of time.
 test: setup build publish
 	@COPPICE_COMMAND=$(CURDIR)/$(PUBLISHED)/coppice build/test Coppice.Tests Coppice.Live
+
+# What make test takes samples of, whole, and on both QEMUs.
+test-full: export COPPICE_TEST_ALL := 1
+test-full: test
+	@QEMU=10.0 COPPICE_COMMAND=$(CURDIR)/$(PUBLISHED)/coppice build/test Coppice.Live
 
 test-fast: build
 	@build/test Coppice.Tests

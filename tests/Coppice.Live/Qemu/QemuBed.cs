@@ -38,6 +38,7 @@ internal sealed class QemuBed : IHypervisorBed
         Definition = new DomainDefinition
         {
             Id = id,
+            Type = "qemu",
             Name = "counter, with a comma",
             Memory = new ByteCount(memory),
             Disks = [new DiskDevice { Target = "vda", Source = Base.Path, Format = ImageFormat.Raw }],

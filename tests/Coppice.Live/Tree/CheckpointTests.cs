@@ -143,6 +143,15 @@ public sealed class CheckpointTests
         await witness.WaitForAckAsync(20);
     }
 
+    /// <summary>Enough to notice what is lost, and little enough for many guests after each other on a busy machine.</summary>
+    internal static async Task StartGentleLoadAsync(LiveDomain domain)
+    {
+        await using var witness = await domain.ConnectAsync();
+        await witness.DirtyAsync(1_000_000, 2_000_000);
+        await witness.StartWritingAsync(TimeSpan.FromMilliseconds(10));
+        await witness.WaitForAckAsync(20);
+    }
+
     internal static async Task<string> BootIdAsync(LiveDomain domain)
     {
         await using var witness = await domain.ConnectAsync();
