@@ -21,6 +21,12 @@ public sealed record InternalSnapshot
     /// <summary>The disk's size at that time (extra data bytes 48–55; the image's present size if absent).</summary>
     public required long DiskSizeBytes { get; init; }
 
+    /// <summary>Where its L1 table lies (entry bytes 0–7).</summary>
+    internal long L1OffsetBytes { get; init; }
+
+    /// <summary>The entries of its L1 table (entry bytes 8–11).</summary>
+    internal int L1Entries { get; init; }
+
     /// <summary>Whether memory was saved with the disk.</summary>
     public bool HasVmState => VmStateBytes > 0;
 }

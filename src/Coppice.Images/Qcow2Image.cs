@@ -71,6 +71,17 @@ public sealed class Qcow2Image : IDisposable
     }
 
     /// <summary>
+    /// The memory that an internal snapshot keeps, from beginning to end: what <c>savevm</c> wrote, which is a migration stream.
+    /// It never changes, so the image may be in use. Read it before the image is closed.
+    /// </summary>
+    /// <exception cref="ImageException">It keeps none, or a table is malformed; while reading: likewise.</exception>
+    public Stream OpenMemory(InternalSnapshot snapshot)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        return new VmStateStream(Header, _bytes, snapshot);
+    }
+
+    /// <summary>
     /// The ranges of the disk that this layer itself defines, in ascending order, read as they are asked for. Neighbours
     /// of one kind are merged within an L2 table (512 MiB of disk with QEMU's default cluster), not across.
     /// </summary>

@@ -52,6 +52,7 @@ internal static class SnapshotTableReader
         var padding = -(FixedBytes + extraLength + idLength + nameLength) & 7;
         Take(ref rest, Math.Min(padding, rest.Length), bytes); // The last entry's padding may be missing.
 
+        var entries = AtMost(l1Entries, Qcow2Limits.MaxL1Bytes / sizeof(ulong), "number of L1 entries", bytes);
         InternalSnapshot snapshot = new()
         {
             Id = ImageText.Decode(id, "snapshot id", bytes),
@@ -61,8 +62,9 @@ internal static class SnapshotTableReader
             VmClockNanoseconds = BinaryPrimitives.ReadUInt64BigEndian(entry[24..]),
             VmStateBytes = extraLength >= 8 ? Size(extra, bytes) : BinaryPrimitives.ReadUInt32BigEndian(entry[32..]),
             DiskSizeBytes = extraLength >= 16 ? Size(extra[8..], bytes) : header.VirtualSizeBytes,
+            L1OffsetBytes = l1Offset,
+            L1Entries = entries,
         };
-        var entries = AtMost(l1Entries, Qcow2Limits.MaxL1Bytes / sizeof(ulong), "number of L1 entries", bytes);
         var covers = extraLength >= 16 ? snapshot.DiskSizeBytes : 0; // Without it the size at that time is unknown.
         Qcow2HeaderRules.CheckL1(header, bytes, l1Offset, entries, covers, $"snapshot {Quoted.Name(snapshot.Id)} L1 table");
         return snapshot;

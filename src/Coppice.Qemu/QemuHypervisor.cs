@@ -18,7 +18,7 @@ namespace Coppice.Qemu;
 public sealed class QemuHypervisor : IHypervisor
 {
     private const string LaunchKind = "qemu.launch", CheckpointKind = "qemu.checkpoint", LeaveKind = "qemu.leave",
-        TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal";
+        TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal", RemoveInternalKind = "qemu.remove-internal";
 
     private const long BytesPerSecond = 400L << 20;
 
@@ -73,8 +73,13 @@ public sealed class QemuHypervisor : IHypervisor
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
-            request.Memory, images, request.Definition.Disks.ToImmutableDictionary(d => d.Target, DriveMode.Of));
-        var loading = request.Memory.Mode is MemoryMode.None ? "" : $" and load {request.Memory.File}";
+            request.Memory, request.MemoryHolder, images, request.Definition.Disks.ToImmutableDictionary(d => d.Target, DriveMode.Of));
+        var loading = request switch
+        {
+            { Memory.File: { } file } => $" and load {file}",
+            { MemoryHolder: { } holder } => $" and load the memory of {holder.Inside!.Tag} in {holder.Path}",
+            _ => "",
+        };
         return Step.Of(
             LaunchKind, $"start process {request.Process} for '{request.Definition.Name}'{loading}, standing still",
             StepUndo.Exact, launch, StepJson.Default.LaunchArguments);
@@ -86,16 +91,22 @@ public sealed class QemuHypervisor : IHypervisor
         var kept = request.Memory.Mode is not MemoryMode.None;
         RequireSavable(request.State, kept);
         RequireFile(request.Memory);
-        var disks = string.Join(", ", request.Disks.Select(d => d.Target));
-        var summary = (kept, disks.Length > 0) switch
-        {
-            (true, true) => $"pause: save memory and move {disks}",
-            (true, false) => "pause: save memory",
-            _ => $"pause: move {disks}",
-        };
+        string[] parts =
+        [
+            .. kept ? [$"save memory{(request.Memory.Disk is { } disk ? $" in {disk}" : "")}"] : Array.Empty<string>(),
+            .. request.Disks.IsEmpty ? [] : new[] { $"move {string.Join(", ", request.Disks.Select(d => d.Target))}" },
+            .. request.Internals.IsEmpty ? [] : new[] { $"snapshot {string.Join(", ", request.Internals.Select(d => d.Disk))} inside" },
+            .. request.StaysPaused ? ["stay paused"] : Array.Empty<string>(),
+        ];
+        var summary = $"pause: {string.Join(", ", parts)}";
         return Step.Of(CheckpointKind, summary, StepUndo.UnlessSwitched, request, StepJson.Default.CheckpointRequest) with
         {
-            Files = Written(request.Memory, request.MemoryEstimate),
+            Files =
+            [
+                .. Written(request.Memory, request.MemoryEstimate),
+                .. request.Internals.Select(l => new FileChange(
+                    FileEffect.Change, l.Path, l.Id == request.Memory.Layer ? request.MemoryEstimate : default)),
+            ],
             ExpectedPause = s_switchPause + (kept ? Writing(request.MemoryEstimate) : TimeSpan.Zero),
         };
     }
@@ -134,6 +145,18 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public Step RemoveInternal(ShortId process, Layer snapshot)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        return Step.Of(
+            RemoveInternalKind, $"remove {snapshot.Inside!.Tag} from {snapshot.Path}", StepUndo.None,
+            new RemoveInternalArguments(process, snapshot), StepJson.Default.RemoveInternalArguments) with
+        {
+            Files = [new FileChange(FileEffect.Change, snapshot.Path, default)],
+        };
+    }
+
+    /// <inheritdoc/>
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         SignalKind, $"send '{SignalStep.CommandOf(signal)}' to process {process}",
         signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
@@ -141,23 +164,18 @@ public sealed class QemuHypervisor : IHypervisor
 
     /// <inheritdoc/>
     public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation) =>
-        NamedAsync(step.Kind, () => KindOf(step).ApplyAsync(step, context, cancellation));
+        NamedAsync(step.Kind, () => StepKind.Of(step, _kinds.Value).ApplyAsync(step, context, cancellation));
 
     /// <inheritdoc/>
     public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation) => NamedAsync(step.Kind, async () =>
     {
-        await KindOf(step).UndoAsync(step, context, cancellation);
+        await StepKind.Of(step, _kinds.Value).UndoAsync(step, context, cancellation);
         return true;
     });
 
     /// <inheritdoc/>
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
-        NamedAsync(step.Kind, () => KindOf(step).ProbeAsync(step, context, cancellation));
-
-    private StepKind KindOf(Step step) => _kinds.Value.TryGetValue(step.Kind, out var kind)
-        ? kind
-        : throw new CoppiceException(
-            ErrorKind.Damaged, $"step {step.Kind}", "is not known to this version of Coppice", "use the version that planned it");
+        NamedAsync(step.Kind, () => StepKind.Of(step, _kinds.Value).ProbeAsync(step, context, cancellation));
 
     private static Dictionary<string, StepKind> Kinds(GuardPost guards, TimeProvider time)
     {
@@ -177,6 +195,8 @@ public sealed class QemuHypervisor : IHypervisor
             [TakeOverKind] = new StepKind<TakeOverArguments>(
                 json.TakeOverArguments, new TakeOverStep(guards, time).ApplyAsync, Undo: null, Probe: null),
             [EndKind] = new StepKind<EndArguments>(json.EndArguments, end.ApplyAsync, Undo: null, EndStep.ProbeAsync),
+            [RemoveInternalKind] = new StepKind<RemoveInternalArguments>(
+                json.RemoveInternalArguments, new RemoveInternalStep(time).ApplyAsync, Undo: null, Probe: null),
             [SignalKind] = new StepKind<SignalArguments>(
                 json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
         };

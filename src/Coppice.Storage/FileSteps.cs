@@ -22,7 +22,20 @@ internal static class FileSteps
             Files = [new FileChange(FileEffect.Create, path, new ByteCount(Encoding.UTF8.GetByteCount(content)))],
         };
 
-    public static void Remove(RemoveArguments arguments)
+    public static StepKind RemoveStep => new StepKind<RemoveArguments>(
+        StorageJson.Default.RemoveArguments,
+        (file, _, _) =>
+        {
+            Remove(file);
+            return Task.FromResult(StepReport.Nothing);
+        },
+        Undo: null,
+        (file, _, _) => Task.FromResult(File.Exists(file.Path) ? StepOutcome.NotDone : StepOutcome.Done));
+
+    public static StepKind WriteStep => new StepKind<WriteArguments>(
+        StorageJson.Default.WriteArguments, WriteAsync, UndoWrite, (file, _, _) => Task.FromResult(Probe(file)));
+
+    private static void Remove(RemoveArguments arguments)
     {
         DurableFile.Remove(arguments.Path);
         var folder = Path.GetDirectoryName(arguments.Path)!;
@@ -34,25 +47,25 @@ internal static class FileSteps
         OverlayPlacement.RemoveFolders(arguments.Path);
     }
 
-    public static StepOutcome Probe(RemoveArguments arguments) =>
-        File.Exists(arguments.Path) ? StepOutcome.NotDone : StepOutcome.Done;
-
-    public static async Task WriteAsync(WriteArguments arguments, CancellationToken cancellation)
+    private static async Task<StepReport> WriteAsync(WriteArguments arguments, StepContext context, CancellationToken cancellation)
     {
         DurableFolder.Create(Path.GetDirectoryName(arguments.Path)!);
         await DurableFile.CreateAsync(arguments.Path, arguments.Content, cancellation).ConfigureAwait(false);
+        return StepReport.Nothing;
     }
 
     /// <summary>Removes what was written, wholly or in part; a file that somebody else put there stays.</summary>
-    public static void UndoWrite(WriteArguments arguments)
+    private static Task UndoWrite(WriteArguments arguments, StepContext context, CancellationToken cancellation)
     {
         if (File.Exists(arguments.Path) && IsOurs(arguments))
         {
             DurableFile.Remove(arguments.Path);
         }
+
+        return Task.CompletedTask;
     }
 
-    public static StepOutcome Probe(WriteArguments arguments) =>
+    private static StepOutcome Probe(WriteArguments arguments) =>
         File.Exists(arguments.Path) && IsOurs(arguments) ? StepOutcome.Done : StepOutcome.NotDone;
 
     private static bool IsOurs(WriteArguments arguments)

@@ -11,11 +11,25 @@ namespace Coppice.Storage;
 /// </summary>
 public sealed class FileStorage : IStorage
 {
-    private readonly OverlaySteps _overlays;
+    private readonly Dictionary<string, StepKind> _kinds;
 
     /// <summary>Makes the backend.</summary>
     /// <param name="time">Measures time limits.</param>
-    public FileStorage(TimeProvider time) => _overlays = new OverlaySteps(new QemuImg(time));
+    public FileStorage(TimeProvider time)
+    {
+        var qemuImg = new QemuImg(time);
+        var internals = new InternalSteps(qemuImg);
+        _kinds = new()
+        {
+            [OverlaySteps.CreateKind] = new OverlaySteps(qemuImg).Kind,
+            [InternalSteps.CreateKind] = internals.CreateStep,
+            [InternalSteps.ExpectKind] = internals.ExpectStep,
+            [InternalSteps.RemoveKind] = internals.RemoveStep,
+            [InternalSteps.CopyKind] = internals.CopyStep,
+            [FileSteps.RemoveKind] = FileSteps.RemoveStep,
+            [FileSteps.WriteKind] = FileSteps.WriteStep,
+        };
+    }
 
     /// <inheritdoc/>
     public string Prefix => "storage";
@@ -35,6 +49,7 @@ public sealed class FileStorage : IStorage
             var recorded = chain.Select(l => new RecordedLayer(l.Path, l.Format.ToImages()) { ParentFormatDeclared = true });
             var folders = new AllowedFolders(chain.Select(l => Path.GetDirectoryName(l.Path)!));
             ImageErrors.Guard($"disk '{chain[0].Disk}'", () => ImageChain.Check([.. recorded], folders));
+            RequireInternal(chain[0]);
         },
         cancellation);
 
@@ -52,6 +67,7 @@ public sealed class FileStorage : IStorage
                     Layer = layer.Id,
                     Exists = File.Exists(layer.Path),
                     IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
+                    WrittenAt = File.GetLastWriteTimeUtc(layer.Path),
                     OverlayFolder = overlays,
                     Free = new ByteCount(DurableFolder.FreeBytes(overlays)),
                     FreeForMemory = new ByteCount(DurableFolder.FreeBytes(folder.MemoryFolder)),
@@ -81,63 +97,39 @@ public sealed class FileStorage : IStorage
     public Step WriteFile(string path, string content) => FileSteps.Write(path, content);
 
     /// <inheritdoc/>
-    public async Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(step);
-        switch (step.Kind)
-        {
-            case OverlaySteps.CreateKind:
-                await _overlays.ApplyAsync(step.Read(StorageJson.Default.OverlayArguments), cancellation).ConfigureAwait(false);
-                break;
-            case FileSteps.RemoveKind:
-                FileSteps.Remove(step.Read(StorageJson.Default.RemoveArguments));
-                break;
-            case FileSteps.WriteKind:
-                await FileSteps.WriteAsync(step.Read(StorageJson.Default.WriteArguments), cancellation).ConfigureAwait(false);
-                break;
-            default:
-                throw UnknownKind(step);
-        }
-
-        return StepReport.Nothing;
-    }
+    public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate) =>
+        InternalSteps.Copy(copy, snapshot, parent, estimate);
 
     /// <inheritdoc/>
-    public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(step);
-        switch (step.Kind)
-        {
-            case OverlaySteps.CreateKind:
-                OverlaySteps.Undo(step.Read(StorageJson.Default.OverlayArguments));
-                break;
-            case FileSteps.WriteKind:
-                FileSteps.UndoWrite(step.Read(StorageJson.Default.WriteArguments));
-                break;
-            case FileSteps.RemoveKind:
-                break;
-            default:
-                throw UnknownKind(step);
-        }
-
-        return Task.CompletedTask;
-    }
+    public Step CreateInternal(Layer snapshot) => InternalSteps.Create(snapshot);
 
     /// <inheritdoc/>
-    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(step);
-        return Task.FromResult(step.Kind switch
-        {
-            OverlaySteps.CreateKind => OverlaySteps.Probe(step.Read(StorageJson.Default.OverlayArguments)),
-            FileSteps.RemoveKind => FileSteps.Probe(step.Read(StorageJson.Default.RemoveArguments)),
-            FileSteps.WriteKind => FileSteps.Probe(step.Read(StorageJson.Default.WriteArguments)),
-            _ => throw UnknownKind(step),
-        });
-    }
+    public Step ExpectInternal(Layer snapshot) => InternalSteps.Expect(snapshot);
 
-    private static CoppiceException UnknownKind(Step step) =>
-        new(ErrorKind.Damaged, $"step {step.Kind}", "this version does not know it", "finish the operation with the version that began it");
+    /// <inheritdoc/>
+    public Step RemoveInternal(Layer snapshot) => InternalSteps.Remove(snapshot);
+
+    /// <inheritdoc/>
+    public Task<StepReport> ApplyAsync(Step step, StepContext context, CancellationToken cancellation) =>
+        StepKind.Of(step, _kinds).ApplyAsync(step, context, cancellation);
+
+    /// <inheritdoc/>
+    public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation) =>
+        StepKind.Of(step, _kinds).UndoAsync(step, context, cancellation);
+
+    /// <inheritdoc/>
+    public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
+        StepKind.Of(step, _kinds).ProbeAsync(step, context, cancellation);
+
+    private static void RequireInternal(Layer layer)
+    {
+        if (layer.Inside is { } place && !InternalSteps.IsThere(new InternalArguments(layer.Path, place.Tag)))
+        {
+            throw new CoppiceException(
+                ErrorKind.NotFound, $"internal snapshot {place.Tag} of disk '{layer.Disk}' in {layer.Path}", "is missing",
+                "something else has removed it; revert to another snapshot, or restore the image from a backup");
+        }
+    }
 
     private static bool IsEmpty(Layer layer)
     {

@@ -1,13 +1,8 @@
 using Coppice.Core;
-using Coppice.Files;
-using Coppice.Images;
 
 namespace Coppice.Storage;
 
-/// <summary>
-/// Makes empty overlays. The image is made under a temporary name and gets its own with one rename, so whatever has the
-/// final name is complete.
-/// </summary>
+/// <summary>Makes empty overlays.</summary>
 internal sealed class OverlaySteps(QemuImg qemuImg)
 {
     public const string CreateKind = "storage.create-overlay";
@@ -18,7 +13,7 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
     public static Step Create(Layer overlay, Layer backing)
     {
         var arguments = new OverlayArguments(
-            overlay.Path, BackingName(overlay.Path, backing.Path), backing.Format, overlay.VirtualSize.Bytes);
+            overlay.Path, NewImage.BackingName(overlay.Path, backing.Path), backing.Format, overlay.VirtualSize.Bytes);
         var summary = $"create an empty layer for {overlay.Disk} on {backing.Path}";
         return Step.Of(CreateKind, summary, StepUndo.UnlessSwitched, arguments, StorageJson.Default.OverlayArguments) with
         {
@@ -26,71 +21,16 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         };
     }
 
-    public async Task ApplyAsync(OverlayArguments arguments, CancellationToken cancellation)
-    {
-        var folder = Path.GetDirectoryName(arguments.Path)!;
-        var partial = Partial(arguments);
-        DurableFolder.Create(folder);
-        DurableFile.Remove(partial);
-        await qemuImg.CreateOverlayAsync(partial, arguments, cancellation).ConfigureAwait(false);
-        File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        DurableFile.Flush(partial);
-        MoveInto(partial, arguments.Path);
-        DurableFolder.Flush(folder);
-    }
-
-    /// <summary>
-    /// Removes the overlay. A file of that name that is not an empty overlay on the same backing image is somebody else's,
-    /// and stays.
-    /// </summary>
-    public static void Undo(OverlayArguments arguments)
-    {
-        DurableFile.Remove(Partial(arguments));
-        if (Probe(arguments) is StepOutcome.Done)
+    public StepKind Kind => new StepKind<OverlayArguments>(
+        StorageJson.Default.OverlayArguments,
+        async (overlay, _, cancellation) =>
         {
-            DurableFile.Remove(arguments.Path);
-        }
+            await NewImage.MakeAsync(overlay.Path, partial => qemuImg.CreateOverlayAsync(partial, overlay, cancellation)).ConfigureAwait(false);
+            return StepReport.Nothing;
+        },
+        (overlay, _, _) => Task.Run(() => NewImage.Undo(overlay.Path, IsEmpty(overlay))),
+        (overlay, _, _) => Task.Run(() => NewImage.Probe(overlay.Path, IsEmpty(overlay))));
 
-        OverlayPlacement.RemoveFolders(arguments.Path);
-    }
-
-    public static StepOutcome Probe(OverlayArguments arguments)
-    {
-        if (!File.Exists(arguments.Path))
-        {
-            return StepOutcome.NotDone;
-        }
-
-        try
-        {
-            using var image = Qcow2Image.Open(arguments.Path);
-            return image.Header.BackingName == arguments.BackingName && !image.HasAllocatedData() ? StepOutcome.Done : StepOutcome.Unknown;
-        }
-        catch (ImageException)
-        {
-            return StepOutcome.Unknown;
-        }
-    }
-
-    /// <summary>Relative inside one folder, so that the chain stays readable when the folder moves; absolute otherwise.</summary>
-    private static string BackingName(string overlay, string backing) =>
-        Path.GetDirectoryName(overlay) != Path.GetDirectoryName(backing) ? backing
-        : Path.GetFileName(backing) is var name && name.Contains(':', StringComparison.Ordinal) ? backing // else read as a protocol
-        : name;
-
-    private static string Partial(OverlayArguments arguments) => arguments.Path + ".partial";
-
-    private static void MoveInto(string partial, string path)
-    {
-        try
-        {
-            File.Move(partial, path, overwrite: false);
-        }
-        catch (IOException e) when (File.Exists(path))
-        {
-            DurableFile.Remove(partial);
-            throw new CoppiceException(
-                ErrorKind.AlreadyExists, path, "exists already", "name another file for the new layer", e);
-        }
-    }
+    private static Func<Images.Qcow2Image, bool> IsEmpty(OverlayArguments overlay) =>
+        image => image.Header.BackingName == overlay.BackingName && !image.HasAllocatedData();
 }

@@ -1,44 +1,154 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Coppice.Core;
 
 namespace Coppice.Storage;
 
-/// <summary>The tool qemu-img. It is only ever told to make new files; it opens no image that exists.</summary>
+/// <summary>
+/// The tool qemu-img. It opens only images whose formats are recorded and whose chains have been checked, and it is told
+/// format and chain of each: it looks into no file for what to open next.
+/// </summary>
 internal sealed class QemuImg(TimeProvider time)
 {
+    private const string InUse = "lock";
+
+    // Exit codes of qemu-img check: corruptions were found, leaked clusters were found.
+    private const int Corrupt = 2, Leaking = 3;
+
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
     /// <summary>Makes an empty qcow2 image. <c>-u</c>: the backing image is named but not opened.</summary>
     public Task CreateOverlayAsync(string path, OverlayArguments arguments, CancellationToken cancellation) => RunAsync(
         arguments.Path,
         [
-            "create", "-q", "-f", "qcow2", "-u", "-b", arguments.BackingName, "-F", arguments.BackingFormat.Name(),
-            "--", path, arguments.VirtualSizeBytes.ToString(CultureInfo.InvariantCulture),
+            "create", "-q", "-f", "qcow2",
+            .. arguments.BackingName is { } name ? ["-u", "-b", name, "-F", arguments.BackingFormat.Name()] : Array.Empty<string>(),
+            "--", path, Size(arguments.VirtualSizeBytes),
         ],
         cancellation);
 
-    private async Task RunAsync(string subject, IEnumerable<string> arguments, CancellationToken cancellation)
+    /// <summary>Makes an internal snapshot.</summary>
+    public Task CreateSnapshotAsync(InternalArguments snapshot, CancellationToken cancellation) =>
+        RunAsync(snapshot.Path, ["snapshot", "-q", "-c", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation);
+
+    /// <summary>Removes an internal snapshot.</summary>
+    public Task DeleteSnapshotAsync(InternalArguments snapshot, CancellationToken cancellation) =>
+        RunAsync(snapshot.Path, ["snapshot", "-q", "-d", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation);
+
+    /// <summary>
+    /// Copies the disk of an internal snapshot, without its memory, out of an image that may be in use: only the clusters that
+    /// the image itself has. The copy is bound to its parent last, so that nothing opens the chain below it.
+    /// </summary>
+    public async Task CopySnapshotAsync(string path, CopyArguments copy, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(s_limit, time);
+        var (image, snapshot) = (copy.Copy, copy.Snapshot);
+
+        // Made as large as the image is now: a disk that was resized since is cut to its former size afterwards.
+        using (var source = Images.Qcow2Image.Open(snapshot.Path))
+        {
+            var whole = image with { BackingName = null, VirtualSizeBytes = Math.Max(source.Header.VirtualSizeBytes, image.VirtualSizeBytes) };
+            await CreateOverlayAsync(path, whole, cancellation).ConfigureAwait(false);
+        }
+
+        await RunAsync(
+            image.Path,
+            [
+                "convert", "-q", "-U", "-n", "-O", "qcow2", "-l", $"snapshot.name={snapshot.Tag}",
+                .. copy.ParentPath is { } parent ? ["-B", parent, "-F", image.BackingFormat.Name()] : Array.Empty<string>(),
+                "--", Source(copy), path,
+            ],
+            cancellation, Timeout.InfiniteTimeSpan).ConfigureAwait(false);
+        if (image.BackingName is { } name)
+        {
+            await RunAsync(
+                image.Path, ["rebase", "-q", "-u", "-f", "qcow2", "-b", name, "-F", image.BackingFormat.Name(), "--", path], cancellation)
+                .ConfigureAwait(false);
+        }
+
+        await RunAsync(
+            image.Path, ["resize", "-q", "--shrink", "--", Alone(path), Size(image.VirtualSizeBytes)], cancellation)
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>Checks an image, and mends it if need be.</summary>
+    /// <returns>False if a process has it open; then it was not touched.</returns>
+    /// <exception cref="CoppiceException">It is broken beyond that.</exception>
+    public async Task<bool> TryRepairAsync(string path, CancellationToken cancellation)
+    {
+        var (code, errors) = await TryAsync(["check", "-q", "--", Alone(path)], Timeout.InfiniteTimeSpan, cancellation, path)
+            .ConfigureAwait(false);
+        if (code is Corrupt or Leaking)
+        {
+            (code, errors) = await TryAsync(
+                ["check", "-q", "-r", "all", "--", Alone(path)], Timeout.InfiniteTimeSpan, cancellation, path).ConfigureAwait(false);
+        }
+
+        return code switch
+        {
+            0 => true,
+            _ when errors.Contains(InUse, StringComparison.Ordinal) => false,
+            _ => throw Failed(path, errors),
+        };
+    }
+
+    private static string Size(long bytes) => bytes.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A qcow2 image without what it builds on, for what concerns its own tables only.</summary>
+    private static string Alone(string path) => Spelled(Node("qcow2", path), null);
+
+    /// <summary>An image and its parent; below the parent nothing is opened.</summary>
+    private static string Source(CopyArguments copy)
+    {
+        var parent = copy.ParentPath is { } path ? Node(copy.Copy.BackingFormat.Name(), path) : null;
+        if (parent is not null && copy.Copy.BackingFormat is ImageFormat.Qcow2)
+        {
+            parent["backing"] = null;
+        }
+
+        return Spelled(Node("qcow2", copy.Snapshot.Path), parent);
+    }
+
+    private static string Spelled(JsonObject image, JsonObject? parent)
+    {
+        image["backing"] = parent;
+        return $"json:{image.ToJsonString()}";
+    }
+
+    private static JsonObject Node(string driver, string path) => new()
+    {
+        ["driver"] = driver,
+        ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path },
+    };
+
+    private async Task RunAsync(string subject, IEnumerable<string> arguments, CancellationToken cancellation, TimeSpan? limit = null)
+    {
+        var (code, errors) = await TryAsync(arguments, limit ?? s_limit, cancellation, subject).ConfigureAwait(false);
+        if (code != 0)
+        {
+            throw Failed(subject, errors);
+        }
+    }
+
+    private async Task<(int Code, string Errors)> TryAsync(
+        IEnumerable<string> arguments, TimeSpan most, CancellationToken cancellation, string subject)
+    {
+        using var limit = new CancellationTokenSource(most, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         using var process = Start(arguments);
         var errors = process.StandardError.ReadToEndAsync(either.Token);
         try
         {
             await process.WaitForExitAsync(either.Token).ConfigureAwait(false);
-            if (process.ExitCode != 0)
-            {
-                throw Failed(subject, await errors.ConfigureAwait(false));
-            }
+            return (process.ExitCode, await errors.ConfigureAwait(false));
         }
         catch (OperationCanceledException e)
         {
             process.Kill();
             cancellation.ThrowIfCancellationRequested();
             throw new CoppiceException(
-                ErrorKind.Storage, subject, $"qemu-img did not end within {s_limit.TotalSeconds:0} s", "look at the file system", e);
+                ErrorKind.Storage, subject, $"qemu-img did not end within {most.TotalSeconds:0} s", "look at the file system", e);
         }
     }
 
@@ -47,6 +157,7 @@ internal sealed class QemuImg(TimeProvider time)
         var start = new ProcessStartInfo("qemu-img", arguments)
         {
             RedirectStandardError = true,
+            RedirectStandardOutput = true,
             Environment = { ["LC_ALL"] = "C" },
         };
         try
@@ -69,7 +180,9 @@ internal sealed class QemuImg(TimeProvider time)
                 ("no space is left on the file system", "free some space and try again"),
             _ when reason.Contains("Read-only file system", StringComparison.Ordinal) =>
                 ("the file system is read-only", "remount it writable or use another folder"),
-            _ => ($"qemu-img could not make it ({reason})", "check the folder's permissions"),
+            _ when reason.Contains(InUse, StringComparison.Ordinal) =>
+                ($"is in use by another process ({reason})", "end the program that has it open, then try again"),
+            _ => ($"qemu-img failed ({reason})", "check the permissions of file and folder"),
         };
         return new CoppiceException(ErrorKind.Storage, subject, problem, nextStep);
     }

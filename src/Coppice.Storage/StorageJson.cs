@@ -3,9 +3,18 @@ using Coppice.Core;
 
 namespace Coppice.Storage;
 
-/// <summary>An empty qcow2 image at <paramref name="Path"/> on the image that it names <paramref name="BackingName"/>.</summary>
+/// <summary>
+/// An empty qcow2 image at <paramref name="Path"/> on the image that it names <paramref name="BackingName"/>; on none if null.
+/// </summary>
 internal sealed record OverlayArguments(
-    string Path, string BackingName, ImageFormat BackingFormat, long VirtualSizeBytes);
+    string Path, string? BackingName, ImageFormat BackingFormat, long VirtualSizeBytes);
+
+/// <summary>An internal snapshot of an image.</summary>
+internal sealed record InternalArguments(string Path, string Tag);
+
+/// <summary>A new image with the content of an internal snapshot of another, both on the same parent.</summary>
+internal sealed record CopyArguments(
+    OverlayArguments Copy, InternalArguments Snapshot, string? ParentPath);
 
 internal sealed record RemoveArguments(string Path);
 
@@ -15,6 +24,8 @@ internal sealed record WriteArguments(string Path, string Content);
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(OverlayArguments))]
+[JsonSerializable(typeof(InternalArguments))]
+[JsonSerializable(typeof(CopyArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
 internal sealed partial class StorageJson : JsonSerializerContext;

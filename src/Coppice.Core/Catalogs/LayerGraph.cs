@@ -58,10 +58,17 @@ public sealed class LayerGraph
     public ImmutableArray<Layer> Unreached()
     {
         var reached = new HashSet<ShortId>();
-        foreach (var root in Roots())
+        var open = new Stack<ShortId>(Roots());
+        while (open.TryPop(out var id))
         {
-            for (ShortId? id = root; id is { } next && reached.Add(next); id = this[next].Parent)
+            if (reached.Add(id))
             {
+                var layer = this[id];
+                ShortId?[] below = [layer.Parent, layer.Inside?.Holder];
+                foreach (var next in below.OfType<ShortId>())
+                {
+                    open.Push(next);
+                }
             }
         }
 
@@ -71,7 +78,8 @@ public sealed class LayerGraph
     private IEnumerable<ShortId> Roots() =>
         _catalog.Head.Disks.Select(d => d.Layer)
             .Concat(_catalog.Tips.SelectMany(t => t.Head.Disks).Select(d => d.Layer))
-            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer));
+            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
+            .Concat(_catalog.Snapshots.Values.Select(s => s.Memory.Layer).OfType<ShortId>());
 
     private CoppiceException Damaged(string problem) => new(
         ErrorKind.Damaged, $"domain '{_catalog.Name}'", problem, "restore its catalog from a backup");

@@ -29,7 +29,11 @@ public sealed record DiskChain(string Target, ImmutableArray<Layer> Layers);
 /// <param name="Definition">The sealed definition.</param>
 /// <param name="Disks">Its disks.</param>
 /// <param name="Memory">The memory to load; <see cref="MemoryImage.None"/> to boot.</param>
-public sealed record LaunchRequest(ShortId Process, DomainDefinition Definition, ImmutableArray<DiskChain> Disks, MemoryImage Memory);
+public sealed record LaunchRequest(ShortId Process, DomainDefinition Definition, ImmutableArray<DiskChain> Disks, MemoryImage Memory)
+{
+    /// <summary>The internal snapshot that holds internal memory. It is read, never written, and may be in use.</summary>
+    public Layer? MemoryHolder { get; init; }
+}
 
 /// <summary>A disk that moves to a new layer within a checkpoint.</summary>
 /// <param name="Target">The disk.</param>
@@ -37,14 +41,24 @@ public sealed record LaunchRequest(ShortId Process, DomainDefinition Definition,
 /// <param name="To">The empty layer that takes the writes from then on.</param>
 public sealed record DiskSwitch(string Target, Layer From, Layer To);
 
-/// <summary>Keep the memory and move the disks of an active domain, all of one instant.</summary>
+/// <summary>Keep the memory and the disks of an active domain, all of one instant.</summary>
 /// <param name="Process">The process.</param>
-/// <param name="State">The state to return to afterwards.</param>
+/// <param name="State">What it was doing; undoing returns to it.</param>
 /// <param name="Memory">Where the memory goes; <see cref="MemoryImage.None"/> if it is not kept.</param>
 /// <param name="Disks">The disks that move.</param>
 /// <param name="MemoryEstimate">About how many bytes the memory image will have.</param>
 public sealed record CheckpointRequest(
-    ShortId Process, DomainState State, MemoryImage Memory, ImmutableArray<DiskSwitch> Disks, ByteCount MemoryEstimate);
+    ShortId Process, DomainState State, MemoryImage Memory, ImmutableArray<DiskSwitch> Disks, ByteCount MemoryEstimate)
+{
+    /// <summary>
+    /// The internal snapshots to make in images that the process writes to, all with one tag. Internal memory goes into the
+    /// one that its <see cref="MemoryImage.Layer"/> names.
+    /// </summary>
+    public ImmutableArray<Layer> Internals { get; init; } = [];
+
+    /// <summary>The guest stands still afterwards, so that somebody else can snapshot a disk of it.</summary>
+    public bool StaysPaused { get; init; }
+}
 
 /// <summary>Stop an active domain for good, so that another process can follow it.</summary>
 /// <param name="Process">The process that is left.</param>
@@ -106,9 +120,10 @@ public interface IHypervisor : IStepExecutor
     Step Launch(LaunchRequest request);
 
     /// <summary>
-    /// The one pause of a snapshot: stop, move the disks, keep the memory, go on as before. A guard resumes the guest if
+    /// The one pause of a snapshot: stop, move or mark the disks, keep the memory, go on as before. A guard resumes the guest if
     /// the caller dies meanwhile. Probing asks the process; a dead process counts as moved, because empty layers are
-    /// complete before the step begins. Undo lets the guest go on and removes a partial memory image.
+    /// complete before the step begins; with internal snapshots alone it counts as not done, and undo removes what there is.
+    /// Undo lets the guest go on and removes a partial memory image.
     /// </summary>
     Step Checkpoint(CheckpointRequest request);
 
@@ -128,6 +143,12 @@ public interface IHypervisor : IStepExecutor
     /// left to be replaced. Null if none does.
     /// </param>
     Step End(ShortId process, DomainDefinition? successor = null);
+
+    /// <summary>
+    /// Removes an internal snapshot from an image that a process writes to. Clean-up; also for one that is gone already, or
+    /// if the process is.
+    /// </summary>
+    Step RemoveInternal(ShortId process, Layer snapshot);
 
     /// <summary>Sends a plain command. Pause and resume undo each other; the others cannot be undone.</summary>
     Step Signal(ShortId process, DomainSignal signal);

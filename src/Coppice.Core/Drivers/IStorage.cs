@@ -14,6 +14,9 @@ public sealed record LayerObservation
     /// <summary>Whether nothing was written to it since it was made: nothing is lost if it goes.</summary>
     public bool IsEmpty { get; init; }
 
+    /// <summary>When the image was last written.</summary>
+    public DateTimeOffset WrittenAt { get; init; }
+
     /// <summary>The folder in which the next layer goes when none was named.</summary>
     public required string OverlayFolder { get; init; }
 
@@ -45,7 +48,10 @@ public interface IStorage : IStepExecutor
     /// </exception>
     Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation);
 
-    /// <summary>Checks that the images of a chain are what the catalog says, before anybody else opens them.</summary>
+    /// <summary>
+    /// Checks that the images of a chain are what the catalog says, before anybody else opens them. The top may be an internal
+    /// snapshot, which must be there (R55).
+    /// </summary>
     /// <exception cref="CoppiceException">They are not.</exception>
     Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation);
 
@@ -58,6 +64,28 @@ public interface IStorage : IStepExecutor
 
     /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
     Step CreateOverlay(Layer overlay, Layer backing);
+
+    /// <summary>
+    /// A layer of its own with the content of an internal snapshot, on the same parent: a revert never writes into the image
+    /// that holds it. That image may be in use. Undone unless the guest has moved to the copy.
+    /// </summary>
+    /// <param name="copy">The new layer.</param>
+    /// <param name="snapshot">The internal snapshot.</param>
+    /// <param name="parent">What both build on; null if nothing.</param>
+    /// <param name="estimate">About how many bytes are copied.</param>
+    Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate);
+
+    /// <summary>An internal snapshot of an image that nobody uses. Undo removes it.</summary>
+    Step CreateInternal(Layer snapshot);
+
+    /// <summary>
+    /// Makes sure that the hypervisor can make an internal snapshot. Undo removes what it made, whole or half, once nobody
+    /// uses the image any more, and mends an image that was left torn; while somebody does, that is the hypervisor's.
+    /// </summary>
+    Step ExpectInternal(Layer snapshot);
+
+    /// <summary>Removes an internal snapshot from an image that nobody uses. Clean-up; also for one that is gone already.</summary>
+    Step RemoveInternal(Layer snapshot);
 
     /// <summary>Removes a file that nothing reaches any more. Clean-up; also for one that is gone already.</summary>
     Step Remove(string path, ByteCount bytes);

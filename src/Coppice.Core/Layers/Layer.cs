@@ -21,8 +21,8 @@ public enum LayerOrigin
 }
 
 /// <summary>
-/// One node of a disk's image graph: a file with its format and the layer it builds on. The layer a head uses is
-/// writable; every layer that a snapshot, or another layer, refers to is frozen.
+/// One node of a disk's image graph: a file with its format and the layer it builds on, or an internal snapshot inside such
+/// a file. The layer a head uses is writable; every layer that a snapshot, or another layer, refers to is frozen.
 /// </summary>
 public sealed record Layer
 {
@@ -32,7 +32,7 @@ public sealed record Layer
     /// <summary>The disk it belongs to, by target (<c>vda</c>).</summary>
     public required string Disk { get; init; }
 
-    /// <summary>The absolute path of the image.</summary>
+    /// <summary>The absolute path of the image; that of its holder for an internal snapshot.</summary>
     public required string Path { get; init; }
 
     /// <summary>The format of the image.</summary>
@@ -46,7 +46,17 @@ public sealed record Layer
 
     /// <summary>Who made it.</summary>
     public required LayerOrigin Origin { get; init; }
+
+    /// <summary>Where an internal snapshot is; null for a layer that has its file to itself.</summary>
+    public InternalPlace? Inside { get; init; }
 }
+
+/// <summary>
+/// Where an internal snapshot is: frozen from the beginning, it shares the file of another layer, which goes on being written.
+/// </summary>
+/// <param name="Holder">The layer whose image holds it.</param>
+/// <param name="Tag">Its name in the image, never used a second time.</param>
+public sealed record InternalPlace(ShortId Holder, string Tag);
 
 /// <summary>A disk of a head or tip and the layer it writes to.</summary>
 /// <param name="Target">The disk, by target.</param>

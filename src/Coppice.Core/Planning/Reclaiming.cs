@@ -4,43 +4,48 @@ namespace Coppice.Core;
 
 /// <summary>
 /// Finds what nothing reaches any more: layers, memory images and definitions. The catalog forgets them, and the files go,
-/// after the commit. Files that the user brought stay.
+/// after the commit. Files that the user brought stay. An internal snapshot cannot be removed from an image on which the
+/// running guest builds: it stays as a layer without a name, and every later operation tries again.
 /// </summary>
 public static class Reclaiming
 {
     /// <summary>A change that also forgets the layers that nothing reaches after it, and the steps that remove files.</summary>
     /// <param name="Change">The change to commit.</param>
-    /// <param name="Removals">Clean-up steps, one a file.</param>
+    /// <param name="Removals">Clean-up steps, one a file or internal snapshot.</param>
     public sealed record Result(CatalogChange Change, ImmutableArray<Step> Removals);
 
     /// <summary>Completes a change.</summary>
-    public static Result After(Observed observed, IStorage storage, CatalogChange change)
+    public static Result After(Observed observed, IHypervisor hypervisor, IStorage storage, CatalogChange change)
     {
         ArgumentNullException.ThrowIfNull(observed);
         ArgumentNullException.ThrowIfNull(change);
         var catalog = observed.Catalog;
-        var gone = new LayerGraph(change.ApplyTo(catalog, catalog.Last)).Unreached().Select(l => l.Id).ToHashSet();
+        var graph = new LayerGraph(change.ApplyTo(catalog, catalog.Last));
+        var process = LiveAfter(observed, change);
+        HashSet<ShortId> written = process is null ? [] : [.. change.Head.Disks.Select(d => d.Layer)];
+        var read = written.SelectMany(id => graph.Chain(id)).Select(l => l.Id).Except(written).ToHashSet();
+        Layer[] gone = [.. graph.Unreached().Where(l => l.Inside is not { } place || !read.Contains(place.Holder))];
+        var ids = gone.Select(l => l.Id).ToHashSet();
         var complete = change with
         {
-            PutLayers = [.. change.PutLayers.Where(l => !gone.Contains(l.Id))],
-            DropLayers = [.. change.DropLayers, .. gone],
+            PutLayers = [.. change.PutLayers.Where(l => !ids.Contains(l.Id))],
+            DropLayers = [.. change.DropLayers, .. ids],
         };
         var next = complete.ApplyTo(catalog, catalog.Last);
-        return new Result(complete, Removals(observed.Folder, catalog, next, observed.Files, storage));
+        var removed = Removals(observed.Folder, catalog, next, observed.Files, storage);
+        var internals = gone.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed)).Select(l =>
+            written.Contains(l.Inside!.Holder) ? hypervisor.RemoveInternal(process!.Value, l) : storage.RemoveInternal(l));
+        return new Result(complete, [.. internals, .. removed]);
     }
 
-    /// <summary>Steps that remove the files that Coppice made for a catalog and that the next one does not name.</summary>
-    /// <param name="folder">The domain's folder.</param>
-    /// <param name="catalog">The catalog.</param>
-    /// <param name="next">What it becomes; null if the domain is forgotten, and all goes.</param>
-    /// <param name="files">What is known of the files.</param>
-    /// <param name="storage">Makes the steps.</param>
-    public static ImmutableArray<Step> Removals(
-        DomainFolder folder, Catalog catalog, Catalog? next, ImmutableDictionary<string, FileObservation> files, IStorage storage)
+    /// <summary>Steps that remove all that Coppice made for a catalog, from the images of the user too.</summary>
+    public static ImmutableArray<Step> All(
+        DomainFolder folder, Catalog catalog, ImmutableDictionary<string, FileObservation> files, IStorage storage)
     {
-        var kept = next is null ? [] : Named(folder, next).Select(f => f.Path).ToHashSet(StringComparer.Ordinal);
-        var left = MadeFor(folder, catalog).Where(path => !kept.Contains(path));
-        return [.. left.Select(path => storage.Remove(path, files.TryGetValue(path, out var file) ? file.Allocated : default))];
+        ArgumentNullException.ThrowIfNull(storage);
+        var removed = Removals(folder, catalog, next: null, files, storage);
+        var internals = new LayerGraph(catalog).All.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed));
+        return [.. internals.OrderBy(l => l.Path, StringComparer.Ordinal).Select(storage.RemoveInternal), .. removed];
     }
 
     /// <summary>The files that Coppice made for a catalog, by path.</summary>
@@ -50,10 +55,31 @@ public static class Reclaiming
             .Distinct().Order(StringComparer.Ordinal),
     ];
 
+    /// <summary>Steps that remove the files that Coppice made for a catalog and that the next one does not name.</summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="catalog">The catalog.</param>
+    /// <param name="next">What it becomes; null if the domain is forgotten, and all goes.</param>
+    /// <param name="files">What is known of the files.</param>
+    /// <param name="storage">Makes the steps.</param>
+    private static ImmutableArray<Step> Removals(
+        DomainFolder folder, Catalog catalog, Catalog? next, ImmutableDictionary<string, FileObservation> files, IStorage storage)
+    {
+        var kept = next is null ? [] : Named(folder, next).Select(f => f.Path).ToHashSet(StringComparer.Ordinal);
+        var left = MadeFor(folder, catalog).Where(path => !kept.Contains(path));
+        return [.. left.Select(path => storage.Remove(path, files.TryGetValue(path, out var file) ? file.Allocated : default))];
+    }
+
+    /// <summary>The process that has the images of the next head open, once the change is committed and cleaned up.</summary>
+    private static ShortId? LiveAfter(Observed observed, CatalogChange change) =>
+        change.Head.Process == observed.Catalog.Head.Process && !observed.Hypervisor.IsAlive ? null : change.Head.Process;
+
+    private static bool IsRemoved(string path, ImmutableArray<Step> removals) =>
+        removals.SelectMany(s => s.Files).Any(f => f.Path == path);
+
     private static IEnumerable<(string Path, LayerOrigin Origin)> Named(DomainFolder folder, Catalog catalog)
     {
         var snapshots = catalog.Snapshots.Values.ToArray();
-        var layers = catalog.Layers.Concat(snapshots.SelectMany(s => s.Layers)).Select(l => (l.Path, l.Origin));
+        var layers = catalog.Layers.Concat(snapshots.SelectMany(s => s.Layers)).Where(l => l.Inside is null).Select(l => (l.Path, l.Origin));
         var memories = snapshots.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory))
             .Where(m => m.File is not null).Select(m => (m.File!, m.Origin));
         var definitions = catalog.Definitions.Select(id => (folder.Definition(id), LayerOrigin.Coppice));

@@ -18,14 +18,17 @@ internal static class Reverting
     /// <param name="Current">The current snapshot afterwards.</param>
     /// <param name="Tip">The tip that is used up, if it is one.</param>
     private sealed record Destination(
-        string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<Layer> Made, MemoryImage Memory,
+        string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<NewLayer> Made, MemoryImage Memory,
         DomainState State, SnapshotId? Current, Tip? Tip);
+
+    /// <summary>A layer to make, and the one whose content it starts with.</summary>
+    private sealed record NewLayer(Layer Layer, Layer From);
 
     public static Plan ToSnapshot(PlanContext context, RevertSnapshot request)
     {
         var snapshot = request.Snapshot is { } name ? context.Find(name) : RequireCurrent(context);
         RequireMemoryFits(context, snapshot, request);
-        var made = Overlays(context, snapshot);
+        var made = Made(context, snapshot);
         var destination = new Destination(
             $"snapshot '{snapshot.Name}'",
             snapshot.Definition,
@@ -50,7 +53,7 @@ internal static class Reverting
 
         // A disk that took no part in a revert went on being written, and may have been frozen since.
         var made = tip.Head.Disks.Where(d => !ReadOnly(context, d.Target) && IsFrozen(context, d.Layer))
-            .Select(d => NewLayer(context, d.Target, "tip", context.Graph[d.Layer])).ToImmutableArray();
+            .Select(d => On(context, d.Target, "tip", context.Graph[d.Layer])).ToImmutableArray();
         var destination = new Destination(
             $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip);
         return Move(context, destination, keepTip: true);
@@ -70,9 +73,9 @@ internal static class Reverting
             Current = destination.Current,
             PutTips = tip is null ? [] : [tip],
             DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
-            PutLayers = destination.Made,
+            PutLayers = [.. destination.Made.Select(m => m.Layer)],
         };
-        var reclaimed = Reclaiming.After(context.Observed, context.Storage, change);
+        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
         return context.Plan(Mechanism(destination, tip)) with
         {
@@ -88,13 +91,27 @@ internal static class Reverting
         };
     }
 
+    /// <summary>
+    /// A file layer is built upon; an internal snapshot is copied out of its image, which others may build on and which the
+    /// tip still needs as it is.
+    /// </summary>
     private static IEnumerable<Step> Overlaid(PlanContext context, Destination destination) =>
-        destination.Made.Select(l => context.Storage.CreateOverlay(l, context.Graph[l.Parent!.Value]));
+        destination.Made.Select(m => m.From.Inside is null
+            ? context.Storage.CreateOverlay(m.Layer, m.From)
+            : context.Storage.CopyInternal(
+                m.Layer, m.From, m.Layer.Parent is { } parent ? context.Graph[parent] : null, CopyRoom.Require(context, m.Layer, m.From)));
 
     private static IEnumerable<Step> Launched(
         PlanContext context, Destination destination, DomainDefinition definition, ShortId? process) =>
         process is { } id
-            ? [context.Hypervisor.Launch(new(id, definition, context.Chains(destination.Disks, destination.Made), destination.Memory))]
+            ?
+            [
+                context.Hypervisor.Launch(
+                    new(id, definition, context.Chains(destination.Disks, [.. destination.Made.Select(m => m.Layer)]), destination.Memory)
+                    {
+                        MemoryHolder = destination.Memory.Layer is { } holder ? context.Graph[holder] : null,
+                    }),
+            ]
             : [];
 
     private static Step? Left(PlanContext context, Tip? tip, ShortId? successor, bool runs) => context.LiveProcess is { } old
@@ -133,32 +150,28 @@ internal static class Reverting
         };
     }
 
-    private static ImmutableArray<Layer> Overlays(PlanContext context, Snapshot snapshot) =>
-    [
-        .. from disk in snapshot.Disks
-           where disk.Mode is DiskMode.External
-           let frozen = context.Graph[disk.Layer]
-           select NewLayer(context, disk.Target, snapshot.Name, frozen),
-    ];
+    private static ImmutableArray<NewLayer> Made(PlanContext context, Snapshot snapshot) =>
+        [.. snapshot.Disks.Where(d => d.IsKept).Select(d => On(context, d.Target, snapshot.Name, context.Graph[d.Layer]))];
 
-    private static Layer NewLayer(PlanContext context, string target, string name, Layer frozen)
+    private static NewLayer On(PlanContext context, string target, string name, Layer frozen)
     {
         var id = context.Observed.Ids.NextShort();
-        return new Layer
+        var layer = new Layer
         {
             Id = id,
             Disk = target,
             Path = OverlayPath(context, target, name, id),
             Format = ImageFormat.Qcow2,
             VirtualSize = frozen.VirtualSize,
-            Parent = frozen.Id,
+            Parent = frozen.Inside is null ? frozen.Id : frozen.Parent,
             Origin = LayerOrigin.Coppice,
         };
+        return new NewLayer(layer, frozen);
     }
 
     /// <summary>The disks of a head, on their new layers where they have one.</summary>
-    private static ImmutableArray<HeadDisk> On(ImmutableArray<HeadDisk> disks, ImmutableArray<Layer> made) =>
-        [.. disks.Select(d => made.FirstOrDefault(l => l.Disk == d.Target) is { } layer ? d with { Layer = layer.Id } : d)];
+    private static ImmutableArray<HeadDisk> On(ImmutableArray<HeadDisk> disks, ImmutableArray<NewLayer> made) =>
+        [.. disks.Select(d => made.FirstOrDefault(m => m.Layer.Disk == d.Target) is { } found ? d with { Layer = found.Layer.Id } : d)];
 
     private static bool IsFrozen(PlanContext context, ShortId layer) =>
         context.Graph.All.Any(l => l.Parent == layer)
@@ -188,7 +201,9 @@ internal static class Reverting
 
     private static void RequireMemoryFits(PlanContext context, Snapshot snapshot, RevertSnapshot request)
     {
-        var excluded = snapshot.Disks.Where(d => !d.IsKept && !ReadOnly(context, d.Target)).Select(d => d.Target).ToArray();
+        var excluded = snapshot.Disks
+            .Where(d => !d.IsKept && !ReadOnly(context, d.Target) && !IsUntouched(context, snapshot, d))
+            .Select(d => d.Target).ToArray();
         if (!request.Force && snapshot.Memory.Mode is not MemoryMode.None && excluded.Length > 0)
         {
             throw new CoppiceException(
@@ -198,6 +213,12 @@ internal static class Reverting
                 "use --force to load the memory over the disk as it is now");
         }
     }
+
+    /// <summary>A disk that took no part is as the memory knew it if the domain still uses its layer and nobody wrote to it since.</summary>
+    private static bool IsUntouched(PlanContext context, Snapshot snapshot, DiskSnapshot disk) =>
+        context.Head.Disks.Any(d => d.Target == disk.Target && d.Layer == disk.Layer)
+        && context.Observed.Layers.TryGetValue(disk.Layer, out var layer)
+        && layer.WrittenAt <= snapshot.CreatedAt;
 
     /// <summary>A disk that the tip shares with the present head, or that was frozen since, is not as the tip's memory knew it.</summary>
     private static void RequireMemoryFits(PlanContext context, Tip tip, bool force)
@@ -234,12 +255,14 @@ internal static class Reverting
 
     private static string Mechanism(Destination destination, Tip? tip)
     {
+        var layers = destination.Made.Any(m => m.From.Inside is not null) ? "new layers, copied out of images" : "new layers";
         var way = destination switch
         {
-            { State: DomainState.Off } => "new layers",
-            { Memory.Mode: MemoryMode.None } => "new layers, boot",
+            { State: DomainState.Off } => layers,
+            { Memory.Mode: MemoryMode.None } => $"{layers}, boot",
             { Tip: not null } => "memory (stream) in a new process",
-            _ => "new layers, memory (stream) in a new process",
+            { Memory.Mode: MemoryMode.Internal } => $"{layers}, memory (stream read from {destination.Memory.Disk}) in a new process",
+            _ => $"{layers}, memory (stream) in a new process",
         };
         return tip is null ? $"{way}; what is left is discarded" : $"{way}; what is left is kept as tip {tip.Id}";
     }

@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 
 namespace Coppice.Core;
 
-/// <summary>Plans a snapshot: overlays first, then one pause for disks and memory, then the reference.</summary>
+/// <summary>
+/// Plans a snapshot: overlays first, then one pause for disks and memory, then the reference. Inside the images of a domain
+/// that is off there is nothing to pause for.
+/// </summary>
 internal static class SnapshotCreation
 {
     private const int DepthToWarnAt = 32;
@@ -11,14 +14,19 @@ internal static class SnapshotCreation
     {
         var resolved = SnapshotResolver.Resolve(request, context.Observed);
         var switches = Switches(context, resolved);
+        var internals = Internals(context, resolved);
         RequireRoom(context, resolved);
-        var snapshot = Record(context, resolved, switches);
+        var snapshot = Record(context, resolved, switches, internals);
         var head = context.Head with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
         var halts = resolved.Halt && context.LiveProcess is not null;
         return context.Plan(Mechanism(resolved)) with
         {
-            Prepare = [.. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From))],
-            Switch = Checkpoint(context, resolved, switches),
+            Prepare =
+            [
+                .. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From)),
+                .. internals.Select(context.LiveProcess is null ? context.Storage.CreateInternal : context.Storage.ExpectInternal),
+            ],
+            Switch = Checkpoint(context, resolved, snapshot.Memory, switches, internals),
             Commit = new CatalogChange
             {
                 Head = halts ? head with { Process = null } : head,
@@ -27,9 +35,7 @@ internal static class SnapshotCreation
                 PutLayers = [.. switches.Select(s => s.To)],
                 DropLayers = [.. switches.Select(s => s.From.Id)],
             },
-            RollForward = context.LiveProcess is null || switches.IsEmpty
-                ? null
-                : new CatalogChange { Head = head, Current = context.Catalog.Current, PutLayers = [.. switches.Select(s => s.To)] },
+            RollForward = context.LiveProcess is null || switches.IsEmpty ? null : RollForward(context, head, switches, internals),
             CleanUp = halts ? [context.Hypervisor.End(context.RequireActive())] : [],
             Warnings = Warnings(context, resolved, switches),
         };
@@ -53,7 +59,40 @@ internal static class SnapshotCreation
            }),
     ];
 
-    private static Snapshot Record(PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches) => new()
+    /// <summary>What is made inside images: for each internal disk, and for the disk that holds the memory.</summary>
+    private static ImmutableArray<Layer> Internals(PlanContext context, ResolvedSnapshot resolved)
+    {
+        var held = resolved.Disks.Where(d => d.Mode is DiskMode.Internal || d.Target == resolved.Memory.Disk).ToArray();
+        if (held.Length == 0)
+        {
+            return [];
+        }
+
+        var tag = LayerFileName.TagFor(resolved.Name, context.Observed.Ids.NextShort());
+        return
+        [
+            .. from disk in held
+               let holder = context.Graph[context.Head.Disks.First(h => h.Target == disk.Target).Layer]
+               select holder with
+               {
+                   Id = context.Observed.Ids.NextShort(),
+                   Origin = LayerOrigin.Coppice,
+                   Inside = new InternalPlace(holder.Id, tag),
+               },
+        ];
+    }
+
+    /// <summary>Internal snapshots in layers that the guest has left cannot be taken back while it runs on top of them.</summary>
+    private static CatalogChange RollForward(
+        PlanContext context, Head head, ImmutableArray<DiskSwitch> switches, ImmutableArray<Layer> internals) => new()
+    {
+        Head = head,
+        Current = context.Catalog.Current,
+        PutLayers = [.. switches.Select(s => s.To), .. internals.Where(i => switches.Any(s => s.From.Id == i.Inside!.Holder))],
+    };
+
+    private static Snapshot Record(
+        PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches, ImmutableArray<Layer> internals) => new()
     {
         Id = resolved.Id,
         Name = resolved.Name,
@@ -62,21 +101,29 @@ internal static class SnapshotCreation
         State = resolved.State,
         Parent = context.Catalog.Current,
         Definition = context.Head.Definition,
-        Memory = resolved.Memory,
+        Memory = resolved.Memory with { Layer = internals.FirstOrDefault(l => l.Disk == resolved.Memory.Disk)?.Id },
         Disks =
         [
             .. from disk in resolved.Disks
                join head in context.Head.Disks on disk.Target equals head.Target
-               select new DiskSnapshot { Target = disk.Target, Mode = disk.Mode, Layer = head.Layer },
+               let layer = disk.Mode is DiskMode.Internal ? internals.First(l => l.Disk == disk.Target).Id : head.Layer
+               select new DiskSnapshot { Target = disk.Target, Mode = disk.Mode, Layer = layer },
         ],
-        Layers = [.. switches.Select(s => s.From)],
+        Layers = [.. switches.Select(s => s.From), .. internals],
     };
 
-    private static Step? Checkpoint(PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches) =>
-        context.LiveProcess is { } process
-            ? context.Hypervisor.Checkpoint(
-                new(process, context.State, resolved.Memory, switches, context.Observed.Hypervisor.MemoryEstimate))
-            : null;
+    private static Step? Checkpoint(
+        PlanContext context, ResolvedSnapshot resolved, MemoryImage memory, ImmutableArray<DiskSwitch> switches,
+        ImmutableArray<Layer> internals) => context.LiveProcess is { } process
+        ? context.Hypervisor.Checkpoint(
+            new(process, context.State, memory, switches, context.Observed.Hypervisor.MemoryEstimate)
+            {
+                Internals = internals,
+                StaysPaused = IsManual(resolved),
+            })
+        : null;
+
+    private static bool IsManual(ResolvedSnapshot resolved) => resolved.Disks.Any(d => d.Mode is DiskMode.Manual);
 
     private static HeadDisk Moved(HeadDisk disk, ImmutableArray<DiskSwitch> switches) =>
         switches.FirstOrDefault(s => s.Target == disk.Target) is { } moved ? disk with { Layer = moved.To.Id } : disk;
@@ -117,6 +164,13 @@ internal static class SnapshotCreation
         if (context.LiveProcess is not null && resolved.Memory.Mode is MemoryMode.None)
         {
             warnings.Add("the snapshot has no memory: its disks are as after a power failure (crash-consistent)");
+        }
+
+        if (context.LiveProcess is not null && IsManual(resolved))
+        {
+            var manual = string.Join(", ", resolved.Disks.Where(d => d.Mode is DiskMode.Manual).Select(d => d.Target));
+            warnings.Add(
+                $"disk {manual} is yours to snapshot now: the domain stays paused until you run: coppice resume {context.Catalog.Name}");
         }
 
         return warnings.ToImmutable();

@@ -18,9 +18,10 @@ internal static class SnapshotRecords
         }
 
         var change = Dropped(context, snapshot, children);
-        var reclaimed = Reclaiming.After(context.Observed, context.Storage, change);
-        var stays = reclaimed.Change.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice)
-            .Select(l => $"layer {l.Path} stays: what came after '{snapshot.Name}' builds on it");
+        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
+        var stays = reclaimed.Change.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Inside is { } place
+            ? $"internal snapshot {place.Tag} stays in {l.Path}, on which the running guest builds; a later command removes it"
+            : $"layer {l.Path} stays: what came after '{snapshot.Name}' builds on it");
         return context.Plan(request.MetadataOnly ? "forget the reference" : "drop the reference") with
         {
             Commit = reclaimed.Change,

@@ -79,6 +79,9 @@ public sealed record MemoryImage
     /// <summary>The disk that holds an internal one (R98).</summary>
     public string? Disk { get; init; }
 
+    /// <summary>The internal snapshot that holds an internal one, on that disk.</summary>
+    public ShortId? Layer { get; init; }
+
     /// <summary>The layout of an external one.</summary>
     public MemoryFormat Format { get; init; }
 
@@ -99,8 +102,8 @@ public sealed record DiskSnapshot
     public required DiskMode Mode { get; init; }
 
     /// <summary>
-    /// The layer the guest was using: frozen for <see cref="DiskMode.External"/>, the image that holds the snapshot for
-    /// <see cref="DiskMode.Internal"/>, the one that went on being written for the others.
+    /// The layer with the content: the one that was frozen for <see cref="DiskMode.External"/>, the internal snapshot for
+    /// <see cref="DiskMode.Internal"/>. For the others the one the guest was using, which went on being written.
     /// </summary>
     public required ShortId Layer { get; init; }
 
@@ -142,6 +145,6 @@ public sealed record Snapshot
     /// <summary>Every disk of the domain, in the definition's order, also those that took no part.</summary>
     public required ImmutableArray<DiskSnapshot> Disks { get; init; }
 
-    /// <summary>The layers that this snapshot froze. Each layer stands in exactly one place of a catalog.</summary>
+    /// <summary>The layers that this snapshot froze or made inside images. Each layer stands in exactly one place of a catalog.</summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
 }

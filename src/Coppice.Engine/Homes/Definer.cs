@@ -104,7 +104,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Change(folder, definition, drives, out var written);
         change = keepsDisks ? KeepingDisks(change, observed.Catalog, definition) : change;
-        var reclaimed = Reclaiming.After(observed, Storage, change with { Current = observed.Catalog.Current });
+        var reclaimed = Reclaiming.After(observed, call.Home.Hypervisor, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
             Prepare = [written],

@@ -30,7 +30,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Files = signal
                 ? ImmutableDictionary<string, FileObservation>.Empty
                 : await options.Storage.ObserveFilesAsync(
-                    Reclaiming.MadeFor(folder, catalog), cancellation).ConfigureAwait(false),
+                    Reclaiming.MadeFor(folder, catalog).Concat(Holders(catalog)), cancellation).ConfigureAwait(false),
             // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
             Capabilities = signal
                 ? new CapabilitySet(options.Hypervisor.Prefix, "not asked", [])
@@ -53,6 +53,10 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             return new HypervisorObservation { State = DomainState.Running, IsAlive = true };
         }
     }
+
+    /// <summary>Images with internal snapshots: how much there is to copy out of them.</summary>
+    private static IEnumerable<string> Holders(Catalog catalog) =>
+        new LayerGraph(catalog).All.Where(l => l.Inside is not null).Select(l => l.Path);
 
     private ImmutableDictionary<ShortId, DomainDefinition> Definitions(IEnumerable<ShortId> ids) =>
         ids.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));

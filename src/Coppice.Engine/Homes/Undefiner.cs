@@ -59,7 +59,7 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
     private static void RequireNothingWritten(Observed observed, string subject)
     {
         var paths = observed.Catalog.Layers
-            .Where(l => l.Origin is LayerOrigin.Coppice && observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
+            .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
             .Select(l => l.Path)
             .ToArray();
         if (paths.Length > 0)

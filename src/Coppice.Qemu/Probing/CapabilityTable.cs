@@ -8,14 +8,27 @@ internal static class CapabilityTable
 {
     private static readonly string[] s_switching =
         ["stop", "cont", "transaction", "blockdev-add", "blockdev-del", "blockdev-snapshot"];
+    private static readonly string[] s_marking =
+        ["stop", "cont", "transaction", "blockdev-snapshot-internal-sync", "blockdev-snapshot-delete-internal-sync"];
+    private static readonly string[] s_savingInside = ["snapshot-save", "query-jobs", "job-dismiss", "migrate-incoming", "getfd"];
     private static readonly string[] s_saving =
         ["stop", "cont", "getfd", "migrate", "migrate-incoming", "migrate_cancel", "query-migrate"];
 
     /// <summary>What a QEMU with these commands can do, as far as Coppice knows how.</summary>
     public static ImmutableHashSet<Capability> Of(IReadOnlySet<string> commands)
     {
-        var found = ImmutableHashSet.Create(Capability.OfflineExternalDisk);
-        found = s_switching.All(commands.Contains) ? found.Add(Capability.OnlineExternalDiskOnly) : found;
-        return s_saving.All(commands.Contains) ? found.Add(Capability.ExternalMemory) : found;
+        var (switches, marks) = (s_switching.All(commands.Contains), s_marking.All(commands.Contains));
+        var (saves, savesInside) = (s_saving.All(commands.Contains), marks && s_savingInside.All(commands.Contains));
+        var found = ImmutableHashSet.Create(
+            Capability.OfflineExternalDisk, Capability.OfflineInternalDisk, Capability.MixedDisks, Capability.ManualDisk);
+        return found
+            .Union(When(switches, Capability.OnlineExternalDiskOnly))
+            .Union(When(marks, Capability.OnlineInternalDiskOnly))
+            .Union(When(saves, Capability.ExternalMemory))
+            .Union(When(saves && marks, Capability.ExternalMemoryInternalDisk))
+            .Union(When(savesInside, Capability.InternalMemory))
+            .Union(When(savesInside && switches, Capability.InternalMemoryExternalDisk));
     }
+
+    private static IEnumerable<Capability> When(bool can, Capability capability) => can ? [capability] : [];
 }

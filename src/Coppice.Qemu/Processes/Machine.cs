@@ -142,6 +142,44 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     public Task LoadMemoryAsync(IProgress<StepProgress> progress, CancellationToken cancellation) =>
         MigrateAsync("migrate-incoming", progress, cancellation);
 
+    /// <summary>Starts a job of QEMU and waits until it has ended. Its result is collected, so its name can be used again.</summary>
+    /// <exception cref="QmpRefusalException">It failed, or was not begun.</exception>
+    public async Task RunJobAsync(string command, string job, JsonObject arguments, CancellationToken cancellation)
+    {
+        arguments["job-id"] = job;
+        await Qmp.ExecuteAsync(command, arguments, cancellation);
+        while (true)
+        {
+            var jobs = await Qmp.ExecuteAsync("query-jobs", null, cancellation);
+            var found = jobs.Items().First(j => j.TextOrEmpty("id") == job);
+            if (found.TextOrEmpty("status") is "concluded")
+            {
+                await DismissJobAsync(job, cancellation);
+                var error = found.TextOrEmpty("error");
+                if (error.Length > 0)
+                {
+                    throw new QmpRefusalException(command, "GenericError", error);
+                }
+
+                return;
+            }
+
+            await Task.Delay(s_settlingInterval, time, cancellation);
+        }
+    }
+
+    /// <summary>Forgets a job that has ended. Nothing happens if there is none, or it goes on.</summary>
+    public async Task DismissJobAsync(string job, CancellationToken cancellation)
+    {
+        try
+        {
+            await Qmp.ExecuteAsync("job-dismiss", new JsonObject { ["id"] = job }, cancellation);
+        }
+        catch (QmpRefusalException)
+        {
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => Qmp.DisposeAsync();
 

@@ -12,11 +12,12 @@ namespace Coppice.Qemu.Steps;
 /// <param name="Binary">The program.</param>
 /// <param name="CommandLine">Its arguments; sockets are relative to its run folder.</param>
 /// <param name="Memory">The memory to load.</param>
+/// <param name="MemoryHolder">The internal snapshot that holds it, if one does.</param>
 /// <param name="Images">The files it opens, by node name, for errors.</param>
 /// <param name="Drives">How the images of each disk are opened, for layers that are added later.</param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
-    ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives);
+    Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives);
 
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
@@ -62,6 +63,9 @@ internal sealed record ScreenAddress(string Host, int Port)
 /// <param name="Kept">The paths of links that are left for a successor to replace.</param>
 internal sealed record EndArguments(ShortId Process, ImmutableArray<string> Kept);
 
+/// <summary>An internal snapshot to remove from an image that a process writes to.</summary>
+internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
+
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
@@ -74,6 +78,7 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(LeaveRequest))]
 [JsonSerializable(typeof(TakeOverArguments))]
 [JsonSerializable(typeof(EndArguments))]
+[JsonSerializable(typeof(RemoveInternalArguments))]
 [JsonSerializable(typeof(SignalArguments))]
 [JsonSerializable(typeof(ImmutableDictionary<string, DriveMode>))]
 internal sealed partial class StepJson : JsonSerializerContext;

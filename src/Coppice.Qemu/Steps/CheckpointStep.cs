@@ -12,8 +12,8 @@ namespace Coppice.Qemu.Steps;
 
 /// <summary>
 /// The one pause of a snapshot. While the guest runs: the empty layers are added to the block graph, the memory file is
-/// opened and handed over, the images are flushed, the guard is armed. While it stands: stop, transaction, migrate, cont.
-/// After that: everything is flushed.
+/// opened and handed over, the images are flushed, the guard is armed. While it stands: stop, then transaction and migrate, or
+/// snapshot-save and transaction for memory inside a disk, cont. After that: everything is flushed.
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 {
@@ -27,10 +27,10 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         await guards.WaitForOthersAsync(context, cancellation);
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
-        foreach (var disk in request.Disks)
+        foreach (var image in request.Disks.Select(d => d.From.Path).Concat(request.Internals.Select(l => l.Path)).Distinct())
         {
             // The stop flushes the images too, but the guest stands still meanwhile: now there is less left to flush.
-            await Task.Run(() => DurableFile.Flush(disk.From.Path), cancellation);
+            await Task.Run(() => DurableFile.Flush(image), cancellation);
         }
 
         var resumes = request.State is DomainState.Running;
@@ -45,7 +45,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         return new StepReport
         {
             Mechanism = Mechanism(request, woken),
-            Pause = resumes ? pause : null,
+            Pause = resumes && !request.StaysPaused ? pause : null,
             Written = written,
             Timings = parts.Timings,
         };
@@ -57,9 +57,13 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         await using (var machine = await Standstill.GoOnAsync(folder, request.State, time, cancellation))
         {
             await guards.DisarmAsync(context, cancellation);
-            foreach (var disk in machine is null ? [] : request.Disks)
+            if (machine is not null)
             {
-                await RemoveOverlayAsync(machine!, disk, cancellation);
+                await InternalSnapshots.UndoAsync(machine, request.Internals, context, cancellation);
+                foreach (var disk in request.Disks)
+                {
+                    await RemoveOverlayAsync(machine, disk, cancellation);
+                }
             }
         }
 
@@ -70,7 +74,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     {
         if (request.Disks.IsEmpty)
         {
-            // Only memory was to be kept, and of that a half is worth nothing.
+            // No disk was to move, and of memory or internal snapshots a half is worth nothing.
             return StepOutcome.NotDone;
         }
 
@@ -96,16 +100,33 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     private static async Task<bool> StandAsync(
         Machine machine, CheckpointRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
     {
-        var kept = request.Memory.Mode is not MemoryMode.None;
         await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
-        var woken = kept && await machine.ReawakenAsync(cancellation);
-        await parts.TimeAsync("transaction", () => SwitchAsync(machine, request.Disks, cancellation));
-        if (kept)
+        var woken = await machine.ReawakenAsync(cancellation);
+        var inside = request.Memory.Mode is MemoryMode.Internal;
+        if (inside)
+        {
+            // First: what holds the memory may be a layer that the guest is about to leave.
+            await parts.TimeAsync(
+                "snapshot-save", () => InternalSnapshots.SaveAsync(machine, request.Memory, request.Internals, context, cancellation));
+        }
+
+        JsonNode[] actions =
+        [
+            .. request.Disks.Select(Move),
+            .. inside ? [] : request.Internals.Select(InternalSnapshots.Action),
+        ];
+        if (actions.Length > 0)
+        {
+            await parts.TimeAsync("transaction", () => machine.Qmp.ExecuteAsync(
+                "transaction", new JsonObject { ["actions"] = new JsonArray(actions) }, cancellation));
+        }
+
+        if (request.Memory.Mode is MemoryMode.External)
         {
             await parts.TimeAsync("migrate", () => Standstill.SaveMemoryAsync(machine, request.Memory, context, cancellation));
         }
 
-        if (request.State is DomainState.Running)
+        if (request is { State: DomainState.Running, StaysPaused: false })
         {
             await parts.TimeAsync("cont", machine.ResumeAsync);
         }
@@ -144,20 +165,11 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         }
     }
 
-    private static async Task SwitchAsync(Machine machine, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)
+    private static JsonNode Move(DiskSwitch disk) => new JsonObject
     {
-        if (disks.IsEmpty)
-        {
-            return;
-        }
-
-        var actions = disks.Select(JsonNode (d) => new JsonObject
-        {
-            ["type"] = "blockdev-snapshot",
-            ["data"] = new JsonObject { ["node"] = BlockNodes.NameOf(d.From.Id), ["overlay"] = BlockNodes.NameOf(d.To.Id) },
-        });
-        await machine.Qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = new JsonArray([.. actions]) }, cancellation);
-    }
+        ["type"] = "blockdev-snapshot",
+        ["data"] = new JsonObject { ["node"] = BlockNodes.NameOf(disk.From.Id), ["overlay"] = BlockNodes.NameOf(disk.To.Id) },
+    };
 
     private static Task FlushDisksAsync(CheckpointRequest request, CancellationToken cancellation) => Task.Run(
         () =>
@@ -168,15 +180,31 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
                 DurableFile.Flush(disk.To.Path);
                 DurableFolder.Flush(Path.GetDirectoryName(disk.To.Path)!);
             }
+
+            foreach (var snapshot in request.Internals)
+            {
+                DurableFile.Flush(snapshot.Path);
+            }
         },
         cancellation);
 
     private static string Mechanism(CheckpointRequest request, bool woken)
     {
-        var memory = request.Memory.Mode is MemoryMode.None ? "no memory" : "memory by migration stream to a descriptor";
-        var disks = request.Disks.IsEmpty
-            ? "no disk moved"
-            : $"{request.Disks.Length} disk(s) moved by one transaction of blockdev-snapshot";
-        return woken ? $"{memory}, {disks}; the guest had been saved before and ran for an instant" : $"{memory}, {disks}";
+        var memory = request.Memory.Mode switch
+        {
+            MemoryMode.External => "memory by migration stream to a descriptor",
+            MemoryMode.Internal => $"memory by snapshot-save into {request.Memory.Disk}",
+            _ => "no memory",
+        };
+        var inside = request.Memory.Mode is MemoryMode.Internal ? "snapshot-save" : "one transaction of blockdev-snapshot-internal-sync";
+        string[] parts =
+        [
+            memory,
+            request.Disks.IsEmpty
+                ? "no disk moved" : $"{request.Disks.Length} disk(s) moved by one transaction of blockdev-snapshot",
+            .. request.Internals.IsEmpty ? [] : new[] { $"{request.Internals.Length} image(s) snapshotted inside by {inside}" },
+        ];
+        var all = string.Join(", ", parts);
+        return woken ? $"{all}; the guest had been saved before and ran for an instant" : all;
     }
 }

@@ -28,7 +28,9 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
             parts.Add("start");
             if (launch.Memory.Mode is not MemoryMode.None)
             {
-                await parts.TimeAsync("load", () => LoadAsync(machine, launch.Memory, context, cancellation));
+                await parts.TimeAsync("load", () => launch.MemoryHolder is { } holder
+                    ? StoredMemory.LoadAsync(machine, holder, context, cancellation)
+                    : LoadAsync(machine, launch.Memory, context, cancellation));
             }
 
             return new StepReport { Mechanism = $"QEMU {machine.Qmp.Version}", Timings = parts.Timings };

@@ -15,12 +15,12 @@ internal static class Standstill
     // What QEMU says when the write itself fails; other reasons have nothing to do with the file.
     private const string CannotWrite = "Unable to write to";
 
-    /// <summary>Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if no memory is kept.</summary>
+    /// <summary>Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if none goes to a file.</summary>
     /// <exception cref="CoppiceException">The name is taken (<see cref="ErrorKind.AlreadyExists"/>).</exception>
     public static async Task<SafeFileHandle?> OpenMemoryAsync(
         Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)
     {
-        if (memory.Mode is MemoryMode.None)
+        if (memory.Mode is not MemoryMode.External)
         {
             return null;
         }
@@ -67,7 +67,7 @@ internal static class Standstill
     public static async Task<ByteCount> FinishMemoryAsync(
         MemoryImage memory, RunFolder folder, StepContext context, CancellationToken cancellation)
     {
-        if (memory.Mode is MemoryMode.None)
+        if (memory.Mode is not MemoryMode.External)
         {
             return default;
         }
@@ -93,7 +93,7 @@ internal static class Standstill
     /// <summary>Removes a memory file that is not going to be used, but nothing that the operation did not make.</summary>
     public static void RemoveMemory(MemoryImage memory, RunFolder folder, StepContext context)
     {
-        if (memory.Mode is MemoryMode.None)
+        if (memory.Mode is not MemoryMode.External)
         {
             return;
         }

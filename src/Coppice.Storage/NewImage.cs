@@ -1,0 +1,83 @@
+using Coppice.Core;
+using Coppice.Files;
+using Coppice.Images;
+
+namespace Coppice.Storage;
+
+/// <summary>
+/// An image that a step makes. It is written under a temporary name and gets its own with one rename, so whatever has the
+/// final name is complete.
+/// </summary>
+internal static class NewImage
+{
+    /// <summary>Makes it; <paramref name="write"/> is given the temporary name.</summary>
+    /// <exception cref="CoppiceException">The name is taken (<see cref="ErrorKind.AlreadyExists"/>).</exception>
+    public static async Task MakeAsync(string path, Func<string, Task> write)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        var partial = Partial(path);
+        DurableFolder.Create(folder);
+        DurableFile.Remove(partial);
+        await write(partial).ConfigureAwait(false);
+        File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        DurableFile.Flush(partial);
+        MoveInto(partial, path);
+        DurableFolder.Flush(folder);
+    }
+
+    /// <summary>Removes it. A file of that name that <paramref name="isOurs"/> does not know is somebody else's, and stays.</summary>
+    public static void Undo(string path, Func<Qcow2Image, bool> isOurs)
+    {
+        DurableFile.Remove(Partial(path));
+        if (Probe(path, isOurs) is StepOutcome.Done)
+        {
+            DurableFile.Remove(path);
+        }
+
+        OverlayPlacement.RemoveFolders(path);
+    }
+
+    /// <summary>Whether it is there, and the one that was to be made.</summary>
+    public static StepOutcome Probe(string path, Func<Qcow2Image, bool> isOurs)
+    {
+        if (!File.Exists(path))
+        {
+            return StepOutcome.NotDone;
+        }
+
+        try
+        {
+            using var image = Qcow2Image.Open(path);
+            return isOurs(image) ? StepOutcome.Done : StepOutcome.Unknown;
+        }
+        catch (ImageException)
+        {
+            return StepOutcome.Unknown;
+        }
+    }
+
+    /// <summary>
+    /// What a new image calls the one it builds on: relative inside one folder, so that the chain stays readable when the
+    /// folder moves; absolute otherwise.
+    /// </summary>
+    public static string BackingName(string overlay, string backing) =>
+        Path.GetDirectoryName(overlay) != Path.GetDirectoryName(backing) ? backing
+        : Path.GetFileName(backing) is var name && name.Contains(':', StringComparison.Ordinal) ? backing // else read as a protocol
+        : name;
+
+    private static string Partial(string path) => path + ".partial";
+
+    private static void MoveInto(string partial, string path)
+    {
+        try
+        {
+            File.Move(partial, path, overwrite: false);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            DurableFile.Remove(partial);
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, path, "exists already", "name another file for the new layer", e);
+        }
+    }
+}
