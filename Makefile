@@ -8,7 +8,7 @@ PUBLISHED   := artifacts/coppice
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: packages setup build publish demo test test-full test-fast lint bench install clean
+.PHONY: packages setup build publish demo test test-full test-fast page lint bench install clean
 
 packages:
 	@build/setup
@@ -37,6 +37,10 @@ test-full: test
 
 test-fast: build
 	@build/test Coppice.Tests
+
+# The page of the matrix, from what each row did on a real guest.
+page: packages build
+	@COPPICE_PAGE=$(CURDIR)/docs/matrix.md TEST_ARGS="-class Coppice.Live.Tree.UsualRowTests" build/test Coppice.Live
 
 lint:
 	@dotnet format Coppice.slnx --verify-no-changes --severity warn

@@ -112,6 +112,7 @@ internal sealed class VmStateStream : Stream
             return;
         }
 
+        _bytes.RequireInside(host, 1, What);
         _bytes.Read(host, _cluster.AsSpan(0, (int)Math.Min(_cluster.Length, _bytes.Length - host)), What);
         ClearUnallocated(index);
     }

@@ -67,6 +67,7 @@ public sealed class FileStorage : IStorage
                     Layer = layer.Id,
                     Exists = File.Exists(layer.Path),
                     IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
+                    Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.TagsIn(layer.Path) : [],
                     WrittenAt = File.GetLastWriteTimeUtc(layer.Path),
                     OverlayFolder = overlays,
                     Free = new ByteCount(DurableFolder.FreeBytes(overlays)),

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Images;
@@ -41,14 +42,14 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         StorageJson.Default.InternalArguments, ExpectAsync, (s, _, cancellation) => TakeBackAsync(s, cancellation), Probe: null);
 
     public StepKind RemoveStep => new StepKind<InternalArguments>(
-        StorageJson.Default.InternalArguments, RemoveAsync, Undo: null,
+        StorageJson.Default.InternalArguments, (s, _, cancellation) => RemoveAsync(s, cancellation), Undo: null,
         (s, _, _) => Task.FromResult(IsThere(s) ? StepOutcome.NotDone : StepOutcome.Done));
 
     public StepKind CopyStep => new StepKind<CopyArguments>(
         StorageJson.Default.CopyArguments,
         CopyAsync,
-        (copy, _, _) => Task.Run(() => NewImage.Undo(copy.Copy.Path, IsCopy(copy))),
-        (copy, _, _) => Task.Run(() => NewImage.Probe(copy.Copy.Path, IsCopy(copy))));
+        (copy, _, _) => NewImage.UndoAsync(copy.Copy.Path, IsCopy(copy)),
+        (copy, _, _) => NewImage.ProbeAsync(copy.Copy.Path, IsCopy(copy)));
 
     /// <summary>Whether an image has the internal snapshot; one that is gone has none.</summary>
     /// <exception cref="CoppiceException">The image cannot be read.</exception>
@@ -57,6 +58,20 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         using var image = Qcow2Image.Open(snapshot.Path);
         return image.ReadSnapshots().Any(s => s.Name == snapshot.Tag);
     });
+
+    /// <summary>The names of the internal snapshots that an image holds, for information: none if they cannot be read.</summary>
+    public static ImmutableArray<string> TagsIn(string path)
+    {
+        try
+        {
+            using var image = Qcow2Image.Open(path);
+            return [.. image.ReadSnapshots().Select(s => s.Name)];
+        }
+        catch (ImageException)
+        {
+            return [];
+        }
+    }
 
     private static InternalArguments ArgumentsOf(Layer snapshot) => new(snapshot.Path, snapshot.Inside!.Tag);
 
@@ -83,7 +98,7 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         return StepReport.Nothing;
     }
 
-    private async Task<StepReport> RemoveAsync(InternalArguments snapshot, StepContext context, CancellationToken cancellation)
+    private async Task<StepReport> RemoveAsync(InternalArguments snapshot, CancellationToken cancellation)
     {
         if (IsThere(snapshot))
         {
@@ -105,7 +120,7 @@ internal sealed class InternalSteps(QemuImg qemuImg)
             return;
         }
 
-        await RemoveAsync(snapshot, default!, cancellation).ConfigureAwait(false);
+        await RemoveAsync(snapshot, cancellation).ConfigureAwait(false);
         DurableFile.Flush(snapshot.Path);
     }
 

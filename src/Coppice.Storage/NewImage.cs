@@ -26,7 +26,7 @@ internal static class NewImage
     }
 
     /// <summary>Removes it. A file of that name that <paramref name="isOurs"/> does not know is somebody else's, and stays.</summary>
-    public static void Undo(string path, Func<Qcow2Image, bool> isOurs)
+    public static Task UndoAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() =>
     {
         DurableFile.Remove(Partial(path));
         if (Probe(path, isOurs) is StepOutcome.Done)
@@ -35,10 +35,21 @@ internal static class NewImage
         }
 
         OverlayPlacement.RemoveFolders(path);
-    }
+    });
 
     /// <summary>Whether it is there, and the one that was to be made.</summary>
-    public static StepOutcome Probe(string path, Func<Qcow2Image, bool> isOurs)
+    public static Task<StepOutcome> ProbeAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() => Probe(path, isOurs));
+
+    /// <summary>
+    /// What a new image calls the one it builds on: relative inside one folder, so that the chain stays readable when the
+    /// folder moves; absolute otherwise.
+    /// </summary>
+    public static string BackingName(string overlay, string backing) =>
+        Path.GetDirectoryName(overlay) != Path.GetDirectoryName(backing) ? backing
+        : Path.GetFileName(backing) is var name && name.Contains(':', StringComparison.Ordinal) ? backing // else read as a protocol
+        : name;
+
+    private static StepOutcome Probe(string path, Func<Qcow2Image, bool> isOurs)
     {
         if (!File.Exists(path))
         {
@@ -55,15 +66,6 @@ internal static class NewImage
             return StepOutcome.Unknown;
         }
     }
-
-    /// <summary>
-    /// What a new image calls the one it builds on: relative inside one folder, so that the chain stays readable when the
-    /// folder moves; absolute otherwise.
-    /// </summary>
-    public static string BackingName(string overlay, string backing) =>
-        Path.GetDirectoryName(overlay) != Path.GetDirectoryName(backing) ? backing
-        : Path.GetFileName(backing) is var name && name.Contains(':', StringComparison.Ordinal) ? backing // else read as a protocol
-        : name;
 
     private static string Partial(string path) => path + ".partial";
 

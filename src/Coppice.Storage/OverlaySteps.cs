@@ -28,8 +28,8 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
             await NewImage.MakeAsync(overlay.Path, partial => qemuImg.CreateOverlayAsync(partial, overlay, cancellation)).ConfigureAwait(false);
             return StepReport.Nothing;
         },
-        (overlay, _, _) => Task.Run(() => NewImage.Undo(overlay.Path, IsEmpty(overlay))),
-        (overlay, _, _) => Task.Run(() => NewImage.Probe(overlay.Path, IsEmpty(overlay))));
+        (overlay, _, _) => NewImage.UndoAsync(overlay.Path, IsEmpty(overlay)),
+        (overlay, _, _) => NewImage.ProbeAsync(overlay.Path, IsEmpty(overlay)));
 
     private static Func<Images.Qcow2Image, bool> IsEmpty(OverlayArguments overlay) =>
         image => image.Header.BackingName == overlay.BackingName && !image.HasAllocatedData();

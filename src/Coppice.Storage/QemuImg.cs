@@ -77,12 +77,12 @@ internal sealed class QemuImg(TimeProvider time)
     /// <exception cref="CoppiceException">It is broken beyond that.</exception>
     public async Task<bool> TryRepairAsync(string path, CancellationToken cancellation)
     {
-        var (code, errors) = await TryAsync(["check", "-q", "--", Alone(path)], Timeout.InfiniteTimeSpan, cancellation, path)
+        var (code, errors) = await TryAsync(["check", "-q", "--", Alone(path)], Timeout.InfiniteTimeSpan, path, cancellation)
             .ConfigureAwait(false);
         if (code is Corrupt or Leaking)
         {
             (code, errors) = await TryAsync(
-                ["check", "-q", "-r", "all", "--", Alone(path)], Timeout.InfiniteTimeSpan, cancellation, path).ConfigureAwait(false);
+                ["check", "-q", "-r", "all", "--", Alone(path)], Timeout.InfiniteTimeSpan, path, cancellation).ConfigureAwait(false);
         }
 
         return code switch
@@ -124,7 +124,7 @@ internal sealed class QemuImg(TimeProvider time)
 
     private async Task RunAsync(string subject, IEnumerable<string> arguments, CancellationToken cancellation, TimeSpan? limit = null)
     {
-        var (code, errors) = await TryAsync(arguments, limit ?? s_limit, cancellation, subject).ConfigureAwait(false);
+        var (code, errors) = await TryAsync(arguments, limit ?? s_limit, subject, cancellation).ConfigureAwait(false);
         if (code != 0)
         {
             throw Failed(subject, errors);
@@ -132,7 +132,7 @@ internal sealed class QemuImg(TimeProvider time)
     }
 
     private async Task<(int Code, string Errors)> TryAsync(
-        IEnumerable<string> arguments, TimeSpan most, CancellationToken cancellation, string subject)
+        IEnumerable<string> arguments, TimeSpan most, string subject, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(most, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);

@@ -16,6 +16,12 @@ var home = Home.Open(new HomeOptions
 Request request = args[3] switch
 {
     "create" => new CreateSnapshot(args[2]) { Name = args[4] },
+    "create inside" => new CreateSnapshot(args[2])
+    {
+        Name = args[4],
+        Memory = new MemoryRequest(MemoryMode.Internal),
+        Disks = [new DiskRequest("vda", DiskMode.Internal), new DiskRequest("vdb", DiskMode.Internal)],
+    },
     "revert" => new RevertSnapshot(args[2], args[4], RevertState.AsTaken, DiscardCurrent: false, Force: false),
     "undo" => new UndoRevert(args[2]),
     "start" => new StartDomain(args[2], Paused: false),

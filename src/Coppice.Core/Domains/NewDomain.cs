@@ -86,12 +86,16 @@ public sealed record NewDomain
         return DomainXml.Parse(DomainXml.Format(definition));
     }
 
+    // External: a snapshot of which nothing more is said is then taken and reverted the fast way (R117, R144).
     private IEnumerable<Device> Drives()
     {
         var letter = 'a';
         foreach (var disk in Disks)
         {
-            yield return new DiskDevice { Target = $"vd{letter++}", Source = disk.Path, Format = disk.Format };
+            yield return new DiskDevice
+            {
+                Target = $"vd{letter++}", Source = disk.Path, Format = disk.Format, Snapshot = DiskMode.External,
+            };
         }
 
         // On virtio, because the kernels of cloud images often have no driver for IDE and SATA.

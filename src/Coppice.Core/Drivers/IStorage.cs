@@ -14,6 +14,9 @@ public sealed record LayerObservation
     /// <summary>Whether nothing was written to it since it was made: nothing is lost if it goes.</summary>
     public bool IsEmpty { get; init; }
 
+    /// <summary>The names of the internal snapshots that the image holds, whoever made them (R52, R55).</summary>
+    public ImmutableArray<string> Internals { get; init; } = [];
+
     /// <summary>When the image was last written.</summary>
     public DateTimeOffset WrittenAt { get; init; }
 

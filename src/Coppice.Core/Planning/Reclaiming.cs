@@ -33,8 +33,10 @@ public static class Reclaiming
         };
         var next = complete.ApplyTo(catalog, catalog.Last);
         var removed = Removals(observed.Folder, catalog, next, observed.Files, storage);
-        var internals = gone.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed)).Select(l =>
-            written.Contains(l.Inside!.Holder) ? hypervisor.RemoveInternal(process!.Value, l) : storage.RemoveInternal(l));
+        var internals = gone.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed)).SelectMany(IEnumerable<Step> (l) =>
+            written.Contains(l.Inside!.Holder)
+                ? new[] { hypervisor.RemoveInternal(process!.Value, l), storage.RemoveInternal(l) } // should the process end in between
+                : new[] { storage.RemoveInternal(l) });
         return new Result(complete, [.. internals, .. removed]);
     }
 

@@ -9,6 +9,7 @@ namespace Coppice.Core;
 internal static class SnapshotCreation
 {
     private const int DepthToWarnAt = 32;
+    private const int MostNamed = 5;
 
     public static Plan Plan(PlanContext context, CreateSnapshot request)
     {
@@ -24,7 +25,7 @@ internal static class SnapshotCreation
             Prepare =
             [
                 .. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From)),
-                .. internals.Select(context.LiveProcess is null ? context.Storage.CreateInternal : context.Storage.ExpectInternal),
+                .. internals.Select(i => context.LiveProcess is null ? context.Storage.CreateInternal(i) : Expect(context, i, switches)),
             ],
             Switch = Checkpoint(context, resolved, snapshot.Memory, switches, internals),
             Commit = new CatalogChange
@@ -82,13 +83,19 @@ internal static class SnapshotCreation
         ];
     }
 
+    private static Step Expect(PlanContext context, Layer snapshot, ImmutableArray<DiskSwitch> switches) =>
+        context.Storage.ExpectInternal(snapshot) with { Undo = IsLeft(snapshot, switches) ? StepUndo.UnlessSwitched : StepUndo.Exact };
+
+    private static bool IsLeft(Layer snapshot, ImmutableArray<DiskSwitch> switches) =>
+        switches.Any(s => s.From.Id == snapshot.Inside!.Holder);
+
     /// <summary>Internal snapshots in layers that the guest has left cannot be taken back while it runs on top of them.</summary>
     private static CatalogChange RollForward(
         PlanContext context, Head head, ImmutableArray<DiskSwitch> switches, ImmutableArray<Layer> internals) => new()
     {
         Head = head,
         Current = context.Catalog.Current,
-        PutLayers = [.. switches.Select(s => s.To), .. internals.Where(i => switches.Any(s => s.From.Id == i.Inside!.Holder))],
+        PutLayers = [.. switches.Select(s => s.To), .. internals.Where(i => IsLeft(i, switches))],
     };
 
     private static Snapshot Record(
@@ -173,6 +180,20 @@ internal static class SnapshotCreation
                 $"disk {manual} is yours to snapshot now: the domain stays paused until you run: coppice resume {context.Catalog.Name}");
         }
 
+        warnings.AddRange(Foreign(context));
         return warnings.ToImmutable();
+    }
+
+    /// <summary>Internal snapshots that somebody else made belong to no snapshot of ours, each disk with a set of its own (R56).</summary>
+    private static IEnumerable<string> Foreign(PlanContext context)
+    {
+        var ours = context.Graph.All.Select(l => l.Inside).OfType<InternalPlace>().Select(p => (p.Holder, p.Tag)).ToHashSet();
+        return
+            from disk in context.Head.Disks
+            where context.Observed.Layers.ContainsKey(disk.Layer)
+            let foreign = context.Observed.Layers[disk.Layer].Internals.Where(tag => !ours.Contains((disk.Layer, tag))).ToArray()
+            where foreign.Length > 0
+            let named = string.Join(", ", foreign.Take(MostNamed)) + (foreign.Length > MostNamed ? $" and {foreign.Length - MostNamed} more" : "")
+            select $"the image of disk '{disk.Target}' holds internal snapshots that Coppice did not make: {named}; it leaves them alone";
     }
 }

@@ -10,6 +10,9 @@ namespace Coppice.Qemu.Steps;
 /// <summary>What a process does with internal snapshots of the images that it writes to.</summary>
 internal static class InternalSnapshots
 {
+    // What QEMU says when the image has no room for the memory, or its disk fails.
+    private const string CannotWrite = "writing VM state";
+
     // What QEMU says of one that is not there, and of an image that is only read: it is left to a later command.
     private static readonly string[] s_notThere = ["does not exist", "Need a root block node"];
 
@@ -21,16 +24,27 @@ internal static class InternalSnapshots
     };
 
     /// <summary>Makes them all at one instant, with the memory inside one of them.</summary>
-    public static Task SaveAsync(
+    /// <exception cref="CoppiceException">That one cannot be written (<see cref="ErrorKind.Storage"/>).</exception>
+    public static async Task SaveAsync(
         Machine machine, MemoryImage memory, ImmutableArray<Layer> snapshots, StepContext context, CancellationToken cancellation)
     {
+        var holder = snapshots.First(s => s.Id == memory.Layer);
         var arguments = new JsonObject
         {
-            ["tag"] = snapshots[0].Inside!.Tag,
-            ["vmstate"] = NodeOf(snapshots.First(s => s.Id == memory.Layer)),
+            ["tag"] = holder.Inside!.Tag,
+            ["vmstate"] = NodeOf(holder),
             ["devices"] = new JsonArray([.. snapshots.Select(JsonNode (s) => NodeOf(s))]),
         };
-        return machine.RunJobAsync("snapshot-save", JobOf(context), arguments, cancellation);
+        try
+        {
+            await machine.RunJobAsync("snapshot-save", JobOf(context), arguments, cancellation);
+        }
+        catch (QmpRefusalException e) when (e.Description.Contains(CannotWrite, StringComparison.Ordinal))
+        {
+            throw new CoppiceException(
+                ErrorKind.Storage, $"memory in image {holder.Path}", $"cannot be written (QEMU: {e.Description})",
+                "free some space or mend the file system, and try again", e);
+        }
     }
 
     /// <summary>Takes back what was made, wholly or in part.</summary>

@@ -3,9 +3,16 @@ using Coppice.Core;
 
 namespace Coppice.Contracts.Fakes;
 
+/// <summary>An internal snapshot: the blocks of the image that holds it, and a guest's memory if it was saved with them.</summary>
+public sealed record FakeInternal(ImmutableSortedDictionary<int, long> Blocks, long? Memory);
+
 /// <summary>An image: what was written to it, by block, over what its backing image has.</summary>
 public sealed record FakeImage(ImageFormat Format, string? Backing, ByteCount VirtualSize, ImmutableSortedDictionary<int, long> Blocks)
 {
+    /// <summary>Its internal snapshots, by tag.</summary>
+    public ImmutableSortedDictionary<string, FakeInternal> Internals { get; init; } =
+        ImmutableSortedDictionary.Create<string, FakeInternal>(StringComparer.Ordinal);
+
     public static FakeImage Empty(ImageFormat format, string? backing, ByteCount size) =>
         new(format, backing, size, ImmutableSortedDictionary<int, long>.Empty);
 }
@@ -56,6 +63,29 @@ public sealed record FakeHostState(
         Chain(top).Reverse().Aggregate(
             ImmutableSortedDictionary<int, long>.Empty, (blocks, path) => blocks.SetItems(Images[path].Blocks));
 
+    /// <summary>What a guest would read from an internal snapshot.</summary>
+    public ImmutableSortedDictionary<int, long> Read(string image, string tag)
+    {
+        var below = Images[image].Backing is { } backing ? Read(backing) : ImmutableSortedDictionary<int, long>.Empty;
+        return below.SetItems(Images[image].Internals[tag].Blocks);
+    }
+
     /// <summary>The last number that was written to a disk; 0 if none was.</summary>
     public long Last(string top) => Read(top).Values.DefaultIfEmpty().Max();
+
+    /// <summary>The last number of a layer, which may be an internal snapshot.</summary>
+    public long Last(Layer layer) => layer.Inside is { } place
+        ? Read(layer.Path, place.Tag).Values.DefaultIfEmpty().Max()
+        : Last(layer.Path);
+
+    /// <summary>Another content of an image.</summary>
+    public FakeHostState With(string path, Func<FakeImage, FakeImage> change) =>
+        this with { Images = Images.SetItem(path, change(Images[path])) };
+
+    /// <summary>Takes an internal snapshot out of an image; nothing happens if it is not there.</summary>
+    public FakeHostState WithoutInternal(string path, string tag) =>
+        Images.ContainsKey(path) ? With(path, i => i with { Internals = i.Internals.Remove(tag) }) : this;
+
+    /// <summary>Whether some process has an image open.</summary>
+    public bool Uses(string path) => Processes.Values.SelectMany(p => p.Drives).Any(d => Chain(d.Path).Contains(path));
 }

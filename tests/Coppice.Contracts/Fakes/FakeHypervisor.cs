@@ -17,7 +17,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         "fake", "1",
         [
             Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory,
-            Capability.LiveMemory, Capability.MixedDisks,
+            Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
+            Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
+            Capability.ManualDisk,
         ]));
 
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
@@ -39,7 +41,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     public Step Launch(LaunchRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var arguments = new LaunchArguments(request.Process, [.. request.Disks.Select(d => Drive(request, d))], request.Memory);
+        var arguments = new LaunchArguments(request.Process, [.. request.Disks.Select(d => Drive(request, d))], request.Memory, request.MemoryHolder);
         return Step.Of("machine.launch", $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments);
     }
 
@@ -57,6 +59,10 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     public Step End(ShortId process, DomainDefinition? successor = null) =>
         Step.Of("machine.end", $"end {process}", StepUndo.None, new EndArguments(process), FakeJson.Default.EndArguments);
+
+    public Step RemoveInternal(ShortId process, Layer snapshot) => Step.Of(
+        "machine.remove-inside", "remove inside", StepUndo.None, new RemoveInternalArguments(process, snapshot),
+        FakeJson.Default.RemoveInternalArguments);
 
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         "machine.signal", $"{signal} {process}", signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
@@ -81,6 +87,10 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             case "machine.end":
                 End(step.Read(FakeJson.Default.EndArguments).Process, "end");
                 break;
+            case "machine.remove-inside":
+                var (user, snapshot) = step.Read(FakeJson.Default.RemoveInternalArguments);
+                RemoveInside(user, snapshot);
+                break;
             default:
                 Apply(step.Read(FakeJson.Default.SignalArguments));
                 break;
@@ -100,6 +110,11 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             case "machine.checkpoint":
                 var checkpoint = step.Read(FakeJson.Default.CheckpointRequest);
                 TakeBack(checkpoint.Process, checkpoint.State, checkpoint.Memory);
+                foreach (var made in checkpoint.Internals)
+                {
+                    RemoveInside(checkpoint.Process, made);
+                }
+
                 break;
             case "machine.leave":
                 var leave = step.Read(FakeJson.Default.LeaveRequest);
@@ -142,19 +157,26 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             RequireFree(drive);
         }
 
-        var memory = request.Memory.Mode is MemoryMode.None ? null : host.State.Memories.GetValueOrDefault(request.Memory.File!);
-        if (request.Memory.Mode is not MemoryMode.None && memory is not { IsComplete: true })
+        var memory = MemoryOf(request);
+        if (request.Memory.Mode is not MemoryMode.None && memory is null)
         {
             throw new CoppiceException(ErrorKind.Hypervisor, $"memory image {request.Memory.File}", "is missing or cut off");
         }
 
-        var counter = memory?.Counter ?? drives.Where(d => d.IsWritable).Select(d => host.State.Last(d.Path)).DefaultIfEmpty().Max();
+        var counter = memory ?? drives.Where(d => d.IsWritable).Select(d => host.State.Last(d.Path)).DefaultIfEmpty().Max();
         var domain = new DomainId(Guid.ParseExact(Path.GetFileName(context.Folder.Path), "D"));
         host.Act("launch", s => s with
         {
             Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)),
         });
     }
+
+    private long? MemoryOf(LaunchArguments request) => request switch
+    {
+        { MemoryHolder: { } holder } => host.State.Images[holder.Path].Internals.GetValueOrDefault(holder.Inside!.Tag)?.Memory,
+        { Memory.File: { } file } => host.State.Memories.GetValueOrDefault(file) is { IsComplete: true } found ? found.Counter : null,
+        _ => null,
+    };
 
     private void RequireFree(FakeDrive drive)
     {
@@ -189,11 +211,35 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         }));
         cancellation.ThrowIfCancellationRequested();
         Keep(request.Memory, process.Counter, complete: false);
+        var inside = request.Memory.Mode is MemoryMode.Internal;
+        if (inside)
+        {
+            host.Act("save inside", s => request.Internals.Aggregate(s, Marked));
+        }
+
         // One transaction: no guard ever lets a guest go on with some of its disks moved.
-        host.Act("move disks", s => FakeHost.Set(s, request.Process, p => p with { Drives = request.Disks.Aggregate(p.Drives, Moved) }));
+        host.Act("move disks", s => FakeHost.Set(
+            inside ? s : request.Internals.Aggregate(s, Marked), request.Process,
+            p => p with { Drives = request.Disks.Aggregate(p.Drives, Moved) }));
         Keep(request.Memory, Find(request.Process)!.Counter, complete: true);
-        host.Act("continue", s => FakeHost.Set(s, request.Process, p => p with { State = request.State, Guard = null }));
+        var then = request.StaysPaused ? DomainState.Paused : request.State;
+        host.Act("continue", s => FakeHost.Set(s, request.Process, p => p with { State = then, Guard = null }));
         return new StepReport { Mechanism = "fake checkpoint", Pause = TimeSpan.FromMilliseconds(1) };
+
+        FakeHostState Marked(FakeHostState state, Layer snapshot) => state.With(snapshot.Path, i => i with
+        {
+            Internals = i.Internals.Add(
+                snapshot.Inside!.Tag, new FakeInternal(i.Blocks, snapshot.Id == request.Memory.Layer ? state.Processes[request.Process].Counter : null)),
+        });
+    }
+
+    /// <summary>A process removes what is inside the images that it writes; of those that it reads it leaves it.</summary>
+    private void RemoveInside(ShortId process, Layer snapshot)
+    {
+        if (Find(process) is { } user && user.Drives.Any(d => d.Path == snapshot.Path))
+        {
+            host.Act("remove inside", s => s.WithoutInternal(snapshot.Path, snapshot.Inside!.Tag));
+        }
     }
 
     private static ImmutableArray<FakeDrive> Moved(ImmutableArray<FakeDrive> drives, DiskSwitch disk) =>
@@ -201,9 +247,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     private StepOutcome Probe(CheckpointRequest request)
     {
-        if (Find(request.Process) is not { } process)
+        if (request.Disks.IsEmpty || Find(request.Process) is not { } process)
         {
-            return StepOutcome.Done;
+            return request.Disks.IsEmpty ? StepOutcome.NotDone : StepOutcome.Done;
         }
 
         var paths = process.Drives.ToDictionary(d => d.Target, d => d.Path, StringComparer.Ordinal);

@@ -4,7 +4,9 @@ using Coppice.Core;
 
 namespace Coppice.Contracts.Fakes;
 
-internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive> Drives, MemoryImage Memory);
+internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive> Drives, MemoryImage Memory, Layer? MemoryHolder);
+
+internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
 
 internal sealed record TakeOverArguments(ShortId Process, bool Run);
 
@@ -13,6 +15,8 @@ internal sealed record EndArguments(ShortId Process);
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
 internal sealed record OverlayArguments(Layer Overlay, Layer Backing);
+
+internal sealed record CopyArguments(Layer Copy, Layer Snapshot, Layer? Parent);
 
 internal sealed record RemoveArguments(string Path);
 
@@ -25,6 +29,9 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(EndArguments))]
 [JsonSerializable(typeof(SignalArguments))]
 [JsonSerializable(typeof(OverlayArguments))]
+[JsonSerializable(typeof(CopyArguments))]
+[JsonSerializable(typeof(Layer))]
+[JsonSerializable(typeof(RemoveInternalArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
 internal sealed partial class FakeJson : JsonSerializerContext;

@@ -37,6 +37,11 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             Require(path);
         }
 
+        if (chain[0] is { Inside: not null } top && !IsThere(top))
+        {
+            throw new CoppiceException(ErrorKind.NotFound, $"internal snapshot {top.Inside.Tag} in {top.Path}", "is missing");
+        }
+
         return host.State.Chain(paths[0]).SequenceEqual(paths)
             ? Task.CompletedTask
             : throw new CoppiceException(ErrorKind.Damaged, paths[0], "builds on other images than the catalog says");
@@ -71,6 +76,20 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             FakeJson.Default.OverlayArguments);
     }
 
+    public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate)
+    {
+        ArgumentNullException.ThrowIfNull(copy);
+        return Step.Of(
+            "store.copy", $"copy {copy.Path}", StepUndo.UnlessSwitched, new CopyArguments(copy, snapshot, parent),
+            FakeJson.Default.CopyArguments);
+    }
+
+    public Step CreateInternal(Layer snapshot) => Inside("create", StepUndo.Exact, snapshot);
+
+    public Step ExpectInternal(Layer snapshot) => Inside("expect", StepUndo.Exact, snapshot);
+
+    public Step RemoveInternal(Layer snapshot) => Inside("remove", StepUndo.None, snapshot);
+
     public Step Remove(string path, ByteCount bytes) =>
         Step.Of("store.remove", $"remove {path}", StepUndo.None, new RemoveArguments(path), FakeJson.Default.RemoveArguments) with
         {
@@ -87,6 +106,18 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         {
             case "store.overlay":
                 Create(step.Read(FakeJson.Default.OverlayArguments));
+                break;
+            case "store.copy":
+                Copy(step.Read(FakeJson.Default.CopyArguments));
+                break;
+            case "store.create-inside":
+                CreateInside(step.Read(FakeJson.Default.Layer));
+                break;
+            case "store.expect-inside":
+                RequireNotThere(step.Read(FakeJson.Default.Layer));
+                break;
+            case "store.remove-inside":
+                RemoveInside(step.Read(FakeJson.Default.Layer));
                 break;
             case "store.remove":
                 Remove(step.Read(FakeJson.Default.RemoveArguments).Path);
@@ -114,6 +145,12 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
                 Remove(overlay);
                 break;
+            case "store.copy" when host.State.Images.ContainsKey(step.Read(FakeJson.Default.CopyArguments).Copy.Path):
+                Remove(step.Read(FakeJson.Default.CopyArguments).Copy.Path);
+                break;
+            case "store.create-inside" or "store.expect-inside" when !host.State.Uses(step.Read(FakeJson.Default.Layer).Path):
+                RemoveInside(step.Read(FakeJson.Default.Layer));
+                break;
             case "store.write":
                 DurableFile.Remove(step.Read(FakeJson.Default.WriteArguments).Path);
                 break;
@@ -128,6 +165,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         var done = step.Kind switch
         {
             "store.overlay" => IsMade(step.Read(FakeJson.Default.OverlayArguments), out _),
+            "store.copy" => host.State.Images.ContainsKey(step.Read(FakeJson.Default.CopyArguments).Copy.Path),
+            "store.create-inside" or "store.expect-inside" => IsThere(step.Read(FakeJson.Default.Layer)),
+            "store.remove-inside" => !IsThere(step.Read(FakeJson.Default.Layer)),
             "store.remove" => !host.State.Images.ContainsKey(step.Read(FakeJson.Default.RemoveArguments).Path),
             _ => File.Exists(step.Read(FakeJson.Default.WriteArguments).Path),
         };
@@ -145,6 +185,69 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
         var image = FakeImage.Empty(overlay.Format, backing.Path, overlay.VirtualSize);
         host.Act($"create {overlay.Path}", s => s with { Images = s.Images.Add(overlay.Path, image) });
+    }
+
+    private static Step Inside(string what, StepUndo undo, Layer snapshot) =>
+        Step.Of($"store.{what}-inside", $"{what} {snapshot.Inside!.Tag} in {snapshot.Path}", undo, snapshot, FakeJson.Default.Layer) with
+        {
+            Files = [new FileChange(FileEffect.Change, snapshot.Path, default)],
+        };
+
+    private bool IsThere(Layer snapshot) =>
+        host.State.Images.TryGetValue(snapshot.Path, out var image) && image.Internals.ContainsKey(snapshot.Inside!.Tag);
+
+    private void RequireNotThere(Layer snapshot)
+    {
+        if (IsThere(snapshot))
+        {
+            throw new CoppiceException(ErrorKind.AlreadyExists, $"{snapshot.Inside!.Tag} in {snapshot.Path}", "is there already");
+        }
+    }
+
+    private void RequireUnused(Layer snapshot)
+    {
+        if (host.State.Uses(snapshot.Path))
+        {
+            throw new CoppiceException(ErrorKind.Storage, snapshot.Path, "is in use by another process");
+        }
+    }
+
+    private void CreateInside(Layer snapshot)
+    {
+        Require(snapshot.Path);
+        RequireUnused(snapshot);
+        RequireNotThere(snapshot);
+        host.Act($"create inside {snapshot.Path}", s => s.With(snapshot.Path, i => i with
+        {
+            Internals = i.Internals.Add(snapshot.Inside!.Tag, new FakeInternal(i.Blocks, null)),
+        }));
+    }
+
+    private void RemoveInside(Layer snapshot)
+    {
+        if (IsThere(snapshot))
+        {
+            RequireUnused(snapshot);
+            host.Act($"remove inside {snapshot.Path}", s => s.WithoutInternal(snapshot.Path, snapshot.Inside!.Tag));
+        }
+    }
+
+    private void Copy(CopyArguments arguments)
+    {
+        var (copy, snapshot, parent) = arguments;
+        if (!IsThere(snapshot))
+        {
+            throw new CoppiceException(ErrorKind.NotFound, $"{snapshot.Inside!.Tag} in {snapshot.Path}", "is missing");
+        }
+
+        if (host.State.Images.ContainsKey(copy.Path))
+        {
+            throw new CoppiceException(ErrorKind.AlreadyExists, copy.Path, "exists already", "name another file");
+        }
+
+        var image = new FakeImage(
+            copy.Format, parent?.Path, copy.VirtualSize, host.State.Images[snapshot.Path].Internals[snapshot.Inside!.Tag].Blocks);
+        host.Act($"create {copy.Path}", s => s with { Images = s.Images.Add(copy.Path, image) });
     }
 
     private bool IsMade(OverlayArguments arguments, out string path)

@@ -4,7 +4,7 @@ using Xunit;
 namespace Coppice.Contracts;
 
 /// <summary>What every hypervisor keeps, the fake included: otherwise what is tested on the fake says nothing.</summary>
-public abstract class HypervisorContract
+public abstract partial class HypervisorContract
 {
     protected abstract IHypervisorBed Open();
 

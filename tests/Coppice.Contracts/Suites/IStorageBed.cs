@@ -22,4 +22,10 @@ public interface IStorageBed : IAsyncDisposable
 
     /// <summary>Writes into a layer as a guest does.</summary>
     void WriteInto(Layer layer, Layer backing);
+
+    /// <summary>Whether what <see cref="WriteInto"/> writes is seen in a layer.</summary>
+    bool IsWritten(Layer layer);
+
+    /// <summary>Starts something that writes to a layer, until what is returned is disposed of.</summary>
+    IAsyncDisposable Use(Layer layer);
 }

@@ -26,7 +26,7 @@ public sealed class CliHome : IAsyncDisposable
           <memory unit='MiB'>32</memory>
           <os><type arch='x86_64' machine='pc'>hvm</type></os>
           <devices>
-            <disk type='file' device='disk'>
+            <disk type='file' device='disk' snapshot='external'>
               <driver name='qemu' type='{format}'/>
               <source file='{image}'/>
               <target dev='vda' bus='virtio'/>

@@ -15,6 +15,7 @@ namespace Coppice.Live.Tree;
 public sealed class LiveDomain : IAsyncDisposable
 {
     public const string Name = "witness";
+    private const string External = " snapshot='external'";
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
     private LiveDomain(string folder, string qemu)
@@ -48,9 +49,9 @@ public sealed class LiveDomain : IAsyncDisposable
     });
 
     /// <summary>Defines a domain with empty qcow2 disks; nothing is started.</summary>
-    public static Task<LiveDomain> DefineAsync(params string[] disks) => DefineOnAsync(QemuPrograms.Usual, disks);
+    public static Task<LiveDomain> DefineAsync(params string[] disks) => DefineOnAsync(QemuPrograms.Usual, External, disks);
 
-    private static async Task<LiveDomain> DefineOnAsync(string qemu, params string[] disks)
+    private static async Task<LiveDomain> DefineOnAsync(string qemu, string manner, params string[] disks)
     {
         var domain = new LiveDomain(Directory.CreateTempSubdirectory("cl-").FullName, qemu);
         foreach (var disk in disks)
@@ -58,7 +59,7 @@ public sealed class LiveDomain : IAsyncDisposable
             await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", domain.ImagePath(disk), "64M");
         }
 
-        await domain.Home.RunAsync(new DefineDomain(DomainXml.Parse(domain.Xml(disks), new IdSource(RandomNumberGenerator.Fill))), new RunOptions(), Cancellation);
+        await domain.Home.RunAsync(new DefineDomain(DomainXml.Parse(domain.Xml(disks, manner), new IdSource(RandomNumberGenerator.Fill))), new RunOptions(), Cancellation);
         return domain;
     }
 
@@ -66,9 +67,14 @@ public sealed class LiveDomain : IAsyncDisposable
     public static Task<LiveDomain> BootAsync(params string[] disks) => BootOnAsync(QemuPrograms.Usual, disks);
 
     /// <summary>The same, on a QEMU program.</summary>
-    public static async Task<LiveDomain> BootOnAsync(string qemu, params string[] disks)
+    public static Task<LiveDomain> BootOnAsync(string qemu, params string[] disks) => BootAsync(qemu, External, disks);
+
+    /// <summary>Boots one whose definition does not say how its disks are snapshotted, as libvirt's XML usually does not.</summary>
+    public static Task<LiveDomain> BootOpenAsync(string qemu) => BootAsync(qemu, "", []);
+
+    private static async Task<LiveDomain> BootAsync(string qemu, string manner, string[] disks)
     {
-        var domain = await DefineOnAsync(qemu, disks is [] ? ["vda", "vdb"] : disks);
+        var domain = await DefineOnAsync(qemu, manner, disks is [] ? ["vda", "vdb"] : disks);
         try
         {
             await domain.RunAsync(new StartDomain(Name, Paused: false));
@@ -197,7 +203,7 @@ public sealed class LiveDomain : IAsyncDisposable
         Assert.Equal(0, process.ExitCode);
     }
 
-    private string Xml(string[] disks) => $"""
+    private string Xml(string[] disks, string manner) => $"""
         <domain type='qemu'>
           <name>{Name}</name>
           <memory unit='MiB'>144</memory>
@@ -211,7 +217,7 @@ public sealed class LiveDomain : IAsyncDisposable
           <features><acpi/></features>
           <devices>
             {string.Concat(disks.Select(d => $"""
-                <disk type='file' device='disk'>
+                <disk type='file' device='disk'{manner}>
                   <driver name='qemu' type='qcow2'/>
                   <source file='{ImagePath(d)}'/>
                   <target dev='{d}' bus='virtio'/>

@@ -74,7 +74,7 @@ internal sealed partial class Desk : IDisposable
         AddImage(image);
         var xml = $"""
             <domain type='qemu'><name>{name}</name><memory unit='MiB'>256</memory><os><type>hvm</type></os><devices>
-            <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>
+            <disk type='file' device='disk' snapshot='external'><driver name='qemu' type='qcow2'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>
             </devices></domain>
             """;
         Succeeded(await TypeAsync("define", File($"{name}.xml", xml)));

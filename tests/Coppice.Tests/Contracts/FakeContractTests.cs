@@ -74,6 +74,16 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
         _host.State = _host.State with { Images = _host.State.Images.SetItem(layer.Path, image with { Blocks = image.Blocks.Add(1, 1) }) };
     }
 
+    public bool IsWritten(Layer layer) => _host.State.Read(layer.Path).ContainsKey(1);
+
+    public IAsyncDisposable Use(Layer layer)
+    {
+        var process = NewProcess();
+        var user = new FakeProcess(new DomainId(Guid.Empty), [new FakeDrive("vda", layer.Path, true)], DomainState.Running, 0);
+        _host.State = _host.State with { Processes = _host.State.Processes.Add(process, user) };
+        return new Ending(() => KillAsync(process));
+    }
+
     public Task<long> CounterAsync(ShortId process)
     {
         _host.Tick();
@@ -90,6 +100,11 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
     {
         Directory.Delete(_root, recursive: true);
         return ValueTask.CompletedTask;
+    }
+
+    private sealed class Ending(Func<Task> end) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await end();
     }
 
     private Layer NewLayer(Layer? below, LayerOrigin origin)

@@ -25,6 +25,38 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["create disk-only"] = new(new CreateSnapshot(Name) { Name = "new", DiskOnly = true }, Running),
         ["create halt"] = new(new CreateSnapshot(Name) { Name = "new", Halt = true }, Running),
         ["create off"] = new(new CreateSnapshot(Name) { Name = "new", Disks = [.. External("vda", "vdb")] }, Off),
+        ["create inside, off"] = new(Inside("new", "vda") with { Memory = null }, Off),
+        ["create inside, disk-only"] = new(Inside("new", "vda") with { Memory = null, DiskOnly = true }, Running),
+        ["create inside, with memory"] = new(Inside("new", "vda"), Running),
+        ["create inside, with memory in a file"] = new(
+            Inside("new", "vda") with { Memory = new MemoryRequest(MemoryMode.External) }, Running),
+        ["create with memory in a disk that moves"] = new(
+            new CreateSnapshot(Name) { Name = "new", Memory = new MemoryRequest(MemoryMode.Internal) }, Running),
+        ["create with a manual disk"] = new(
+            new CreateSnapshot(Name) { Name = "new", Disks = [new DiskRequest("vdb", DiskMode.Manual)] }, Running),
+        ["revert to inside"] = new(Revert("inside"), WithInternals),
+        ["revert to inside, discarding"] = new(Revert("inside") with { DiscardCurrent = true }, WithInternals, Discards: true),
+        ["revert to memory in a disk that moved"] = new(Revert("moved"), WithInternals),
+        ["undo a revert to inside"] = new(new UndoRevert(Name), async w => { await WithInternals(w); await w.RunAsync(Revert("inside")); }),
+        ["delete inside"] = new(new DeleteSnapshot(Name, "inside", MetadataOnly: false), async w =>
+        {
+            await w.StartAsync();
+            await w.RunAsync(Inside("inside", "vda"));
+            w.Host.Tick();
+        }),
+        ["delete inside, off"] = new(
+            new DeleteSnapshot(Name, "last", MetadataOnly: false), async w => { await WithInternals(w); await w.RunAsync(new KillDomain(Name)); }),
+        ["delete inside what the guest builds on"] = new(new DeleteSnapshot(Name, "inside", MetadataOnly: true), WithInternals),
+        ["undefine with snapshots inside"] = new(
+            new UndefineDomain(Name, Snapshots: true),
+            async w =>
+            {
+                await w.RunAsync(new CreateSnapshot(Name) { Disks = [new("vda", DiskMode.Internal), new("vdb", DiskMode.None)] });
+                await w.RunAsync(new CreateSnapshot(Name) { Disks = [.. External("vda", "vdb")] });
+                await WithInternals(w);
+                await w.RunAsync(new KillDomain(Name));
+            },
+            Discards: true),
         ["revert"] = new(Revert("one"), WithSnapshots),
         ["revert discarding"] = new(Revert("one") with { DiscardCurrent = true }, WithSnapshots, Discards: true),
         ["revert paused"] = new(Revert("one") with { State = RevertState.Paused }, WithSnapshots),
@@ -55,6 +87,25 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     public static IEnumerable<DiskRequest> External(params string[] targets) => targets.Select(t => new DiskRequest(t, DiskMode.External));
 
     public static RevertSnapshot Revert(string snapshot) => new(Name, snapshot, RevertState.AsTaken, DiscardCurrent: false, Force: false);
+
+    /// <summary>One disk inside its image, with the memory; the other one, which is raw, moves.</summary>
+    private static CreateSnapshot Inside(string name, string target) => new(Name)
+    {
+        Name = name,
+        Memory = new MemoryRequest(MemoryMode.Internal, Disk: target),
+        Disks = [new DiskRequest(target, DiskMode.Internal)],
+    };
+
+    private static async Task WithInternals(World world)
+    {
+        await world.StartAsync();
+        await world.RunAsync(Inside("inside", "vda"));
+        world.Host.Tick();
+        await world.RunAsync(new CreateSnapshot(Name) { Name = "moved", Memory = new MemoryRequest(MemoryMode.Internal) });
+        world.Host.Tick();
+        await world.RunAsync(Inside("last", "vda"));
+        world.Host.Tick();
+    }
 
     private static Task Off(World world) => Task.CompletedTask;
 

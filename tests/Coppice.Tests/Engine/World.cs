@@ -41,8 +41,8 @@ internal sealed class World : IDisposable
         Memory = new ByteCount(1 << 20),
         Disks =
         [
-            new DiskDevice { Target = "vda", Source = $"/images/{name}-a.qcow2", Format = ImageFormat.Qcow2 },
-            new DiskDevice { Target = "vdb", Source = $"/images/{name}-b.raw", Format = ImageFormat.Raw },
+            new DiskDevice { Target = "vda", Source = $"/images/{name}-a.qcow2", Format = ImageFormat.Qcow2, Snapshot = DiskMode.External },
+            new DiskDevice { Target = "vdb", Source = $"/images/{name}-b.raw", Format = ImageFormat.Raw, Snapshot = DiskMode.External },
         ],
     };
 

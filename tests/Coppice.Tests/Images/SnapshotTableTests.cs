@@ -11,7 +11,8 @@ public sealed class SnapshotTableTests : IDisposable
     [Fact]
     public void An_entry_is_read_field_by_field()
     {
-        using var image = Open(new Qcow2Bytes().Snapshot("7", "before upgrade"));
+        var bytes = new Qcow2Bytes().Snapshot("7", "before upgrade");
+        using var image = Open(bytes);
 
         var snapshot = Assert.Single(image.ReadSnapshots());
 
@@ -24,6 +25,8 @@ public sealed class SnapshotTableTests : IDisposable
                 VmClockNanoseconds = 123_456_789_012,
                 VmStateBytes = 5_000_000_000,
                 DiskSizeBytes = 4096,
+                L1OffsetBytes = bytes.L1At,
+                L1Entries = 1,
             },
             snapshot);
     }

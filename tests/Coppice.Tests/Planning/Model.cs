@@ -30,6 +30,9 @@ internal sealed class Model
 
     public LayerGraph Graph => new(Catalog);
 
+    /// <summary>When the guest last wrote to its disks; null if it writes all the time.</summary>
+    public DateTimeOffset? WrittenAt { get; init; }
+
     public Plan Plan(DomainRequest request) => Planner.Plan(request, Observed, s_drivers, s_drivers);
 
     public Plan Run(DomainRequest request)
@@ -53,13 +56,13 @@ internal sealed class Model
             Now = Observed.Now.AddSeconds(++_seconds),
             Hypervisor = new HypervisorObservation { State = alive ? DomainState.Running : DomainState.Off, IsAlive = alive },
             Layers = catalog.Head.Disks.ToImmutableDictionary(
-                d => d.Layer, d => new LayerObservation { Layer = d.Layer, OverlayFolder = Observed.Folder.Images(d.Target) }),
+                d => d.Layer, d => new LayerObservation { Layer = d.Layer, OverlayFolder = Observed.Folder.Images(d.Target), WrittenAt = WrittenAt ?? Observed.Now.AddSeconds(1) }),
         };
     }
 
     /// <summary>What a snapshot means: the chain of each disk it keeps. It must never change.</summary>
     public string Content(Snapshot snapshot) => string.Join(
-        "; ", snapshot.Disks.Where(d => d.IsKept).Select(d => string.Join("<", Graph.Chain(d.Layer).Select(l => l.Path))));
+        "; ", snapshot.Disks.Where(d => d.IsKept).Select(d => string.Join("<", Graph.Chain(d.Layer).Select(l => $"{l.Path}{l.Inside?.Tag}"))));
 
     private void NextId(Span<byte> bytes)
     {

@@ -29,6 +29,17 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Files = [new FileChange(FileEffect.Create, overlay.Path, default)],
     };
 
+    public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate) =>
+        Step("copy", $"{snapshot.Inside!.Tag} to {copy.Path}") with { Undo = StepUndo.UnlessSwitched };
+
+    public Step CreateInternal(Layer snapshot) => Step("create-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
+
+    public Step ExpectInternal(Layer snapshot) => Step("expect-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
+
+    public Step RemoveInternal(Layer snapshot) => Step("remove-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
+
+    public Step RemoveInternal(ShortId process, Layer snapshot) => Step("remove-inside-live", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
+
     public Step Remove(string path, ByteCount bytes) => Step("remove", path) with
     {
         Files = [new FileChange(FileEffect.Delete, path, bytes)],

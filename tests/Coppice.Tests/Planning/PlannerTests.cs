@@ -185,6 +185,15 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void Memory_goes_over_an_excluded_disk_that_nobody_has_written_since_R131()
+    {
+        var model = new Model(s_running) { WrittenAt = DateTimeOffset.UnixEpoch };
+        model.Run(new CreateSnapshot("web") { Name = "s1", Disks = [new DiskRequest("vda", DiskMode.External), new DiskRequest("vdb", DiskMode.None)] });
+
+        Assert.NotNull(model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, false, Force: false)).Switch);
+    }
+
+    [Fact]
     public void Deleting_the_current_leaf_keeps_the_layer_that_the_head_builds_on()
     {
         var model = new Model(s_off);

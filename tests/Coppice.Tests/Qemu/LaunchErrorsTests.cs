@@ -8,7 +8,7 @@ namespace Coppice.Tests.Qemu;
 public sealed class LaunchErrorsTests
 {
     private static readonly LaunchArguments s_launch = new(
-        new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], MemoryImage.None,
+        new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], MemoryImage.None, null,
         ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty);
 
     [Theory]

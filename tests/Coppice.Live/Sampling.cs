@@ -1,0 +1,32 @@
+using System.Globalization;
+
+namespace Coppice.Live;
+
+/// <summary>
+/// What would take too long whole is sampled, another sample in each run. <c>COPPICE_SEED</c> repeats one,
+/// <c>COPPICE_TEST_ALL=1</c> takes everything.
+/// </summary>
+internal static class Sampling
+{
+    private static readonly int s_seed =
+        int.TryParse(Environment.GetEnvironmentVariable("COPPICE_SEED"), CultureInfo.InvariantCulture, out var given)
+            ? given
+            : System.Random.Shared.Next();
+
+    public static bool Everything => Environment.GetEnvironmentVariable("COPPICE_TEST_ALL") is "1";
+
+    /// <summary>Numbers that the seed decides; the seed goes to the output of the test.</summary>
+    public static Random Random()
+    {
+        TestContext.Current.TestOutputHelper?.WriteLine($"COPPICE_SEED={s_seed}");
+        return new Random(s_seed);
+    }
+
+    /// <summary>Some of what there is, or all of it.</summary>
+    public static IEnumerable<T> Of<T>(IEnumerable<T> all, int count)
+    {
+        var items = all.ToArray();
+        new Random(s_seed).Shuffle(items);
+        return Everything ? items : items.Take(count);
+    }
+}
