@@ -13,6 +13,7 @@ internal static class LifecycleCommands
         Start(),
         Stop(),
         Kill(),
+        Plain("save", "Keep a domain's memory in a file and switch it off; start goes on from there", "saved", domain => new SaveDomain(domain)),
         Plain("pause", "Let a running domain stand still", "paused", domain => new PauseDomain(domain)),
         Plain("resume", "Let a paused domain go on", "resumed", domain => new ResumeDomain(domain)),
         Plain("reboot", "Reboot the guest, or reset it if it cannot be asked", "rebooting", domain => new RebootDomain(domain)),
@@ -22,9 +23,10 @@ internal static class LifecycleCommands
     private static CoppiceCommand Start()
     {
         var domain = KnownNames.Domain();
-        var paused = new Option<bool>("--paused") { Description = "Stand still before the first instruction" };
-        return new CoppiceCommand("start", "Start a domain that is off", domain, paused)
-            .Requests(run => new StartDomain(run.Get(domain), run.Get(paused)), "started");
+        var paused = new Option<bool>("--paused") { Description = "Stand still before the first or next instruction" };
+        var anew = new Option<bool>("--anew") { Description = "Boot it also if it was saved; the saved memory goes" };
+        return new CoppiceCommand("start", "Start a domain that is off, or let one that was saved go on", domain, paused, anew)
+            .Requests(run => new StartDomain(run.Get(domain), run.Get(paused), run.Get(anew)), "started");
     }
 
     private static CoppiceCommand Stop()

@@ -38,6 +38,9 @@ public enum Capability
     /// <summary>Snapshot a domain whose memory is kept by a managed save.</summary>
     SavedDomain,
 
+    /// <summary>Put the memory of a saved domain into a disk.</summary>
+    SavedInternalMemory,
+
     /// <summary>Let the guest run on while its memory is written (<c>--live</c>).</summary>
     LiveMemory,
 

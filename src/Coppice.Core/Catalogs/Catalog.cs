@@ -16,7 +16,15 @@ public sealed record Head
     /// say that it still lives: only the driver knows.
     /// </summary>
     public ShortId? Process { get; init; }
+
+    /// <summary>Its memory, if the domain was saved: the next start goes on from there (R37). Null otherwise.</summary>
+    public SavedMemory? Saved { get; init; }
 }
+
+/// <summary>The memory of a domain that was saved and switched off.</summary>
+/// <param name="Image">The memory.</param>
+/// <param name="State">What the domain was doing.</param>
+public sealed record SavedMemory(MemoryImage Image, DomainState State);
 
 /// <summary>A head that a revert left behind, kept so that one can return to it.</summary>
 public sealed record Tip
@@ -33,7 +41,7 @@ public sealed record Tip
     /// <summary>The snapshot that was current.</summary>
     public SnapshotId? Current { get; init; }
 
-    /// <summary>The head as it was; its process is gone.</summary>
+    /// <summary>The head as it was; its process is gone. Memory that had been saved is still there.</summary>
     public required Head Head { get; init; }
 
     /// <summary>Its memory, if it ran.</summary>

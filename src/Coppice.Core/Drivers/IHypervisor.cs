@@ -19,6 +19,13 @@ public sealed record HypervisorObservation
 
     /// <summary>About how many bytes a memory image would have.</summary>
     public ByteCount MemoryEstimate { get; init; }
+
+    /// <summary>What that means for a head: without a process, a domain whose memory was saved is saved rather than off.</summary>
+    public HypervisorObservation For(Head head)
+    {
+        ArgumentNullException.ThrowIfNull(head);
+        return !IsAlive && head.Saved is not null ? this with { State = DomainState.Saved } : this;
+    }
 }
 
 /// <summary>A domain's disk with the whole chain of its images, top first.</summary>

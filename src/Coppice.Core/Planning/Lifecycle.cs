@@ -12,15 +12,43 @@ internal static class Lifecycle
 
         var process = context.Observed.Ids.NextShort();
         var chains = context.Chains(context.Head.Disks, []);
-        return context.Plan("boot") with
+        var saved = request.Anew ? null : context.Head.Saved;
+        var change = context.NoChange with { Head = context.Head with { Process = process, Saved = null } };
+        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
+        var runs = !request.Paused && saved?.State is not DomainState.Paused;
+        return context.Plan(saved is null ? "boot" : "saved memory (stream)") with
         {
-            Prepare = [context.Hypervisor.Launch(new(process, context.Observed.Definition, chains, MemoryImage.None))],
-            Commit = context.NoChange with { Head = context.Head with { Process = process } },
+            Prepare =
+            [
+                context.Hypervisor.Launch(new(process, context.Observed.Definition, chains, saved?.Image ?? MemoryImage.None)),
+            ],
+            Commit = reclaimed.Change,
             CleanUp =
             [
                 .. EndRecorded(context, context.Observed.Definition),
-                context.Hypervisor.TakeOver(process, context.Observed.Definition, run: !request.Paused),
+                context.Hypervisor.TakeOver(process, context.Observed.Definition, runs),
+                .. reclaimed.Removals,
             ],
+        };
+    }
+
+    public static Plan Save(PlanContext context)
+    {
+        var process = context.RequireActive();
+        var memory = new MemoryImage
+        {
+            Mode = MemoryMode.External, File = context.Observed.Folder.Memory(context.Observed.Ids.NextShort()),
+        };
+        MemoryRoom.Require(context, memory.File);
+        return context.Plan("memory (stream) to a file") with
+        {
+            Switch = context.Hypervisor.Leave(new(
+                process, context.State, memory, Successor: null, SuccessorRuns: false, context.Observed.Hypervisor.MemoryEstimate)),
+            Commit = context.NoChange with
+            {
+                Head = context.Head with { Process = null, Saved = new SavedMemory(memory, context.State) },
+            },
+            CleanUp = [context.Hypervisor.End(process)],
         };
     }
 

@@ -15,6 +15,7 @@ public static class Planner
         return request switch
         {
             StartDomain start => Lifecycle.Start(context, start),
+            SaveDomain => Lifecycle.Save(context),
             StopDomain => Lifecycle.PressPowerButton(context),
             KillDomain => Lifecycle.Kill(context),
             PauseDomain => Lifecycle.Pause(context),

@@ -19,7 +19,11 @@ internal static class Reverting
     /// <param name="Tip">The tip that is used up, if it is one.</param>
     private sealed record Destination(
         string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<NewLayer> Made, MemoryImage Memory,
-        DomainState State, SnapshotId? Current, Tip? Tip);
+        DomainState State, SnapshotId? Current, Tip? Tip)
+    {
+        /// <summary>Whether a process runs it afterwards.</summary>
+        public bool IsActive => State is not (DomainState.Off or DomainState.Saved);
+    }
 
     /// <summary>A layer to make, and the one whose content it starts with.</summary>
     private sealed record NewLayer(Layer Layer, Layer From);
@@ -61,7 +65,7 @@ internal static class Reverting
 
     private static Plan Move(PlanContext context, Destination destination, bool keepTip)
     {
-        var active = destination.State is not DomainState.Off;
+        var active = destination.IsActive;
         var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
         var runs = active && destination.State is not DomainState.Paused;
         RequireDisksFree(context, destination, active);
@@ -69,7 +73,10 @@ internal static class Reverting
         var definition = context.Observed.Definitions[destination.Definition];
         var change = new CatalogChange
         {
-            Head = new Head { Definition = destination.Definition, Disks = destination.Disks, Process = process },
+            Head = new Head
+            {
+                Definition = destination.Definition, Disks = destination.Disks, Process = process, Saved = destination.Tip?.Head.Saved,
+            },
             Current = destination.Current,
             PutTips = tip is null ? [] : [tip],
             DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
@@ -125,7 +132,7 @@ internal static class Reverting
         var active = context.LiveProcess is not null;
         var written = context.Head.Disks.Any(d => !ReadOnly(context, d.Target)
             && !(context.Observed.Layers.TryGetValue(d.Layer, out var layer) && layer.IsEmpty));
-        if (!active && !written)
+        if (!active && !written && context.Head.Saved is null)
         {
             return null;
         }
@@ -143,7 +150,7 @@ internal static class Reverting
         {
             Id = id,
             LeftAt = context.Observed.Now,
-            State = active ? context.State : DomainState.Off,
+            State = active || context.Head.Saved is not null ? context.State : DomainState.Off,
             Current = context.Catalog.Current,
             Head = context.Head with { Process = null },
             Memory = memory,
@@ -226,7 +233,8 @@ internal static class Reverting
         var changed = tip.Head.Disks
             .Where(d => !ReadOnly(context, d.Target) && (context.Head.Disks.Contains(d) || IsFrozen(context, d.Layer)))
             .Select(d => d.Target).ToArray();
-        if (!force && tip.Memory.Mode is not MemoryMode.None && changed.Length > 0)
+        var hasMemory = tip.Memory.Mode is not MemoryMode.None || tip.Head.Saved is not null;
+        if (!force && hasMemory && changed.Length > 0)
         {
             throw new CoppiceException(
                 ErrorKind.WouldLose,
@@ -258,7 +266,7 @@ internal static class Reverting
         var layers = destination.Made.Any(m => m.From.Inside is not null) ? "new layers, copied out of images" : "new layers";
         var way = destination switch
         {
-            { State: DomainState.Off } => layers,
+            { IsActive: false } => layers,
             { Memory.Mode: MemoryMode.None } => $"{layers}, boot",
             { Tip: not null } => "memory (stream) in a new process",
             { Memory.Mode: MemoryMode.Internal } => $"{layers}, memory (stream read from {destination.Memory.Disk}) in a new process",

@@ -105,7 +105,7 @@ internal static class SnapshotCreation
         Name = resolved.Name,
         Description = resolved.Description,
         CreatedAt = context.Observed.Now,
-        State = resolved.State,
+        State = resolved.State is DomainState.Saved ? context.Head.Saved!.State : resolved.State,
         Parent = context.Catalog.Current,
         Definition = context.Head.Definition,
         Memory = resolved.Memory with { Layer = internals.FirstOrDefault(l => l.Disk == resolved.Memory.Disk)?.Id },
@@ -168,7 +168,7 @@ internal static class SnapshotCreation
             let depth = context.Graph.Chain(s.From.Id).Length + 1
             where depth >= DepthToWarnAt
             select $"the chain of disk '{s.Target}' will have {depth} layers; delete snapshots that are no longer needed");
-        if (context.LiveProcess is not null && resolved.Memory.Mode is MemoryMode.None)
+        if (resolved.State is not DomainState.Off && resolved.Memory.Mode is MemoryMode.None)
         {
             warnings.Add("the snapshot has no memory: its disks are as after a power failure (crash-consistent)");
         }

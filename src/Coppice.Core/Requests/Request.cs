@@ -23,10 +23,14 @@ public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainReque
     public const string Word = "undefine";
 }
 
-/// <summary>Start a domain that is off.</summary>
+/// <summary>Start a domain that is off, or let one that was saved go on.</summary>
 /// <param name="Domain">Its name or uuid.</param>
-/// <param name="Paused">Stand still before the first instruction.</param>
-public sealed record StartDomain(string Domain, bool Paused) : DomainRequest("start", Domain);
+/// <param name="Paused">Stand still before the first or next instruction.</param>
+/// <param name="Anew">Boot it also if it was saved; the saved memory goes.</param>
+public sealed record StartDomain(string Domain, bool Paused, bool Anew = false) : DomainRequest("start", Domain);
+
+/// <summary>Keep the memory of an active domain in a file and switch it off, so that the next start goes on from there (R37).</summary>
+public sealed record SaveDomain(string Domain) : DomainRequest("save", Domain);
 
 /// <summary>Press the power button, and wait until the domain is off.</summary>
 /// <param name="Domain">Its name or uuid.</param>

@@ -19,7 +19,8 @@ internal sealed record CapabilityRule(Activities Domain, MemoryAsks Memory, Disk
     [
         new(Activities.Saved, MemoryAsks.Any, null, Capability.SavedDomain, "start the domain first"),
         new(Activities.Active, MemoryAsks.External, null, Capability.ExternalMemory, "leave the memory out"),
-        new(Activities.Active, MemoryAsks.Internal, null, Capability.InternalMemory, MemoryInFile),
+        new(Activities.Online, MemoryAsks.Internal, null, Capability.InternalMemory, MemoryInFile),
+        new(Activities.Saved, MemoryAsks.Internal, null, Capability.SavedInternalMemory, MemoryInFile),
         new(Activities.Inactive, MemoryAsks.Any, DiskMode.External, Capability.OfflineExternalDisk, DisksInternal),
         new(Activities.Inactive, MemoryAsks.Any, DiskMode.Internal, Capability.OfflineInternalDisk, DisksExternal),
         new(Activities.Online, MemoryAsks.None, DiskMode.External, Capability.OnlineExternalDiskOnly, "keep the memory as well"),

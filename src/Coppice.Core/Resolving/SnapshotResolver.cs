@@ -40,7 +40,7 @@ public static class SnapshotResolver
             State = state,
             Memory = mechanism.Memory switch
             {
-                MemoryMode.External => files.Memory(request.Memory?.File),
+                MemoryMode.External => SavedOr(files, request, observed),
                 MemoryMode.Internal => new MemoryImage { Mode = MemoryMode.Internal, Disk = mechanism.MemoryDisk },
                 _ => MemoryImage.None,
             },
@@ -61,6 +61,16 @@ public static class SnapshotResolver
         DomainState.Saved => Activities.Saved,
         _ => Activities.Online,
     };
+
+    /// <summary>Memory that was saved is referred to, not copied: whoever needs it last keeps the file.</summary>
+    private static MemoryImage SavedOr(SnapshotFiles files, CreateSnapshot request, Observed observed) =>
+        (observed.Hypervisor.State, observed.Catalog.Head.Saved, request.Memory?.File) switch
+        {
+            (DomainState.Saved, { } saved, null) => saved.Image,
+            (DomainState.Saved, { } saved, _) => throw Invalid(
+                observed.Catalog.Name, $"the domain is saved, and its memory is in {saved.Image.File} already", "leave the file out"),
+            _ => files.Memory(request.Memory?.File),
+        };
 
     // A guest that panicked can be looked into while its process lives; without one the domain is simply off.
     private static DomainState StateOf(HypervisorObservation hypervisor) =>

@@ -29,6 +29,13 @@ internal static class DefinitionRules
                 ErrorKind.WrongState, subject, "is running and cannot be defined anew", $"stop it first: coppice stop {catalog.Name}");
         }
 
+        if (catalog.Head.Saved is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, subject, "is saved, and its memory fits the definition that it has",
+                $"let it go on, then stop it: coppice start {catalog.Name}; or boot it without that memory: coppice start {catalog.Name} --anew");
+        }
+
         if (definition.Name != catalog.Name)
         {
             throw new CoppiceException(

@@ -119,7 +119,7 @@ public sealed class Home
         var (catalog, definition) = new CatalogStore(folder).ReadWithDefinition();
         var observed = await _options.Hypervisor
             .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
-        return new DomainView(folder, catalog, definition, observed);
+        return new DomainView(folder, catalog, definition, observed.For(catalog.Head));
     }
 
     private async Task<(DomainView? View, BrokenDomain? Broken)> TryViewAsync(DomainFolder folder, CancellationToken cancellation)

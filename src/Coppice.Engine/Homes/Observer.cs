@@ -23,7 +23,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Catalog = catalog,
             Definition = definition,
             Definitions = definitions,
-            Hypervisor = await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false),
+            Hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head),
             Layers = signal
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
                 : await LayersAsync(catalog, cancellation).ConfigureAwait(false),

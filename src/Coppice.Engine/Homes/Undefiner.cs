@@ -49,6 +49,12 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
                 "delete them first, or add --snapshots");
         }
 
+        if (!request.Snapshots && catalog.Head.Saved is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WouldLose, subject, "is saved, and its memory would go with it", $"let it go on: coppice start {catalog.Name}, or add --snapshots");
+        }
+
         if (!request.Snapshots)
         {
             RequireNothingWritten(observed, subject);

@@ -20,7 +20,8 @@ internal static class CapabilityTable
         var (switches, marks) = (s_switching.All(commands.Contains), s_marking.All(commands.Contains));
         var (saves, savesInside) = (s_saving.All(commands.Contains), marks && s_savingInside.All(commands.Contains));
         var found = ImmutableHashSet.Create(
-            Capability.OfflineExternalDisk, Capability.OfflineInternalDisk, Capability.MixedDisks, Capability.ManualDisk);
+            Capability.OfflineExternalDisk, Capability.OfflineInternalDisk, Capability.MixedDisks, Capability.ManualDisk,
+            Capability.SavedDomain);
         return found
             .Union(When(switches, Capability.OnlineExternalDiskOnly))
             .Union(When(marks, Capability.OnlineInternalDiskOnly))

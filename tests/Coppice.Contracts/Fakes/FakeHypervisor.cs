@@ -19,7 +19,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory,
             Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
             Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
-            Capability.ManualDisk,
+            Capability.ManualDisk, Capability.SavedDomain,
         ]));
 
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);

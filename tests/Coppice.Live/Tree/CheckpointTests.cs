@@ -91,6 +91,28 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public async Task A_saved_domain_is_off_goes_on_where_it_was_and_can_be_snapshotted_meanwhile_R37()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync();
+        await StartLoadAsync(domain);
+        var boot = await BootIdAsync(domain);
+        await domain.RunAsync(new SaveDomain(LiveDomain.Name));
+        Assert.Equal(DomainState.Saved, (await domain.ShowAsync()).Hypervisor.State);
+        Assert.Empty(domain.QemuProcesses);
+
+        var created = await domain.CreateAsync("while saved");
+        Assert.Contains("external memory (stream) + external vda, vdb", created.Plan.Mechanism, StringComparison.Ordinal);
+        Assert.Equal(DomainState.Saved, (await domain.ShowAsync()).Hypervisor.State);
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        await VerifyAsync(domain, boot);
+        await domain.RevertAsync("while saved", discard: true);
+        await VerifyAsync(domain, boot);
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "while saved", MetadataOnly: false));
+        Assert.Empty(Directory.GetFiles((await domain.ShowAsync()).Folder.MemoryFolder));
+    }
+
+    [Fact]
     public async Task A_snapshot_of_disks_alone_is_crash_consistent_across_disks_R116()
     {
         LiveDomain.Require();

@@ -39,7 +39,7 @@ public sealed class NewDomainTests
               <on_reboot>restart</on_reboot>
               <on_crash>destroy</on_crash>
               <devices>
-                <disk type="file" device="disk">
+                <disk type="file" device="disk" snapshot="external">
                   <driver name="qemu" type="qcow2" />
                   <source file="/images/web.qcow2" />
                   <target dev="vda" bus="virtio" />

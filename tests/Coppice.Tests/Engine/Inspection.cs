@@ -54,7 +54,7 @@ internal static class Inspection
         return catalog.Tips.Select(t => t.Head).Append(catalog.Head).Max(h => h.Disks.Min(d => world.Host.State.Last(graph[d.Layer].Path)));
     }
 
-    private static string Head(Head head) => $"{head.Definition} {head.Process} {string.Join(',', head.Disks)}";
+    private static string Head(Head head) => $"{head.Definition} {head.Process} {string.Join(',', head.Disks)} {head.Saved}";
 
     private static void CheckFiles(World world, Catalog catalog)
     {
@@ -82,7 +82,9 @@ internal static class Inspection
         Assert.Empty(inside.Except(Internals(graph.All)));
         Assert.Empty(Internals(graph.All.Except(graph.Unreached())).Except(inside));
 
-        var memories = catalog.Snapshots.Values.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory)).Select(m => m.File).OfType<string>();
+        var memories = catalog.Snapshots.Values.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory))
+            .Concat(catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Saved?.Image).OfType<MemoryImage>())
+            .Select(m => m.File).OfType<string>().Distinct();
         Assert.Equal(memories.Order(StringComparer.Ordinal), world.Host.State.Memories.Keys);
     }
 
@@ -103,6 +105,11 @@ internal static class Inspection
         {
             var disks = tip.Head.Disks.Select(d => host.Last(graph[d.Layer].Path));
             Assert.Single(disks.Append(Counter(host, tip.Memory, graph) ?? disks.First()).Distinct());
+        }
+
+        foreach (var head in catalog.Tips.Select(t => t.Head).Append(catalog.Head).Where(h => h.Saved is not null))
+        {
+            Assert.All(head.Disks, d => Assert.Equal(Counter(host, head.Saved!.Image, graph), host.Last(graph[d.Layer])));
         }
 
         foreach (var process in host.Processes.Values)

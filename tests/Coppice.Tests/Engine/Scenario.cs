@@ -25,6 +25,13 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["create disk-only"] = new(new CreateSnapshot(Name) { Name = "new", DiskOnly = true }, Running),
         ["create halt"] = new(new CreateSnapshot(Name) { Name = "new", Halt = true }, Running),
         ["create off"] = new(new CreateSnapshot(Name) { Name = "new", Disks = [.. External("vda", "vdb")] }, Off),
+        ["save"] = new(new SaveDomain(Name), WithSnapshots),
+        ["save paused"] = new(new SaveDomain(Name), Paused),
+        ["start saved"] = new(new StartDomain(Name, Paused: false), Saved),
+        ["start saved anew"] = new(new StartDomain(Name, Paused: false, Anew: true), Saved),
+        ["create saved"] = new(new CreateSnapshot(Name) { Name = "new" }, Saved),
+        ["revert saved"] = new(Revert("one"), Saved),
+        ["undo to saved"] = new(new UndoRevert(Name), async w => { await Saved(w); await w.RunAsync(Revert("one")); }),
         ["create inside, off"] = new(Inside("new", "vda") with { Memory = null }, Off),
         ["create inside, disk-only"] = new(Inside("new", "vda") with { Memory = null, DiskOnly = true }, Running),
         ["create inside, with memory"] = new(Inside("new", "vda"), Running),
@@ -105,6 +112,12 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         world.Host.Tick();
         await world.RunAsync(Inside("last", "vda"));
         world.Host.Tick();
+    }
+
+    private static async Task Saved(World world)
+    {
+        await WithSnapshots(world);
+        await world.RunAsync(new SaveDomain(Name));
     }
 
     private static Task Off(World world) => Task.CompletedTask;
