@@ -25,8 +25,8 @@ internal sealed class InternalSteps(QemuImg qemuImg)
 
     public static Step Copy(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate)
     {
-        var image = new OverlayArguments(
-            copy.Path, parent is null ? null : NewImage.BackingName(copy.Path, parent.Path), parent?.Format ?? default, copy.VirtualSize.Bytes);
+        var backing = parent is null ? null : NewImage.BackingName(copy.Path, parent.Path);
+        var image = new OverlayArguments(copy.Path, backing, parent?.Format ?? default, copy.VirtualSize.Bytes);
         return Step.Of(
             CopyKind, $"copy {snapshot.Inside!.Tag} out of {snapshot.Path} for {copy.Disk}", StepUndo.UnlessSwitched,
             new CopyArguments(image, ArgumentsOf(snapshot), parent?.Path), StorageJson.Default.CopyArguments) with

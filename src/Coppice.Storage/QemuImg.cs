@@ -48,7 +48,8 @@ internal sealed class QemuImg(TimeProvider time)
         // Made as large as the image is now: a disk that was resized since is cut to its former size afterwards.
         using (var source = Images.Qcow2Image.Open(snapshot.Path))
         {
-            var whole = image with { BackingName = null, VirtualSizeBytes = Math.Max(source.Header.VirtualSizeBytes, image.VirtualSizeBytes) };
+            var size = Math.Max(source.Header.VirtualSizeBytes, image.VirtualSizeBytes);
+            var whole = image with { BackingName = null, VirtualSizeBytes = size };
             await CreateOverlayAsync(path, whole, cancellation).ConfigureAwait(false);
         }
 

@@ -13,7 +13,9 @@ internal static class LifecycleCommands
         Start(),
         Stop(),
         Kill(),
-        Plain("save", "Keep a domain's memory in a file and switch it off; start goes on from there", "saved", domain => new SaveDomain(domain)),
+        Plain(
+            "save", "Keep a domain's memory in a file and switch it off; start goes on from there", "saved",
+            domain => new SaveDomain(domain)),
         Plain("pause", "Let a running domain stand still", "paused", domain => new PauseDomain(domain)),
         Plain("resume", "Let a paused domain go on", "resumed", domain => new ResumeDomain(domain)),
         Plain("reboot", "Reboot the guest, or reset it if it cannot be asked", "rebooting", domain => new RebootDomain(domain)),

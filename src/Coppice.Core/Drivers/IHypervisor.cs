@@ -36,7 +36,8 @@ public sealed record DiskChain(string Target, ImmutableArray<Layer> Layers);
 /// <param name="Definition">The sealed definition.</param>
 /// <param name="Disks">Its disks.</param>
 /// <param name="Memory">The memory to load; <see cref="MemoryImage.None"/> to boot.</param>
-public sealed record LaunchRequest(ShortId Process, DomainDefinition Definition, ImmutableArray<DiskChain> Disks, MemoryImage Memory)
+public sealed record LaunchRequest(
+    ShortId Process, DomainDefinition Definition, ImmutableArray<DiskChain> Disks, MemoryImage Memory)
 {
     /// <summary>The internal snapshot that holds internal memory. It is read, never written, and may be in use.</summary>
     public Layer? MemoryHolder { get; init; }

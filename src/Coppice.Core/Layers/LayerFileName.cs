@@ -1,6 +1,9 @@
 namespace Coppice.Core;
 
-/// <summary>The names of layers, as files and inside them: unique for ever and never reused, so that a chain stays readable by any tool.</summary>
+/// <summary>
+/// The names of layers, as files and inside them: unique for ever and never reused, so that a chain stays readable by any
+/// tool.
+/// </summary>
 public static class LayerFileName
 {
     private const int MaximumNameLength = 64;

@@ -33,9 +33,11 @@ public static class Reclaiming
         };
         var next = complete.ApplyTo(catalog, catalog.Last);
         var removed = Removals(observed.Folder, catalog, next, observed.Files, storage);
+
+        // Should the process end before it has removed one, nobody uses the image any more.
         var internals = gone.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed)).SelectMany(IEnumerable<Step> (l) =>
             written.Contains(l.Inside!.Holder)
-                ? new[] { hypervisor.RemoveInternal(process!.Value, l), storage.RemoveInternal(l) } // should the process end in between
+                ? new[] { hypervisor.RemoveInternal(process!.Value, l), storage.RemoveInternal(l) }
                 : new[] { storage.RemoveInternal(l) });
         return new Result(complete, [.. internals, .. removed]);
     }
@@ -81,7 +83,8 @@ public static class Reclaiming
     private static IEnumerable<(string Path, LayerOrigin Origin)> Named(DomainFolder folder, Catalog catalog)
     {
         var snapshots = catalog.Snapshots.Values.ToArray();
-        var layers = catalog.Layers.Concat(snapshots.SelectMany(s => s.Layers)).Where(l => l.Inside is null).Select(l => (l.Path, l.Origin));
+        var layers = catalog.Layers.Concat(snapshots.SelectMany(s => s.Layers))
+            .Where(l => l.Inside is null).Select(l => (l.Path, l.Origin));
         var saved = catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Saved?.Image).OfType<MemoryImage>();
         var memories = snapshots.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory)).Concat(saved)
             .Where(m => m.File is not null).Select(m => (m.File!, m.Origin));

@@ -75,7 +75,10 @@ internal static class Reverting
         {
             Head = new Head
             {
-                Definition = destination.Definition, Disks = destination.Disks, Process = process, Saved = destination.Tip?.Head.Saved,
+                Definition = destination.Definition,
+                Disks = destination.Disks,
+                Process = process,
+                Saved = destination.Tip?.Head.Saved,
             },
             Current = destination.Current,
             PutTips = tip is null ? [] : [tip],
@@ -103,23 +106,27 @@ internal static class Reverting
     /// tip still needs as it is.
     /// </summary>
     private static IEnumerable<Step> Overlaid(PlanContext context, Destination destination) =>
-        destination.Made.Select(m => m.From.Inside is null
-            ? context.Storage.CreateOverlay(m.Layer, m.From)
-            : context.Storage.CopyInternal(
-                m.Layer, m.From, m.Layer.Parent is { } parent ? context.Graph[parent] : null, CopyRoom.Require(context, m.Layer, m.From)));
+        from made in destination.Made
+        let parent = made.Layer.Parent is { } id ? context.Graph[id] : null
+        select made.From.Inside is null
+            ? context.Storage.CreateOverlay(made.Layer, made.From)
+            : context.Storage.CopyInternal(made.Layer, made.From, parent, CopyRoom.Require(context, made.Layer, made.From));
 
     private static IEnumerable<Step> Launched(
         PlanContext context, Destination destination, DomainDefinition definition, ShortId? process) =>
         process is { } id
-            ?
-            [
-                context.Hypervisor.Launch(
-                    new(id, definition, context.Chains(destination.Disks, [.. destination.Made.Select(m => m.Layer)]), destination.Memory)
-                    {
-                        MemoryHolder = destination.Memory.Layer is { } holder ? context.Graph[holder] : null,
-                    }),
-            ]
+            ? [context.Hypervisor.Launch(SuccessorOf(context, destination, definition, id))]
             : [];
+
+    private static LaunchRequest SuccessorOf(
+        PlanContext context, Destination destination, DomainDefinition definition, ShortId process)
+    {
+        var chains = context.Chains(destination.Disks, [.. destination.Made.Select(m => m.Layer)]);
+        return new LaunchRequest(process, definition, chains, destination.Memory)
+        {
+            MemoryHolder = destination.Memory.Layer is { } holder ? context.Graph[holder] : null,
+        };
+    }
 
     private static Step? Left(PlanContext context, Tip? tip, ShortId? successor, bool runs) => context.LiveProcess is { } old
         ? context.Hypervisor.Leave(new(
@@ -178,7 +185,11 @@ internal static class Reverting
 
     /// <summary>The disks of a head, on their new layers where they have one.</summary>
     private static ImmutableArray<HeadDisk> On(ImmutableArray<HeadDisk> disks, ImmutableArray<NewLayer> made) =>
-        [.. disks.Select(d => made.FirstOrDefault(m => m.Layer.Disk == d.Target) is { } found ? d with { Layer = found.Layer.Id } : d)];
+    [
+        .. from disk in disks
+           let found = made.FirstOrDefault(m => m.Layer.Disk == disk.Target)
+           select found is null ? disk : disk with { Layer = found.Layer.Id },
+    ];
 
     private static bool IsFrozen(PlanContext context, ShortId layer) =>
         context.Graph.All.Any(l => l.Parent == layer)

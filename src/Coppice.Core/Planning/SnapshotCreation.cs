@@ -99,7 +99,8 @@ internal static class SnapshotCreation
     };
 
     private static Snapshot Record(
-        PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches, ImmutableArray<Layer> internals) => new()
+        PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches,
+        ImmutableArray<Layer> internals) => new()
     {
         Id = resolved.Id,
         Name = resolved.Name,
@@ -193,7 +194,8 @@ internal static class SnapshotCreation
             where context.Observed.Layers.ContainsKey(disk.Layer)
             let foreign = context.Observed.Layers[disk.Layer].Internals.Where(tag => !ours.Contains((disk.Layer, tag))).ToArray()
             where foreign.Length > 0
-            let named = string.Join(", ", foreign.Take(MostNamed)) + (foreign.Length > MostNamed ? $" and {foreign.Length - MostNamed} more" : "")
+            let more = foreign.Length > MostNamed ? $" and {foreign.Length - MostNamed} more" : ""
+            let named = string.Join(", ", foreign.Take(MostNamed)) + more
             select $"the image of disk '{disk.Target}' holds internal snapshots that Coppice did not make: {named}; it leaves them alone";
     }
 }

@@ -9,7 +9,9 @@ internal static class SnapshotRecords
     {
         var snapshot = context.Find(request.Snapshot);
         var children = context.Catalog.Snapshots.Values.Where(s => s.Parent == snapshot.Id).OrderBy(s => s.CreatedAt).ToArray();
-        if (children.Length > 0 && !request.MetadataOnly)
+
+        // What builds on an internal snapshot alone builds on nothing of its: only layers have to be merged.
+        if (children.Length > 0 && !request.MetadataOnly && snapshot.Layers.Any(l => l.Inside is null))
         {
             context.Observed.Capabilities.Require(
                 Capability.MergeLayers,

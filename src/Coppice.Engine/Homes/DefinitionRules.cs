@@ -33,7 +33,7 @@ internal static class DefinitionRules
         {
             throw new CoppiceException(
                 ErrorKind.WrongState, subject, "is saved, and its memory fits the definition that it has",
-                $"let it go on, then stop it: coppice start {catalog.Name}; or boot it without that memory: coppice start {catalog.Name} --anew");
+                $"let it go on (coppice start {catalog.Name}) or boot it without that memory (--anew), then stop it");
         }
 
         if (definition.Name != catalog.Name)

@@ -52,7 +52,8 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
         if (!request.Snapshots && catalog.Head.Saved is not null)
         {
             throw new CoppiceException(
-                ErrorKind.WouldLose, subject, "is saved, and its memory would go with it", $"let it go on: coppice start {catalog.Name}, or add --snapshots");
+                ErrorKind.WouldLose, subject, "is saved, and its memory would go with it",
+                $"let it go on: coppice start {catalog.Name}, or add --snapshots");
         }
 
         if (!request.Snapshots)
@@ -65,7 +66,8 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
     private static void RequireNothingWritten(Observed observed, string subject)
     {
         var paths = observed.Catalog.Layers
-            .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
+            .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null })
+            .Where(l => observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
             .Select(l => l.Path)
             .ToArray();
         if (paths.Length > 0)

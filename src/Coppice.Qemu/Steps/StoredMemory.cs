@@ -2,6 +2,7 @@ using System.IO.Pipes;
 using Coppice.Core;
 using Coppice.Images;
 using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
 using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Qemu.Steps;
@@ -12,6 +13,8 @@ namespace Coppice.Qemu.Steps;
 /// </summary>
 internal static class StoredMemory
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     public static async Task LoadAsync(Machine machine, Layer holder, StepContext context, CancellationToken cancellation)
     {
         using var image = Open(holder);
@@ -28,10 +31,16 @@ internal static class StoredMemory
         {
             await machine.LoadMemoryAsync(context.Progress, cancellation);
         }
-        catch when (feeding is { IsCompleted: true, Exception.InnerException: ImageException })
+        catch (QmpRefusalException)
         {
-            // QEMU says only that the stream ended too early.
-            throw Damaged(holder, (ImageException)feeding.Exception!.InnerException!);
+            // QEMU says only that the stream ended too early; the reader may know why.
+            await Task.WhenAny(feeding, Task.Delay(s_patience, cancellation));
+            if (feeding.Exception?.InnerException is ImageException e)
+            {
+                throw Damaged(holder, e);
+            }
+
+            throw;
         }
     }
 
@@ -43,7 +52,7 @@ internal static class StoredMemory
             {
                 memory.CopyTo(pipe);
             }
-            catch (IOException)
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
             {
                 // QEMU has ended or has heard enough; it says why.
             }

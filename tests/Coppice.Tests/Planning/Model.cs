@@ -54,7 +54,7 @@ internal sealed class Model
         {
             Catalog = catalog,
             Now = Observed.Now.AddSeconds(++_seconds),
-            Hypervisor = new HypervisorObservation { State = alive ? DomainState.Running : DomainState.Off, IsAlive = alive },
+            Hypervisor = new HypervisorObservation { State = alive ? DomainState.Running : DomainState.Off, IsAlive = alive }.For(catalog.Head),
             Layers = catalog.Head.Disks.ToImmutableDictionary(
                 d => d.Layer, d => new LayerObservation { Layer = d.Layer, OverlayFolder = Observed.Folder.Images(d.Target), WrittenAt = WrittenAt ?? Observed.Now.AddSeconds(1) }),
         };

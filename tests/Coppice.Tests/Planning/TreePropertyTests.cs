@@ -20,7 +20,7 @@ public sealed class TreePropertyTests
         {
             State = alive ? DomainState.Running : DomainState.Off,
             IsAlive = alive,
-            Capabilities = [Capability.ExternalMemory, Capability.OnlineExternalDiskOnly, Capability.OfflineExternalDisk],
+            Capabilities = Scene.Everything.Remove(Capability.MergeLayers),
         });
         var contents = new Dictionary<SnapshotId, string>();
         for (var i = 0; i < 30; i++)
@@ -53,10 +53,12 @@ public sealed class TreePropertyTests
     {
         var names = model.Catalog.Snapshots.Values.Select(s => s.Name).Order().ToArray();
         var name = names.Length == 0 ? "none" : names[random.Next(names.Length)];
-        return random.Next(9) switch
+        return random.Next(11) switch
         {
             0 or 1 => new CreateSnapshot("web") { Name = $"s{random.Next(1000)}" },
-            2 => new CreateSnapshot("web") { Name = $"s{random.Next(1000)}", Disks = [new DiskRequest("vdb", DiskMode.None)] },
+            2 => Mixed(random),
+            9 => new SaveDomain("web"),
+            10 => new StartDomain("web", Paused: false, Anew: random.Next(2) == 0),
             3 or 4 => new RevertSnapshot("web", name, (RevertState)random.Next(3), random.Next(2) == 0, Force: true),
             5 => new UndoRevert("web", Force: true),
             6 => new DeleteSnapshot("web", name, MetadataOnly: random.Next(3) == 0),
@@ -65,12 +67,20 @@ public sealed class TreePropertyTests
         };
     }
 
+    private static CreateSnapshot Mixed(Random random) => new("web")
+    {
+        Name = $"s{random.Next(1000)}",
+        Memory = random.Next(2) == 0 ? null : new MemoryRequest((MemoryMode)random.Next(3)),
+        Disks = [new DiskRequest("vda", (DiskMode)random.Next(4)), new DiskRequest("vdb", (DiskMode)random.Next(4))],
+    };
+
     private static void Verify(Model model, Dictionary<SnapshotId, string> contents)
     {
         var frozen = model.Catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer).ToHashSet();
         Assert.DoesNotContain(model.Catalog.Head.Disks, d => frozen.Contains(d.Layer));
         Assert.DoesNotContain(model.Catalog.Head.Disks, d => model.Graph.All.Any(l => l.Parent == d.Layer));
-        Assert.DoesNotContain(model.Graph.Unreached(), l => l.Origin is LayerOrigin.Coppice);
+        Assert.DoesNotContain(model.Graph.Unreached(), l => l is { Origin: LayerOrigin.Coppice, Inside: null });
+        Assert.All(model.Graph.All.Where(l => l.Inside is not null), l => Assert.Equal(l.Path, model.Graph[l.Inside!.Holder].Path));
         Assert.True(model.Catalog.Current is null || model.Catalog.Snapshots.ContainsKey(model.Catalog.Current.Value));
         foreach (var snapshot in model.Catalog.Snapshots.Values)
         {
@@ -82,7 +92,8 @@ public sealed class TreePropertyTests
 
     private static void VerifyRemovals(Model model, Plan plan, bool rolledForward)
     {
-        var known = model.Graph.All.Select(l => $"remove {l.Path}").ToHashSet();
+        var known = model.Graph.All.Select(l => l.Inside is { } place ? $"remove-inside {place.Tag} in {l.Path}" : $"remove {l.Path}").ToHashSet();
+        known.UnionWith(model.Graph.All.Where(l => l.Inside is not null).Select(l => $"remove-inside-live {l.Inside!.Tag} in {l.Path}"));
         Assert.DoesNotContain(rolledForward ? [] : plan.CleanUp.Select(s => s.Summary), known.Contains);
     }
 }
