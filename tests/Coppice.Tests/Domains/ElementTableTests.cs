@@ -93,6 +93,9 @@ public sealed class ElementTableTests
     [InlineData("<interface type='bridge'><source bridge='br0'/></interface>", "devices/interface/@type", "'bridge'")]
     [InlineData("<video><model type='qxl' ram='65536'/></video>", "devices/video/model/@type", "'qxl'")]
     [InlineData("<serial type='tcp'><source mode='bind' host='::' service='7'/></serial>", "devices/serial/@type", "'tcp'")]
+    [InlineData("<sound model='ac97'/>", "devices/sound/@model", "'ac97'")]
+    [InlineData("<graphics type='spice'/>", "devices/graphics/@type", "'spice'")]
+    [InlineData("<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>", "devices/channel/@type", "'spicevmc'")]
     [InlineData("<graphics type='vnc' passwd='secret'/>", "devices/graphics/@passwd", "who may connect")]
     public void The_obstacle_names_the_element(string devices, string path, string reason)
     {
@@ -106,10 +109,10 @@ public sealed class ElementTableTests
     public void The_obstacle_counts_devices_of_its_kind()
     {
         var definition = DomainXml.Parse(Documents.With(
-            $"{Documents.Disk()}<sound model='ich9'/>{Documents.Disk("vdb", "/b", "<driver type='raw' queues='4'/>")}<sound model='ac97'/>"));
+            $"{Documents.Disk()}<filesystem type='mount'/>{Documents.Disk("vdb", "/b", "<driver type='raw' queues='4'/>")}<filesystem type='mount'/>"));
 
         Assert.Equal(
-            ["devices/sound[1]", "devices/disk[2]/driver/@queues", "devices/sound[2]"],
+            ["devices/filesystem[1]", "devices/disk[2]/driver/@queues", "devices/filesystem[2]"],
             definition.Obstacles.Select(o => o.Path));
     }
 
