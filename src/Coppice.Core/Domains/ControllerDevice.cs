@@ -96,6 +96,12 @@ public sealed record ControllerDevice : Device
     public int? Ports { get; init; }
 
     /// <inheritdoc/>
-    public override string Label =>
-        $"{DomainWords.ControllerKinds[Kind]} controller {Index}{(FirstPort is null ? "" : $" ({DomainWords.ControllerModels[Model]})")}";
+    public override string Label
+    {
+        get
+        {
+            var label = $"{DomainWords.ControllerKinds[Kind]} controller {Index}";
+            return FirstPort is null ? label : $"{label} ({DomainWords.ControllerModels[Model]})";
+        }
+    }
 }

@@ -17,8 +17,8 @@ public static class DomainSeal
 
     /// <summary>
     /// Gives an address to every device that needs one and has none, adds the controllers that the addresses speak of and the
-    /// serial port that a lone console is another name for, and numbers serial ports and consoles. What is given stays, so that a device added later never moves another, and doing
-    /// it again changes nothing.
+    /// serial port that a lone console is another name for, and numbers serial ports and consoles. What is given stays, so
+    /// that a device added later never moves another, and doing it again changes nothing.
     /// </summary>
     /// <exception cref="CoppiceException">
     /// Two devices have the same address, one has an address that does not exist, or there is no room

@@ -28,7 +28,8 @@ public static partial class DomainXml
     private static int? ReadMaster(XElement master, ControllerModel model) =>
         model is ControllerModel.Ich9Uhci1 or ControllerModel.Ich9Uhci2 or ControllerModel.Ich9Uhci3
             ? master.Required("startport").Number(0, DomainSeal.EhciPorts - 1)
-            : throw master.Refuse("only an ich9-uhci1, ich9-uhci2 or ich9-uhci3 is a companion", "remove it or correct the model");
+            : throw master.Refuse(
+                "only an ich9-uhci1, ich9-uhci2 or ich9-uhci3 is a companion", "remove it or correct the model");
 
     private static int? ReadPorts(XAttribute ports, ControllerKind kind, ControllerModel model) => (kind, model) switch
     {

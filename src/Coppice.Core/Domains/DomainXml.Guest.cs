@@ -184,7 +184,7 @@ public static partial class DomainXml
             features.HasFlag(MachineFeatures.Acpi) ? new XElement("acpi") : null,
             features.HasFlag(MachineFeatures.Apic) ? new XElement("apic") : null,
             features.HasFlag(MachineFeatures.Pae) ? new XElement("pae") : null,
-            Word(definition.VmwarePort, "on", "off") is { } state ? new XElement("vmport", new XAttribute("state", state)) : null);
+            WithWord("vmport", "state", Word(definition.VmwarePort, "on", "off")));
     }
 
     private static SleepStates ReadSleep(XElement pm) => new(
@@ -193,8 +193,8 @@ public static partial class DomainXml
 
     private static XElement? WriteSleep(SleepStates sleep) => sleep is { ToMemory: null, ToDisk: null } ? null : new XElement(
         "pm",
-        Word(sleep.ToMemory, "yes", "no") is { } memory ? new XElement("suspend-to-mem", new XAttribute("enabled", memory)) : null,
-        Word(sleep.ToDisk, "yes", "no") is { } disk ? new XElement("suspend-to-disk", new XAttribute("enabled", disk)) : null);
+        WithWord("suspend-to-mem", "enabled", Word(sleep.ToMemory, "yes", "no")),
+        WithWord("suspend-to-disk", "enabled", Word(sleep.ToDisk, "yes", "no")));
 
     private static ClockSettings ReadClock(XElement clock) => new()
     {
@@ -228,6 +228,9 @@ public static partial class DomainXml
     }
 
     private static XElement? Text(string name, string? value) => value is null ? null : new XElement(name, value);
+
+    private static XElement? WithWord(string name, string attribute, string? word) =>
+        word is null ? null : new XElement(name, new XAttribute(attribute, word));
 
     private static XAttribute? OptionalAttribute(string name, object? value) =>
         value is null ? null : new XAttribute(name, value);

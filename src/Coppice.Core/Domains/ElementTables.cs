@@ -78,8 +78,8 @@ public static class ElementTables
         Hardware("another way to boot", "os/dtb", "bootloader", "bootloader_args"),
         Hardware("enlightenments", "features/hyperv", "features/kvm", "features/viridian", "features/xen"),
         Hardware(
-            "a part of the machine", "features/hap", "features/privnet", "features/pvspinlock", "features/pmu", "features/gic", "features/smm", "features/ioapic", "features/vmcoreinfo", "features/msrs", "features/tcg",
-            "features/apic/@eoi"),
+            "a part of the machine", "features/hap", "features/privnet", "features/pvspinlock", "features/pmu", "features/gic",
+            "features/smm", "features/ioapic", "features/vmcoreinfo", "features/msrs", "features/tcg", "features/apic/@eoi"),
         Hardware("the guest's clock", "clock/@adjustment", "clock/timer/@frequency", "clock/timer/@mode", "clock/timer/catchup"),
         Hardware("memory encryption", "launchSecurity", "keywrap"),
         Hardware(
@@ -88,15 +88,15 @@ public static class ElementTables
         Hardware("a device of the host", "devices/hostdev", "devices/redirdev", "devices/smartcard"),
         Hardware(
             "a device that Coppice does not know", "devices/filesystem", "devices/hub", "devices/iommu", "devices/lease",
-            "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem",
-            "devices/vsock", "devices/crypto"),
+            "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem", "devices/vsock",
+            "devices/crypto"),
         Hardware("a TPM", "devices/tpm"),
         Hardware(
             "virtio options", "devices/disk/@model", "devices/disk/driver/@queues", "devices/disk/driver/@queue_size",
             "devices/disk/driver/@iommu", "devices/disk/driver/@ats", "devices/disk/driver/@packed",
-            "devices/disk/driver/@event_idx", "devices/interface/driver", "devices/controller/driver", "devices/controller/@vectors",
-            "devices/video/driver", "devices/rng/driver", "devices/memballoon/driver", "devices/memballoon/@autodeflate",
-            "devices/memballoon/@freePageReporting"),
+            "devices/disk/driver/@event_idx", "devices/interface/driver", "devices/controller/driver",
+            "devices/controller/@vectors", "devices/video/driver", "devices/rng/driver", "devices/memballoon/driver",
+            "devices/memballoon/@autodeflate", "devices/memballoon/@freePageReporting"),
         Hardware(
             "the drive", "devices/disk/geometry", "devices/disk/blockio", "devices/disk/wwn", "devices/disk/vendor",
             "devices/disk/product", "devices/disk/shareable", "devices/disk/transient", "devices/disk/encryption",
@@ -125,7 +125,7 @@ public static class ElementTables
     /// </summary>
     public static readonly FrozenDictionary<string, string[]> Values = Attributes(
         ("@type", "kvm qemu"), ("os/type/@arch", "x86_64"),
-        ("cpu/@migratable", "on"), ("clock/@offset", "utc localtime"),
+        ("cpu/@migratable", "on"), ("clock/@offset", "utc localtime"), ("clock/timer/@name", "rtc pit hpet tsc kvmclock"),
         ("devices/*/address/@type", "pci drive virtio-serial usb"), ("devices/*/address/@domain", "0 0x0 0x00 0x0000"),
         ("devices/disk/driver/@name", "qemu"),
         ("devices/interface/@type", "user"), ("devices/interface/model/@type", "virtio e1000 e1000e"),

@@ -29,7 +29,8 @@ internal static class PciAddresses
         var occupied = OccupiedSlots(devices);
         devices.Assign(
             "a PCI slot", NeedsSlot,
-            device => [.. BehindPorts(device, buses, cards), .. OnFirstBus(device, machine).Where(a => !occupied.Contains(a.Slot))],
+            device => BehindPorts(device, buses, cards)
+                .Concat(OnFirstBus(device, machine).Where(a => !occupied.Contains(a.Slot))),
             (_, address) => address.Bus == 0 || (buses.Contains(address.Bus) && address.Slot == 0), book);
         devices.Replace<ControllerDevice>(NumberRootPort);
     }
@@ -49,8 +50,8 @@ internal static class PciAddresses
     {
         DiskDevice or RandomDevice or BalloonDevice => true,
         NetworkDevice card => card.Model != NetworkModel.E1000,
-        ControllerDevice controller =>
-            controller.Model is ControllerModel.QemuXhci or ControllerModel.VirtioScsi || controller.Kind == ControllerKind.VirtioSerial,
+        ControllerDevice { Kind: ControllerKind.VirtioSerial } => true,
+        ControllerDevice controller => controller.Model is ControllerModel.QemuXhci or ControllerModel.VirtioScsi,
         _ => false,
     };
 
@@ -76,12 +77,13 @@ internal static class PciAddresses
                 ?? machine.FreeSlots.Where(s => !occupied.Contains(s)).Select(s => new PciAddress(0, s, 0)).FirstOrDefault()
                 ?? throw devices.Refuse(group.First(), "there is no room for it: it needs a PCI slot", "remove a device");
             var first = group.Min(Function);
-            devices.Replace<ControllerDevice>(c => c.Kind != ControllerKind.Usb || c.Index != group.Key || c.Address is not null ? c
-                : c with
-                {
-                    Address = new PciAddress(place.Bus, place.Slot, Function(c) == first ? 0 : Function(c), Function(c) == first),
-                });
+            devices.Replace<ControllerDevice>(c => c is { Kind: ControllerKind.Usb, Address: null } && c.Index == group.Key
+                ? c with { Address = Function(c) == first ? place with { Function = 0, Multifunction = true } : At(place, c) }
+                : c);
         }
+
+        static PciAddress At(PciAddress place, ControllerDevice controller) =>
+            new(place.Bus, place.Slot, Function(controller));
     }
 
     private static int Function(ControllerDevice controller) => controller.Model switch

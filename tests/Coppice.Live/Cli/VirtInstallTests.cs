@@ -64,7 +64,8 @@ public sealed class VirtInstallTests
     {
         "pc" => VirtInstall.Pc(image),
         "q35" => VirtInstall.Q35(image),
-        "desktop" => VirtInstall.Desktop(image),
+        "desktop" => VirtInstall.Desktop(image)
+            .Replace("<watchdog", "<watchdog model=\"itco\" action=\"reset\"/><watchdog", StringComparison.Ordinal),
         "uefi" => VirtInstall.Uefi(),
         _ => VirtInstall.Tpm(),
     };

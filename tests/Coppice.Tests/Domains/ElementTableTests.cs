@@ -28,6 +28,10 @@ public sealed class ElementTableTests
     }
 
     [Fact]
+    public void A_next_step_is_told_only_for_what_prevents_a_start() =>
+        Assert.Empty(ElementTables.NextSteps.Keys.Except(ElementTables.ChangesHardware.Keys));
+
+    [Fact]
     public void Every_understood_element_of_a_document_is_written_again()
     {
         var written = XElement.Parse(DomainXml.Format(DomainXml.Parse(Documents.Ordinary)));
