@@ -64,7 +64,7 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
                     $"QEMU {inventory.Version} does not have it", "name one that 'qemu-system-x86_64 -cpu help' lists");
         }
 
-        return type == "kvm" ? cpu : cpu with { Mode = CpuMode.Custom, Model = DefaultCpu };
+        return type == "kvm" ? cpu : cpu with { Mode = CpuMode.Custom, Model = DefaultCpu, Migratable = null };
     }
 
     private static IEnumerable<Device> WithMacs(DomainDefinition definition)

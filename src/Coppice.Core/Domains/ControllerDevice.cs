@@ -51,6 +51,18 @@ public enum ControllerModel
 
     /// <summary>The IDE functions of the PIIX3.</summary>
     Piix3,
+
+    /// <summary>The USB 2 function of the ICH9.</summary>
+    Ich9Ehci1,
+
+    /// <summary>The first USB 1 function of the ICH9.</summary>
+    Ich9Uhci1,
+
+    /// <summary>The second USB 1 function of the ICH9.</summary>
+    Ich9Uhci2,
+
+    /// <summary>The third USB 1 function of the ICH9.</summary>
+    Ich9Uhci3,
 }
 
 /// <summary>A controller (libvirt formatdomain, <c>&lt;controller&gt;</c>).</summary>
@@ -71,6 +83,25 @@ public sealed record ControllerDevice : Device
     /// <summary>The port number of a <see cref="ControllerModel.PcieRootPort"/>; null until sealed.</summary>
     public int? Port { get; init; }
 
+    /// <summary>
+    /// Makes a USB 1 controller of the ICH9 the companion of the <see cref="ControllerModel.Ich9Ehci1"/> with the same index:
+    /// the first port of that one that it shares, from 0. Null for one of its own.
+    /// </summary>
+    public int? FirstPort { get; init; }
+
+    /// <summary>
+    /// How many ports a <see cref="ControllerModel.QemuXhci"/> or a controller for consoles and channels has; null leaves it
+    /// to the driver.
+    /// </summary>
+    public int? Ports { get; init; }
+
     /// <inheritdoc/>
-    public override string Label => $"{DomainWords.ControllerKinds[Kind]} controller {Index}";
+    public override string Label
+    {
+        get
+        {
+            var label = $"{DomainWords.ControllerKinds[Kind]} controller {Index}";
+            return FirstPort is null ? label : $"{label} ({DomainWords.ControllerModels[Model]})";
+        }
+    }
 }

@@ -22,12 +22,44 @@ internal static class DomainChecks
             root, definition.Devices.OfType<ControllerDevice>(), c => c.Label,
             "there are two of", "give each controller an index of its own");
         RefuseRepeats(root, definition.Devices.OfType<BalloonDevice>(), _ => "<memballoon>", "there are two of", "remove one");
+        CheckWatchdogs(definition, root);
+        CheckCompanions(definition, root);
         CheckBootOrder(definition, root);
+        if (definition.Topology is { } topology && topology.Cpus != definition.VirtualCpus)
+        {
+            throw root.RequiredElement("cpu").RequiredElement("topology").Refuse(
+                $"it makes {topology.Cpus} CPUs and <vcpu> {definition.VirtualCpus}",
+                "correct one, so that sockets × dies × cores × threads is the number of CPUs");
+        }
+
         if (definition.CurrentMemory is { } current && current.Bytes > definition.Memory.Bytes)
         {
             throw root.RequiredElement("currentMemory").Refuse(
                 $"{current} is more than the {definition.Memory} of <memory>", "lower it or raise <memory>");
         }
+    }
+
+    private static void CheckWatchdogs(DomainDefinition definition, XElement root)
+    {
+        var watchdogs = definition.Devices.OfType<WatchdogDevice>().ToList();
+        RefuseRepeats(root, watchdogs, w => w.Label, "there are two of", "remove one");
+        if (watchdogs.Select(w => w.Action).Distinct().Count() > 1)
+        {
+            throw root.RequiredElement("devices").Refuse("the watchdogs have different actions", "give them the same action");
+        }
+    }
+
+    private static void CheckCompanions(DomainDefinition definition, XElement root)
+    {
+        var controllers = definition.Devices.OfType<ControllerDevice>().ToList();
+        if (controllers.FirstOrDefault(c => c.FirstPort is not null && !controllers.Any(m => IsMaster(m, c))) is { } alone)
+        {
+            throw root.RequiredElement("devices").Refuse(
+                $"the {alone.Label} has a <master>, and no ich9-ehci1 has the index {alone.Index}", "add one or remove <master>");
+        }
+
+        static bool IsMaster(ControllerDevice master, ControllerDevice companion) =>
+            master.Model == ControllerModel.Ich9Ehci1 && master.Index == companion.Index;
     }
 
     private static void CheckBootOrder(DomainDefinition definition, XElement root)

@@ -41,11 +41,20 @@ public sealed record DomainDefinition
     /// <summary>The CPU it sees; null leaves it to the driver.</summary>
     public CpuSettings? Cpu { get; init; }
 
+    /// <summary>How the virtual CPUs are arranged; null leaves it to the driver.</summary>
+    public CpuTopology? Topology { get; init; }
+
     /// <summary>The machine and how it boots.</summary>
     public OsSettings Os { get; init; } = new();
 
     /// <summary>Parts of the machine that can be left out.</summary>
     public MachineFeatures Features { get; init; }
+
+    /// <summary>Whether the machine has VMware's port (<c>&lt;vmport&gt;</c>); null leaves it to the driver.</summary>
+    public bool? VmwarePort { get; init; }
+
+    /// <summary>The sleep states.</summary>
+    public SleepStates Sleep { get; init; } = new(null, null);
 
     /// <summary>The guest's clock.</summary>
     public ClockSettings Clock { get; init; } = new();

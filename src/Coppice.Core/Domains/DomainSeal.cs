@@ -9,10 +9,16 @@ public static class DomainSeal
     /// <summary>The last port of a virtio-serial controller.</summary>
     internal const int HighestVirtioSerialPort = 30;
 
+    /// <summary>How many ports the USB 2 function of the ICH9 has.</summary>
+    internal const int EhciPorts = 6;
+
+    /// <summary>How many ports QEMU gives a qemu-xhci at most.</summary>
+    internal const int MostXhciPorts = 15;
+
     /// <summary>
-    /// Gives an address to every device that needs one and has none, adds the controllers that the addresses speak of, and
-    /// numbers serial ports and consoles. What is given stays, so that a device added later never moves another, and doing
-    /// it again changes nothing.
+    /// Gives an address to every device that needs one and has none, adds the controllers that the addresses speak of and the
+    /// serial port that a lone console is another name for, and numbers serial ports and consoles. What is given stays, so
+    /// that a device added later never moves another, and doing it again changes nothing.
     /// </summary>
     /// <exception cref="CoppiceException">
     /// Two devices have the same address, one has an address that does not exist, or there is no room
@@ -23,26 +29,43 @@ public static class DomainSeal
         ArgumentNullException.ThrowIfNull(definition);
         var machine = MachineFamily.Of(definition);
         var devices = new DeviceSlots(definition.Name, definition.Devices);
+        AddSerialOfConsole(devices);
         NumberPorts(devices);
         DriveAddresses.Assign(devices, machine);
-        devices.Assign(
-            "a virtio-serial port",
-            d => d is CharacterDevice { Target: CharacterTarget.Virtio },
-            VirtioSerialPorts,
-            (device, address) => VirtioSerialPorts(device).Contains(address));
+        AssignVirtioSerial(devices);
         AssignUsb(devices);
         ImpliedControllers.Add(devices, machine);
         PciAddresses.Assign(devices, machine);
         return definition with { Devices = devices.ToList() };
     }
 
-    private static IEnumerable<VirtioSerialAddress> VirtioSerialPorts(Device device)
+    private static void AddSerialOfConsole(DeviceSlots devices)
     {
-        var lowest = device is CharacterDevice { Role: CharacterRole.Console } ? 0 : 1;
-        return
-            from controller in Enumerable.Range(0, DomainXml.HighestIndex + 1)
-            from port in Enumerable.Range(lowest, HighestVirtioSerialPort + 1 - lowest)
-            select new VirtioSerialAddress(controller, 0, port);
+        var characters = devices.OfType<CharacterDevice>().ToList();
+        if (characters.FirstOrDefault(c => c.Role == CharacterRole.Console) is { Target: CharacterTarget.Serial } console
+            && characters.All(c => c.Role != CharacterRole.Serial))
+        {
+            devices.Add(console with { Role = CharacterRole.Serial, Target = CharacterTarget.IsaSerial, Remainder = null });
+        }
+    }
+
+    private static void AssignVirtioSerial(DeviceSlots devices)
+    {
+        var counts = devices.OfType<ControllerDevice>()
+            .Where(c => c is { Kind: ControllerKind.VirtioSerial, Ports: not null })
+            .ToDictionary(c => c.Index, c => c.Ports!.Value);
+        devices.Assign(
+            "a virtio-serial port", d => d is CharacterDevice { Target: CharacterTarget.Virtio },
+            Places, (device, address) => Places(device).Contains(address));
+
+        IEnumerable<VirtioSerialAddress> Places(Device device)
+        {
+            var lowest = device is CharacterDevice { Role: CharacterRole.Console } ? 0 : 1;
+            return
+                from controller in Enumerable.Range(0, DomainXml.HighestIndex + 1)
+                from port in Enumerable.Range(lowest, counts.GetValueOrDefault(controller, HighestVirtioSerialPort + 1) - lowest)
+                select new VirtioSerialAddress(controller, 0, port);
+        }
     }
 
     private static void AssignUsb(DeviceSlots devices)
@@ -61,11 +84,13 @@ public static class DomainSeal
             (_, address) => ports.Any(p => p.Bus == address.Bus && p.Port == address.Port.Split('.')[0]));
     }
 
+    // The ports of a companion are those of its master.
     private static int UsbPorts(ControllerDevice controller) => controller.Model switch
     {
         ControllerModel.None => 0,
-        ControllerModel.QemuXhci => 4,
-        _ => 2,
+        ControllerModel.QemuXhci => controller.Ports ?? 4,
+        ControllerModel.Ich9Ehci1 => EhciPorts,
+        _ => controller.FirstPort is null ? 2 : 0,
     };
 
     private static void NumberPorts(DeviceSlots devices)

@@ -56,12 +56,23 @@ internal static class DomainWords
         "model of a controller", ("none", ControllerModel.None), ("qemu-xhci", ControllerModel.QemuXhci),
         ("piix3-uhci", ControllerModel.Piix3Uhci), ("pci-root", ControllerModel.PciRoot), ("pcie-root", ControllerModel.PcieRoot),
         ("pcie-root-port", ControllerModel.PcieRootPort), ("virtio-scsi", ControllerModel.VirtioScsi),
-        ("piix3", ControllerModel.Piix3));
+        ("piix3", ControllerModel.Piix3), ("ich9-ehci1", ControllerModel.Ich9Ehci1), ("ich9-uhci1", ControllerModel.Ich9Uhci1),
+        ("ich9-uhci2", ControllerModel.Ich9Uhci2), ("ich9-uhci3", ControllerModel.Ich9Uhci3));
 
     public static readonly Vocabulary<InputKind> InputKinds = new(
         "input device", ("tablet", InputKind.Tablet), ("mouse", InputKind.Mouse), ("keyboard", InputKind.Keyboard));
 
     public static readonly Vocabulary<InputBus> InputBuses = new("input bus", ("ps2", InputBus.Ps2), ("usb", InputBus.Usb));
+
+    public static readonly Vocabulary<SoundModel> SoundModels = new(
+        "sound card", ("ich6", SoundModel.Ich6), ("ich9", SoundModel.Ich9));
+
+    public static readonly Vocabulary<WatchdogModel> WatchdogModels = new(
+        "watchdog", ("i6300esb", WatchdogModel.I6300Esb), ("itco", WatchdogModel.Itco));
+
+    public static readonly Vocabulary<WatchdogAction> WatchdogActions = new(
+        "action", ("reset", WatchdogAction.Reset), ("shutdown", WatchdogAction.Shutdown), ("poweroff", WatchdogAction.PowerOff),
+        ("pause", WatchdogAction.Pause), ("none", WatchdogAction.None), ("inject-nmi", WatchdogAction.InjectNmi));
 
     public static readonly Vocabulary<CpuMode> CpuModes = new(
         "CPU mode", ("custom", CpuMode.Custom), ("host-model", CpuMode.HostModel), ("host-passthrough", CpuMode.HostPassthrough),

@@ -23,8 +23,11 @@ public static partial class DomainXml
             CurrentMemory = MemorySize.Read(root.Element("currentMemory")),
             VirtualCpus = root.Element("vcpu").Number(1, MostCpus) ?? 1,
             Cpu = root.Element("cpu") is { } cpu ? ReadCpu(cpu) : null,
+            Topology = root.Element("cpu")?.Element("topology") is { } topology ? ReadTopology(topology) : null,
             Os = root.Element("os") is { } os ? ReadOs(os) : new OsSettings(),
             Features = root.Element("features") is { } features ? ReadFeatures(features) : MachineFeatures.None,
+            VmwarePort = root.Element("features")?.Element("vmport") is { } vmport ? ReadState(vmport) : null,
+            Sleep = root.Element("pm") is { } pm ? ReadSleep(pm) : new SleepStates(null, null),
             Clock = root.Element("clock") is { } clock ? ReadClock(clock) : new ClockSettings(),
             OnPowerOff = ReadAction(root, "on_poweroff") ?? LifecycleAction.Destroy,
             OnReboot = ReadAction(root, "on_reboot") ?? LifecycleAction.Restart,
@@ -44,8 +47,9 @@ public static partial class DomainXml
         definition.CurrentMemory is { } current ? MemorySize.Write("currentMemory", current) : null,
         new XElement("vcpu", definition.VirtualCpus),
         WriteOs(definition.Os),
-        WriteFeatures(definition.Features),
-        definition.Cpu is { } cpu ? WriteCpu(cpu) : null,
+        WriteFeatures(definition),
+        WriteCpu(definition),
+        WriteSleep(definition.Sleep),
         WriteClock(definition.Clock),
         new XElement("on_poweroff", DomainWords.LifecycleActions[definition.OnPowerOff]),
         new XElement("on_reboot", DomainWords.LifecycleActions[definition.OnReboot]),
@@ -76,7 +80,7 @@ public static partial class DomainXml
             : action;
     }
 
-    // An element that holds only what is not understood, such as a topology, asks for no CPU of its own.
+    // An element that holds only something else, such as a topology, asks for no CPU of its own.
     private static CpuSettings? ReadCpu(XElement cpu)
     {
         var mode = DomainWords.CpuModes.Read(cpu.Attribute("mode"));
@@ -101,6 +105,7 @@ public static partial class DomainXml
                 _ => model is { Value: not "" } ? Token(model) : null,
             },
             Fallback = model?.Attribute("fallback").Flag("allow", "forbid"),
+            Migratable = cpu.Attribute("migratable").Flag("on", "off"),
             Features = [.. features],
         };
     }
@@ -109,14 +114,29 @@ public static partial class DomainXml
         Token(feature.Required("name")),
         DomainWords.CpuFeaturePolicies.Read(feature.Attribute("policy")) ?? CpuFeaturePolicy.Require);
 
-    private static XElement WriteCpu(CpuSettings cpu) => new(
+    private static CpuTopology ReadTopology(XElement topology) => new(
+        topology.Required("sockets").Number(1, MostCpus) ?? 1,
+        topology.Attribute("dies").Number(1, MostCpus) ?? 1,
+        topology.Required("cores").Number(1, MostCpus) ?? 1,
+        topology.Required("threads").Number(1, MostCpus) ?? 1);
+
+    private static XElement? WriteCpu(DomainDefinition definition) => definition is { Cpu: null, Topology: null } ? null : new(
         "cpu",
+        definition.Cpu is { } cpu ? WriteCpu(cpu) : null,
+        definition.Topology is not { } topology ? null : new XElement(
+            "topology", new XAttribute("sockets", topology.Sockets), new XAttribute("dies", topology.Dies),
+            new XAttribute("cores", topology.Cores), new XAttribute("threads", topology.Threads)));
+
+    private static IEnumerable<object?> WriteCpu(CpuSettings cpu) =>
+    [
         new XAttribute("mode", DomainWords.CpuModes[cpu.Mode]),
+        OptionalAttribute("migratable", Word(cpu.Migratable, "on", "off")),
         cpu.Model is null && cpu.Fallback is null
             ? null
             : new XElement("model", OptionalAttribute("fallback", Word(cpu.Fallback, "allow", "forbid")), cpu.Model),
         cpu.Features.Select(f => new XElement(
-            "feature", new XAttribute("policy", DomainWords.CpuFeaturePolicies[f.Policy]), new XAttribute("name", f.Name))));
+            "feature", new XAttribute("policy", DomainWords.CpuFeaturePolicies[f.Policy]), new XAttribute("name", f.Name))),
+    ];
 
     private static OsSettings ReadOs(XElement os)
     {
@@ -153,11 +173,28 @@ public static partial class DomainXml
         | (features.Element("apic") is null ? 0 : MachineFeatures.Apic)
         | (features.Element("pae") is null ? 0 : MachineFeatures.Pae);
 
-    private static XElement? WriteFeatures(MachineFeatures features) => features == MachineFeatures.None ? null : new XElement(
-        "features",
-        features.HasFlag(MachineFeatures.Acpi) ? new XElement("acpi") : null,
-        features.HasFlag(MachineFeatures.Apic) ? new XElement("apic") : null,
-        features.HasFlag(MachineFeatures.Pae) ? new XElement("pae") : null);
+    // An element that is there without a state is on.
+    private static bool ReadState(XElement element) => element.Attribute("state").Flag("on", "off") ?? true;
+
+    private static XElement? WriteFeatures(DomainDefinition definition)
+    {
+        var features = definition.Features;
+        return definition is { Features: MachineFeatures.None, VmwarePort: null } ? null : new XElement(
+            "features",
+            features.HasFlag(MachineFeatures.Acpi) ? new XElement("acpi") : null,
+            features.HasFlag(MachineFeatures.Apic) ? new XElement("apic") : null,
+            features.HasFlag(MachineFeatures.Pae) ? new XElement("pae") : null,
+            WithWord("vmport", "state", Word(definition.VmwarePort, "on", "off")));
+    }
+
+    private static SleepStates ReadSleep(XElement pm) => new(
+        pm.Element("suspend-to-mem")?.Attribute("enabled").Flag("yes", "no"),
+        pm.Element("suspend-to-disk")?.Attribute("enabled").Flag("yes", "no"));
+
+    private static XElement? WriteSleep(SleepStates sleep) => sleep is { ToMemory: null, ToDisk: null } ? null : new XElement(
+        "pm",
+        WithWord("suspend-to-mem", "enabled", Word(sleep.ToMemory, "yes", "no")),
+        WithWord("suspend-to-disk", "enabled", Word(sleep.ToDisk, "yes", "no")));
 
     private static ClockSettings ReadClock(XElement clock) => new()
     {
@@ -191,6 +228,9 @@ public static partial class DomainXml
     }
 
     private static XElement? Text(string name, string? value) => value is null ? null : new XElement(name, value);
+
+    private static XElement? WithWord(string name, string attribute, string? word) =>
+        word is null ? null : new XElement(name, new XAttribute(attribute, word));
 
     private static XAttribute? OptionalAttribute(string name, object? value) =>
         value is null ? null : new XAttribute(name, value);

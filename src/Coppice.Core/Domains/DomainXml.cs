@@ -61,6 +61,7 @@ public static partial class DomainXml
             throw root.Refuse("this is not a domain", "give a document with the root element <domain>");
         }
 
+        ControllerIndexes.Fill(root);
         var remainder = Remainders.Take(root, "");
         var devices = root.Elements("devices").Elements().Where(e => e.Name != "emulator").Select(ReadDevice).ToList();
         var definition = ReadGuest(root) with
@@ -101,6 +102,8 @@ public static partial class DomainXml
         BalloonDevice => "memballoon",
         ControllerDevice => "controller",
         InputDevice => "input",
+        SoundDevice => "sound",
+        WatchdogDevice => "watchdog",
         OtherDevice other => other.Element,
         _ => throw new InvalidOperationException($"there is no element for {device.GetType().Name}"),
     };
@@ -128,6 +131,8 @@ public static partial class DomainXml
             "memballoon" => new BalloonDevice { Present = element.Required("model").Value == "virtio" },
             "controller" => ReadController(element),
             "input" => ReadInput(element),
+            "sound" => ReadSound(element),
+            "watchdog" => ReadWatchdog(element),
             _ => ReadCharacter(element),
         };
         return device with { Address = ReadAddress(element), Remainder = remainder };
@@ -151,6 +156,8 @@ public static partial class DomainXml
             BalloonDevice balloon => [new XAttribute("model", balloon.Present ? "virtio" : "none")],
             ControllerDevice controller => WriteController(controller),
             InputDevice input => WriteInput(input),
+            SoundDevice sound => [new XAttribute("model", DomainWords.SoundModels[sound.Model])],
+            WatchdogDevice watchdog => WriteWatchdog(watchdog),
             _ => throw new InvalidOperationException($"there is no writer for {device.GetType().Name}"),
         });
         if (device.Address is not null)

@@ -15,9 +15,11 @@ public static class ElementTables
         ("", "type"),
         ("name", ""), ("uuid", ""), ("genid", ""), ("title", ""), ("description", ""), ("metadata", ""),
         ("memory", "unit"), ("currentMemory", "unit"), ("vcpu", ""),
-        ("cpu", "mode"), ("cpu/model", "fallback"), ("cpu/feature", "policy name"),
+        ("cpu", "mode migratable"), ("cpu/model", "fallback"), ("cpu/feature", "policy name"),
+        ("cpu/topology", "sockets dies cores threads"),
         ("os", ""), ("os/type", "arch machine"), ("os/boot", "dev"), ("os/kernel", ""), ("os/initrd", ""), ("os/cmdline", ""),
-        ("features", ""), ("features/acpi", ""), ("features/apic", ""), ("features/pae", ""),
+        ("features", ""), ("features/acpi", ""), ("features/apic", ""), ("features/pae", ""), ("features/vmport", "state"),
+        ("pm", ""), ("pm/suspend-to-mem", "enabled"), ("pm/suspend-to-disk", "enabled"),
         ("clock", "offset"), ("clock/timer", "name present tickpolicy track"),
         ("on_poweroff", ""), ("on_reboot", ""), ("on_crash", ""),
         ("devices", ""), ("devices/emulator", ""),
@@ -36,9 +38,9 @@ public static class ElementTables
         ("devices/video", ""), ("devices/video/model", "type vram heads primary"),
         ("devices/rng", "model"), ("devices/rng/backend", "model"),
         ("devices/memballoon", "model"),
-        ("devices/controller", "type index model"), ("devices/controller/model", "name"),
-        ("devices/controller/target", "chassis port"),
-        ("devices/input", "type bus"));
+        ("devices/controller", "type index model ports"), ("devices/controller/model", "name"),
+        ("devices/controller/target", "chassis port"), ("devices/controller/master", "startport"),
+        ("devices/input", "type bus"), ("devices/sound", "model"), ("devices/watchdog", "model action"));
 
     /// <summary>Elements and attributes that the guest does not see, or that only say what is so anyway.</summary>
     public static readonly FrozenSet<string> Harmless = FrozenSet.ToFrozenSet(
@@ -67,9 +69,8 @@ public static class ElementTables
     {
         Hardware("memory slots for hot-plug", "maxMemory"),
         Hardware("CPU hot-plug", "vcpu/@current", "vcpus"),
-        Hardware("the CPU topology", "cpu/topology"),
         Hardware("NUMA nodes", "cpu/numa"),
-        Hardware("what the CPU tells about itself", "cpu/cache", "cpu/maxphysaddr", "cpu/model/@vendor_id", "cpu/@migratable"),
+        Hardware("what the CPU tells about itself", "cpu/cache", "cpu/maxphysaddr", "cpu/model/@vendor_id"),
         Hardware("UEFI firmware", "os/@firmware", "os/firmware", "os/loader", "os/nvram"),
         Hardware("the firmware's settings", "os/bios", "os/bootmenu"),
         Hardware("SMBIOS tables", "os/smbios", "sysinfo"),
@@ -77,11 +78,9 @@ public static class ElementTables
         Hardware("another way to boot", "os/dtb", "bootloader", "bootloader_args"),
         Hardware("enlightenments", "features/hyperv", "features/kvm", "features/viridian", "features/xen"),
         Hardware(
-            "a part of the machine", "features/hap", "features/privnet", "features/pvspinlock", "features/pmu", "features/vmport",
-            "features/gic", "features/smm", "features/ioapic", "features/vmcoreinfo", "features/msrs", "features/tcg",
-            "features/apic/@eoi"),
+            "a part of the machine", "features/hap", "features/privnet", "features/pvspinlock", "features/pmu", "features/gic",
+            "features/smm", "features/ioapic", "features/vmcoreinfo", "features/msrs", "features/tcg", "features/apic/@eoi"),
         Hardware("the guest's clock", "clock/@adjustment", "clock/timer/@frequency", "clock/timer/@mode", "clock/timer/catchup"),
-        Hardware("sleep states", "pm"),
         Hardware("memory encryption", "launchSecurity", "keywrap"),
         Hardware(
             "the hypervisor's own arguments", "{http://libvirt.org/schemas/domain/qemu/1.0}commandline",
@@ -89,15 +88,15 @@ public static class ElementTables
         Hardware("a device of the host", "devices/hostdev", "devices/redirdev", "devices/smartcard"),
         Hardware(
             "a device that Coppice does not know", "devices/filesystem", "devices/hub", "devices/iommu", "devices/lease",
-            "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem", "devices/sound",
-            "devices/tpm", "devices/vsock", "devices/watchdog", "devices/crypto"),
+            "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem", "devices/vsock",
+            "devices/crypto"),
+        Hardware("a TPM", "devices/tpm"),
         Hardware(
             "virtio options", "devices/disk/@model", "devices/disk/driver/@queues", "devices/disk/driver/@queue_size",
             "devices/disk/driver/@iommu", "devices/disk/driver/@ats", "devices/disk/driver/@packed",
             "devices/disk/driver/@event_idx", "devices/interface/driver", "devices/controller/driver",
-            "devices/controller/@ports", "devices/controller/@vectors",
-            "devices/video/driver", "devices/rng/driver", "devices/memballoon/driver", "devices/memballoon/@autodeflate",
-            "devices/memballoon/@freePageReporting"),
+            "devices/controller/@vectors", "devices/video/driver", "devices/rng/driver", "devices/memballoon/driver",
+            "devices/memballoon/@autodeflate", "devices/memballoon/@freePageReporting"),
         Hardware(
             "the drive", "devices/disk/geometry", "devices/disk/blockio", "devices/disk/wwn", "devices/disk/vendor",
             "devices/disk/product", "devices/disk/shareable", "devices/disk/transient", "devices/disk/encryption",
@@ -111,13 +110,22 @@ public static class ElementTables
         Hardware("the graphics card", "devices/video/model/acceleration", "devices/video/model/resolution"),
     }.SelectMany(row => row));
 
+    /// <summary>What to do about some of them, where removing the element has consequences that are not plain.</summary>
+    public static readonly FrozenDictionary<string, string> NextSteps = FrozenDictionary.ToFrozenDictionary(new[]
+    {
+        Hardware(
+            "remove it to boot by BIOS; a guest that was installed for UEFI does not boot then",
+            "os/@firmware", "os/firmware", "os/loader", "os/nvram"),
+        Hardware("remove it; what the guest has locked with its TPM stays locked then", "devices/tpm"),
+    }.SelectMany(row => row));
+
     /// <summary>
     /// Attributes of which only some values are understood. With another one, the element below <c>&lt;domain&gt;</c> or
     /// <c>&lt;devices&gt;</c> that it is in is kept as a whole.
     /// </summary>
     public static readonly FrozenDictionary<string, string[]> Values = Attributes(
         ("@type", "kvm qemu"), ("os/type/@arch", "x86_64"),
-        ("clock/@offset", "utc localtime"),
+        ("cpu/@migratable", "on"), ("clock/@offset", "utc localtime"), ("clock/timer/@name", "rtc pit hpet tsc kvmclock"),
         ("devices/*/address/@type", "pci drive virtio-serial usb"), ("devices/*/address/@domain", "0 0x0 0x00 0x0000"),
         ("devices/disk/driver/@name", "qemu"),
         ("devices/interface/@type", "user"), ("devices/interface/model/@type", "virtio e1000 e1000e"),
@@ -133,9 +141,12 @@ public static class ElementTables
         ("devices/rng/@model", "virtio"), ("devices/rng/backend/@model", "random builtin"),
         ("devices/memballoon/@model", "virtio none"),
         ("devices/controller/@type", "pci usb ide sata scsi virtio-serial"),
-        ("devices/controller/@model", "none qemu-xhci piix3-uhci pci-root pcie-root pcie-root-port virtio-scsi piix3"),
+        ("devices/controller/@model", "none qemu-xhci piix3-uhci pci-root pcie-root pcie-root-port virtio-scsi piix3 "
+            + "ich9-ehci1 ich9-uhci1 ich9-uhci2 ich9-uhci3"),
         ("devices/controller/model/@name", "pcie-root-port"),
-        ("devices/input/@type", "tablet mouse keyboard"), ("devices/input/@bus", "ps2 usb"));
+        ("devices/input/@type", "tablet mouse keyboard"), ("devices/input/@bus", "ps2 usb"),
+        ("devices/sound/@model", "ich6 ich9"), ("devices/watchdog/@model", "i6300esb itco"),
+        ("devices/watchdog/@action", "reset shutdown poweroff pause none inject-nmi"));
 
     /// <summary>Elements that may stand beside others of their name; every other understood one may not.</summary>
     internal static readonly FrozenSet<string> Repeatable = FrozenSet.ToFrozenSet(

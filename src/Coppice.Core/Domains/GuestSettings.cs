@@ -52,9 +52,34 @@ public sealed record CpuSettings
     /// <summary>Whether another model may be used where this one is not available (<c>fallback=</c>); null if silent.</summary>
     public bool? Fallback { get; init; }
 
+    /// <summary>
+    /// Whether features that do not survive a migration are left out of <see cref="CpuMode.HostPassthrough"/>
+    /// (<c>migratable=</c>); null if silent, which means yes.
+    /// </summary>
+    public bool? Migratable { get; init; }
+
     /// <summary>Features added to or removed from the model, in document order.</summary>
     public ValueList<CpuFeature> Features { get; init; } = [];
 }
+
+/// <summary>How virtual CPUs are arranged (libvirt formatdomain, <c>&lt;topology&gt;</c>).</summary>
+/// <param name="Sockets">How many sockets there are.</param>
+/// <param name="Dies">How many dies a socket has.</param>
+/// <param name="Cores">How many cores a die has.</param>
+/// <param name="Threads">How many threads a core has.</param>
+public sealed record CpuTopology(int Sockets, int Dies, int Cores, int Threads)
+{
+    /// <summary>How many virtual CPUs that makes.</summary>
+    public long Cpus => (long)Sockets * Dies * Cores * Threads;
+}
+
+/// <summary>
+/// The sleep states that the firmware offers the guest (libvirt formatdomain, <c>&lt;pm&gt;</c>); null leaves one to the
+/// driver.
+/// </summary>
+/// <param name="ToMemory">Whether the guest can sleep (S3).</param>
+/// <param name="ToDisk">Whether it can hibernate (S4).</param>
+public sealed record SleepStates(bool? ToMemory, bool? ToDisk);
 
 /// <summary>A kind of device that the firmware boots from.</summary>
 public enum BootDevice

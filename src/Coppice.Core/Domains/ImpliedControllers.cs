@@ -7,7 +7,7 @@ internal static class ImpliedControllers
     public static ControllerDevice Usb { get; } = new() { Kind = ControllerKind.Usb, Model = ControllerModel.QemuXhci };
 
     /// <summary>Adds them, and names the models of those that left it open.</summary>
-    /// <exception cref="CoppiceException">A controller is one that the machine cannot have.</exception>
+    /// <exception cref="CoppiceException">A controller or watchdog is one that the machine cannot have.</exception>
     public static void Add(DeviceSlots devices, MachineFamily machine)
     {
         RefuseMisplaced(devices, machine);
@@ -41,9 +41,14 @@ internal static class ImpliedControllers
 
     private static void RefuseMisplaced(DeviceSlots devices, MachineFamily machine)
     {
+        var isQ35 = machine.DriveController == ControllerKind.Sata;
+        if (!isQ35 && devices.OfType<WatchdogDevice>().FirstOrDefault(w => w.Model == WatchdogModel.Itco) is { } watchdog)
+        {
+            throw devices.Refuse(watchdog, $"the machine {machine.Name} has none", "use model='i6300esb'");
+        }
+
         foreach (var controller in devices.OfType<ControllerDevice>())
         {
-            var isQ35 = machine.DriveController == ControllerKind.Sata;
             var problem = controller switch
             {
                 { Kind: ControllerKind.Ide } when isQ35 || controller.Index > 0 =>

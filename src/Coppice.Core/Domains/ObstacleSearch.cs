@@ -63,7 +63,7 @@ internal static class ObstacleSearch
         var reason = ElementTables.Changes(path) is { } what
             ? $"it is about {what}, which Coppice does not support"
             : "Coppice does not know it, and it may change the guest's hardware";
-        return [new Obstacle(shown, reason, "remove it from the definition")];
+        return [new Obstacle(shown, reason, ElementTables.NextSteps.GetValueOrDefault(path) ?? "remove it from the definition")];
     }
 
     private static string Below(XElement element, XAttribute attribute)

@@ -22,12 +22,15 @@ internal static class PciAddresses
             book.Take((PciAddress)other.Address!, other.Label);
         }
 
+        PlaceCompanions(devices, machine);
         var rootPorts = devices.OfType<ControllerDevice>().Where(c => c.Model == ControllerModel.PcieRootPort);
         var buses = rootPorts.Select(c => c.Index).ToHashSet();
-        var given = devices.OfType<Device>().Select(d => d.Address).OfType<PciAddress>();
-        var occupied = given.Where(a => a.Bus == 0).Select(a => a.Slot).ToHashSet();
+        var cards = devices.OfType<NetworkDevice>().Count(n => n.Address is null && IsExpress(n));
+        var occupied = OccupiedSlots(devices);
         devices.Assign(
-            "a PCI slot", NeedsSlot, device => Candidates(device, machine).Where(a => !occupied.Contains(a.Slot)),
+            "a PCI slot", NeedsSlot,
+            device => BehindPorts(device, buses, cards)
+                .Concat(OnFirstBus(device, machine).Where(a => !occupied.Contains(a.Slot))),
             (_, address) => address.Bus == 0 || (buses.Contains(address.Bus) && address.Slot == 0), book);
         devices.Replace<ControllerDevice>(NumberRootPort);
     }
@@ -39,10 +42,56 @@ internal static class PciAddresses
         BalloonDevice balloon => balloon.Present,
         ControllerDevice controller =>
             controller.Model is not (ControllerModel.None or ControllerModel.PciRoot or ControllerModel.PcieRoot),
-        _ => device is NetworkDevice or RandomDevice,
+        WatchdogDevice watchdog => watchdog.Model == WatchdogModel.I6300Esb,
+        _ => device is NetworkDevice or RandomDevice or SoundDevice,
     };
 
-    private static IEnumerable<PciAddress> Candidates(Device device, MachineFamily machine)
+    private static bool IsExpress(Device device) => device switch
+    {
+        DiskDevice or RandomDevice or BalloonDevice => true,
+        NetworkDevice card => card.Model != NetworkModel.E1000,
+        ControllerDevice { Kind: ControllerKind.VirtioSerial } => true,
+        ControllerDevice controller => controller.Model is ControllerModel.QemuXhci or ControllerModel.VirtioScsi,
+        _ => false,
+    };
+
+    // Who declares ports wants devices behind them. The first are for network cards, as with libvirt, because guests name
+    // cards by their slot.
+    private static List<PciAddress> BehindPorts(Device device, IEnumerable<int> buses, int cards)
+    {
+        var ports = buses.Order().Select(bus => new PciAddress(bus, 0, 0)).ToList();
+        return !IsExpress(device) ? [] : device is NetworkDevice ? ports : [.. ports.Skip(cards), .. ports.Take(cards)];
+    }
+
+    private static HashSet<int> OccupiedSlots(DeviceSlots devices) =>
+        [.. devices.OfType<Device>().Select(d => d.Address).OfType<PciAddress>().Where(a => a.Bus == 0).Select(a => a.Slot)];
+
+    // Guests look for an EHCI controller and its companions in one slot, where the ICH9 has them.
+    private static void PlaceCompanions(DeviceSlots devices, MachineFamily machine)
+    {
+        var usb = devices.OfType<ControllerDevice>().Where(c => c.Kind == ControllerKind.Usb).ToLookup(c => c.Index);
+        foreach (var group in usb.Where(g => g.Any(c => c.FirstPort is not null)))
+        {
+            var occupied = OccupiedSlots(devices);
+            var place = group.Select(c => c.Address).OfType<PciAddress>().FirstOrDefault()
+                ?? machine.FreeSlots.Where(s => !occupied.Contains(s)).Select(s => new PciAddress(0, s, 0)).FirstOrDefault()
+                ?? throw devices.Refuse(group.First(), "there is no room for it: it needs a PCI slot", "remove a device");
+            var first = group.Min(Function);
+            devices.Replace<ControllerDevice>(c => c is { Kind: ControllerKind.Usb, Address: null } && c.Index == group.Key
+                ? c with { Address = Function(c) == first ? place with { Function = 0, Multifunction = true } : At(place, c) }
+                : c);
+        }
+
+        static PciAddress At(PciAddress place, ControllerDevice controller) =>
+            new(place.Bus, place.Slot, Function(controller));
+    }
+
+    private static int Function(ControllerDevice controller) => controller.Model switch
+    {
+        ControllerModel.Ich9Uhci1 => 0, ControllerModel.Ich9Uhci2 => 1, ControllerModel.Ich9Uhci3 => 2, _ => 7,
+    };
+
+    private static IEnumerable<PciAddress> OnFirstBus(Device device, MachineFamily machine)
     {
         IEnumerable<int> slots = device is VideoDevice ? [MachineFamily.VideoSlot, .. machine.FreeSlots] : machine.FreeSlots;
         return slots.Select(slot => new PciAddress(0, slot, 0));

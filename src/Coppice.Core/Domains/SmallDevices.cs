@@ -22,6 +22,73 @@ public sealed record BalloonDevice : Device
     public override string Label => "memballoon";
 }
 
+/// <summary>The sound card that the guest sees.</summary>
+public enum SoundModel
+{
+    /// <summary>The high definition audio of the ICH6.</summary>
+    Ich6,
+
+    /// <summary>The high definition audio of the ICH9.</summary>
+    Ich9,
+}
+
+/// <summary>
+/// A sound card with one line in and one out (libvirt formatdomain, <c>&lt;sound&gt;</c>). Nobody hears what it plays.
+/// </summary>
+public sealed record SoundDevice : Device
+{
+    /// <summary>The card.</summary>
+    public required SoundModel Model { get; init; }
+
+    /// <inheritdoc/>
+    public override string Label => "sound";
+}
+
+/// <summary>The watchdog that the guest sees.</summary>
+public enum WatchdogModel
+{
+    /// <summary>Intel 6300ESB, PCI.</summary>
+    I6300Esb,
+
+    /// <summary>The one that is part of the machine q35.</summary>
+    Itco,
+}
+
+/// <summary>What follows when a guest does not feed its watchdog.</summary>
+public enum WatchdogAction
+{
+    /// <summary>It is reset.</summary>
+    Reset,
+
+    /// <summary>Its power button is pressed.</summary>
+    Shutdown,
+
+    /// <summary>It is off.</summary>
+    PowerOff,
+
+    /// <summary>It stands still.</summary>
+    Pause,
+
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>It gets a non-maskable interrupt.</summary>
+    InjectNmi,
+}
+
+/// <summary>A watchdog (libvirt formatdomain, <c>&lt;watchdog&gt;</c>).</summary>
+public sealed record WatchdogDevice : Device
+{
+    /// <summary>Which one it is.</summary>
+    public required WatchdogModel Model { get; init; }
+
+    /// <summary>What follows when it is not fed; the same for all watchdogs of a domain.</summary>
+    public WatchdogAction Action { get; init; }
+
+    /// <inheritdoc/>
+    public override string Label => $"watchdog {DomainWords.WatchdogModels[Model]}";
+}
+
 /// <summary>What a person holds.</summary>
 public enum InputKind
 {

@@ -8,11 +8,11 @@ internal static class DeviceArguments
     /// <summary>What QEMU calls the backend of the n-th network card.</summary>
     public static string NetworkBackend(int index) => $"net{index}";
 
-    /// <summary>Controllers come before what is plugged into them.</summary>
+    /// <summary>Controllers come before what is plugged into them, and before their companions.</summary>
     public static IEnumerable<string> Controllers(DomainDefinition definition, Wiring wiring) => definition.Devices
         .OfType<ControllerDevice>()
         .Where(c => !wiring.IsOnBoard(c))
-        .OrderBy(c => c.Kind is ControllerKind.Pci ? 0 : 1)
+        .OrderBy(c => c.Kind is ControllerKind.Pci ? 0 : c.FirstPort is null ? 1 : 2)
         .SelectMany(c => Device(wiring.Pci(Controller(c), c.Address)));
 
     public static IEnumerable<string> Of(DomainDefinition definition, Wiring wiring, IReadOnlyDictionary<Device, int> turns) =>
@@ -23,10 +23,13 @@ internal static class DeviceArguments
         .. definition.Devices.OfType<VideoDevice>()
             .Where(v => v.Model is not VideoModel.None)
             .SelectMany((v, i) => Video(v, i, wiring)),
+        .. definition.Devices.OfType<SoundDevice>().SelectMany((s, i) => Sound(s, i, wiring)),
         .. definition.Devices.OfType<InputDevice>().Where(i => i.Bus is InputBus.Usb).SelectMany(Input),
         .. definition.Devices.OfType<RandomDevice>().SelectMany((r, i) => Random(r, i, wiring)),
         .. definition.Devices.OfType<BalloonDevice>().Where(b => b.Present).SelectMany((b, i) =>
             Device(wiring.Pci(new QemuOption("virtio-balloon-pci").With("id", $"balloon{i}"), b.Address))),
+        .. definition.Devices.OfType<WatchdogDevice>().Where(w => w.Model is WatchdogModel.I6300Esb).SelectMany((w, i) =>
+            Device(wiring.Pci(new QemuOption("i6300esb").With("id", $"watchdog{i}"), w.Address))),
     ];
 
     private static string[] Device(QemuOption device) => ["-device", device.ToString()];
@@ -35,11 +38,24 @@ internal static class DeviceArguments
     {
         ControllerKind.Pci => new QemuOption("pcie-root-port").With("id", $"pci.{controller.Index}")
             .With("chassis", controller.Chassis ?? controller.Index).With("port", controller.Port),
-        ControllerKind.Usb => new QemuOption(controller.Model is ControllerModel.Piix3Uhci ? "piix3-usb-uhci" : "qemu-xhci")
-            .With("id", $"usb{controller.Index}"),
+        ControllerKind.Usb when controller.FirstPort is { } port => new QemuOption(UsbModel(controller.Model))
+            .With("masterbus", $"usb{controller.Index}.0").With("firstport", port),
+        ControllerKind.Usb => new QemuOption(UsbModel(controller.Model)).With("id", $"usb{controller.Index}")
+            .With("p2", controller.Ports).With("p3", controller.Ports),
         ControllerKind.Sata => new QemuOption("ahci").With("id", $"sata{controller.Index}"),
         ControllerKind.Scsi => new QemuOption("virtio-scsi-pci").With("id", $"scsi{controller.Index}"),
-        _ => new QemuOption("virtio-serial-pci").With("id", $"virtio-serial{controller.Index}"),
+        _ => new QemuOption("virtio-serial-pci").With("id", $"virtio-serial{controller.Index}")
+            .With("max_ports", controller.Ports),
+    };
+
+    private static string UsbModel(ControllerModel model) => model switch
+    {
+        ControllerModel.Piix3Uhci => "piix3-usb-uhci",
+        ControllerModel.Ich9Ehci1 => "ich9-usb-ehci1",
+        ControllerModel.Ich9Uhci1 => "ich9-usb-uhci1",
+        ControllerModel.Ich9Uhci2 => "ich9-usb-uhci2",
+        ControllerModel.Ich9Uhci3 => "ich9-usb-uhci3",
+        _ => "qemu-xhci",
     };
 
     private static string[] Character(Endpoint end)
@@ -85,6 +101,18 @@ internal static class DeviceArguments
         };
         var card = wiring.Pci(new QemuOption(model).With("id", $"video{index}"), video.Address);
         return Device(memory is null ? card : card.With(memory, video.Memory?.Bytes / (1 << 20)));
+    }
+
+    private static string[] Sound(SoundDevice sound, int index, Wiring wiring)
+    {
+        var card = new QemuOption(sound.Model is SoundModel.Ich6 ? "intel-hda" : "ich9-intel-hda").With("id", $"sound{index}");
+        var codec = new QemuOption("hda-duplex").With("id", $"sound{index}-codec").With("bus", $"sound{index}.0").With("cad", 0)
+            .With("audiodev", $"audio{index}");
+        return
+        [
+            "-audiodev", new QemuOption("none").With("id", $"audio{index}").ToString(),
+            .. Device(wiring.Pci(card, sound.Address)), .. Device(codec),
+        ];
     }
 
     private static string[] Input(InputDevice input, int index)

@@ -38,6 +38,7 @@ internal static class QemuCommandLine
             .. s_monitors,
             "-S",
             .. Board(definition),
+            .. Chipset(definition, wiring),
             .. Firmware(definition),
             .. Generation(request),
             .. DeviceArguments.Controllers(definition, wiring),
@@ -54,19 +55,41 @@ internal static class QemuCommandLine
         var machine = new QemuOption(definition.Os.Machine ?? "pc")
             .With("memory-backend", "ram0")
             .With("acpi", definition.Features.HasFlag(MachineFeatures.Acpi))
+            .With("vmport", definition.VmwarePort is { } port ? port ? "on" : "off" : null)
             .With("hpet", Timer(definition, "hpet")?.Present is false ? "off" : null);
         return
         [
             "-machine", machine.ToString(),
             "-accel", definition.Type == "kvm" ? "kvm" : "tcg,thread=multi",
             "-cpu", Cpu(definition),
-            "-smp", definition.VirtualCpus.ToString(CultureInfo.InvariantCulture),
+            "-smp", Cpus(definition),
             "-m", new QemuOption($"size={definition.Memory.Bytes / 1024}k").ToString(),
             "-object", new QemuOption("memory-backend-ram").With("id", "ram0").With("size", definition.Memory.Bytes).ToString(),
             "-rtc", new QemuOption($"base={(definition.Clock.Offset is ClockOffset.LocalTime ? "localtime" : "utc")}")
                 .With("driftfix", Timer(definition, "rtc")?.TickPolicy is TickPolicy.CatchUp ? "slew" : null).ToString(),
             .. Actions(definition),
         ];
+    }
+
+    private static string Cpus(DomainDefinition definition)
+    {
+        var topology = definition.Topology;
+        return new QemuOption(definition.VirtualCpus.ToString(CultureInfo.InvariantCulture))
+            .With("sockets", topology?.Sockets).With("dies", topology?.Dies)
+            .With("cores", topology?.Cores).With("threads", topology?.Threads).ToString();
+    }
+
+    // These devices are on the board: their properties can be set only for all of their kind.
+    private static IEnumerable<string> Chipset(DomainDefinition definition, Wiring wiring)
+    {
+        var power = wiring.IsQ35 ? "ICH9-LPC" : "PIIX4_PM";
+        IEnumerable<string?> settings =
+        [
+            definition.Sleep.ToMemory is { } toMemory ? $"{power}.disable_s3={(toMemory ? 0 : 1)}" : null,
+            definition.Sleep.ToDisk is { } toDisk ? $"{power}.disable_s4={(toDisk ? 0 : 1)}" : null,
+            definition.Devices.Any(d => d is WatchdogDevice { Model: WatchdogModel.Itco }) ? "ICH9-LPC.noreboot=off" : null,
+        ];
+        return settings.OfType<string>().SelectMany(s => new[] { "-global", s });
     }
 
     private static string Cpu(DomainDefinition definition)
@@ -78,9 +101,12 @@ internal static class QemuCommandLine
             CpuMode.HostPassthrough or CpuMode.HostModel or CpuMode.Maximum => "max",
             _ => cpu?.Model ?? Sealing.DefaultCpu,
         };
+        var option = new QemuOption(model)
+            .With("migratable", model == "host" && cpu?.Migratable is { } migratable ? migratable ? "on" : "off" : null)
+            .With("kvmclock", Timer(definition, "kvmclock")?.Present is false ? "off" : null);
         return (cpu?.Features ?? []).Aggregate(
-            new QemuOption(model).With("kvmclock", Timer(definition, "kvmclock")?.Present is false ? "off" : null),
-            (option, feature) => option.With(
+            option,
+            (all, feature) => all.With(
                 feature.Name, feature.Policy is CpuFeaturePolicy.Require or CpuFeaturePolicy.Force or CpuFeaturePolicy.Optional))
             .ToString();
     }
@@ -93,7 +119,20 @@ internal static class QemuCommandLine
         .. definition.OnReboot is LifecycleAction.Destroy ? ["-action", "reboot=shutdown"] : Array.Empty<string>(),
         .. definition.OnPowerOff is LifecycleAction.Preserve ? ["-action", "shutdown=pause"] : Array.Empty<string>(),
         .. definition.OnCrash is LifecycleAction.Preserve ? ["-action", "panic=pause"] : Array.Empty<string>(),
+        .. definition.Devices.OfType<WatchdogDevice>().FirstOrDefault() is { } watchdog
+            ? ["-action", $"watchdog={Word(watchdog.Action)}"]
+            : Array.Empty<string>(),
     ];
+
+    private static string Word(WatchdogAction action) => action switch
+    {
+        WatchdogAction.Shutdown => "shutdown",
+        WatchdogAction.PowerOff => "poweroff",
+        WatchdogAction.Pause => "pause",
+        WatchdogAction.None => "none",
+        WatchdogAction.InjectNmi => "inject-nmi",
+        _ => "reset",
+    };
 
     private static IEnumerable<string> Firmware(DomainDefinition definition) =>
     [

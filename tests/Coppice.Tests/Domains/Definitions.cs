@@ -89,18 +89,21 @@ internal static class Definitions
             new InputDevice { Kind = InputKind.Tablet, Bus = InputBus.Usb }, new InputDevice { Kind = InputKind.Mouse, Bus = InputBus.Ps2 },
             new VideoDevice { Model = VideoModel.Virtio }, new VideoDevice { Model = VideoModel.None },
             new VideoDevice { Model = VideoModel.Vga, Memory = new ByteCount(16 << 20) },
-            new OtherDevice("sound") { Remainder = "<sound model=\"ich9\" />" },
+            new SoundDevice { Model = SoundModel.Ich9 }, new WatchdogDevice { Model = WatchdogModel.I6300Esb, Action = WatchdogAction.Pause },
+            new OtherDevice("sound") { Remainder = "<sound model=\"ac97\" />" },
             new OtherDevice("interface") { Remainder = "<interface type=\"bridge\"><source bridge=\"br0\" /></interface>" }));
 
     private static readonly Gen<CpuSettings> s_cpu =
         from mode in Gen.Elements(Enum.GetValues<CpuMode>())
         from model in Gen.Elements("qemu64", "Skylake-Client-noTSX-IBRS")
         from fallback in OrNull(true, false)
+        from migratable in OrNull(true)
         from policy in Gen.Elements(Enum.GetValues<CpuFeaturePolicy>())
         from names in Gen.SubListOf("x2apic", "sse4.1", "svm")
         select new CpuSettings
         {
-            Mode = mode, Model = mode == CpuMode.Custom ? model : null, Fallback = fallback, Features = [.. names.Select(n => new CpuFeature(n, policy))],
+            Mode = mode, Model = mode == CpuMode.Custom ? model : null, Fallback = fallback, Migratable = migratable,
+            Features = [.. names.Select(n => new CpuFeature(n, policy))],
         };
 
     private static readonly Gen<OsSettings> s_os =
@@ -154,18 +157,24 @@ internal static class Definitions
         from isGenerated in Gen.Elements(true, false)
         from memory in Gen.Choose(1, int.MaxValue)
         from unit in Gen.Elements(1L, 1024, 1 << 20)
+        from topology in (
+            from counts in Gen.Choose(1, 3).ListOf().Resize(4).Where(c => c.Count == 4)
+            select new CpuTopology(counts[0], counts[1], counts[2], counts[3])).OrNull()
         from cpus in Gen.Choose(1, 64)
         from cpu in s_cpu.OrNull()
         from os in s_os
         from features in Gen.Choose(0, 7)
         from clock in s_clock
+        from vmwarePort in OrNull(true, false)
+        from toMemory in OrNull(true, false)
+        from toDisk in OrNull(true, false)
         from action in Gen.Elements(LifecycleAction.Destroy, LifecycleAction.Restart, LifecycleAction.Preserve, LifecycleAction.RenameRestart)
         from crash in Gen.Elements(Enum.GetValues<LifecycleAction>())
         from devices in s_device.ListOf().Resize(12)
         from balloon in Gen.Elements<Device[]>([], [new BalloonDevice { Present = true }], [new BalloonDevice { Present = false }])
         from remainder in Gen.Elements(
             null,
-            "<domain><cpu><topology sockets=\"1\" cores=\"2\" threads=\"1\" /></cpu><pm><suspend-to-mem enabled=\"no\" /></pm></domain>")
+            "<domain><cpu><numa><cell id=\"0\" cpus=\"0\" memory=\"1\" /></numa></cpu><sysinfo type=\"smbios\" /></domain>")
         select new DomainDefinition
         {
             Id = new DomainId(id),
@@ -176,7 +185,10 @@ internal static class Definitions
             GenerationId = isGenerated ? id : null,
             Memory = new ByteCount(memory * unit),
             CurrentMemory = isGenerated ? new ByteCount(memory) : null,
-            VirtualCpus = cpus,
+            VirtualCpus = topology is null ? cpus : (int)topology.Cpus,
+            Topology = topology,
+            VmwarePort = vmwarePort,
+            Sleep = new SleepStates(toMemory, toDisk),
             Cpu = cpu,
             Os = os,
             Features = (MachineFeatures)features,
@@ -194,6 +206,7 @@ internal static class Definitions
         .DistinctBy(d => d is NetworkDevice { Mac: { } mac } ? mac : (object)d)
         .DistinctBy(d => d is CharacterDevice { Name: { } name } ? name : (object)d)
         .DistinctBy(d => d is InputDevice { Bus: InputBus.Usb } ? "usb" : (object)d)
+        .DistinctBy(d => d is WatchdogDevice ? "watchdog" : (object)d)
         .Where((d, i) => d is not CharacterDevice { Role: CharacterRole.Serial } || i < 4);
 
     private static Gen<T?> OrNull<T>(params T[] values)

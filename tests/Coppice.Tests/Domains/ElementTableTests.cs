@@ -28,6 +28,10 @@ public sealed class ElementTableTests
     }
 
     [Fact]
+    public void A_next_step_is_told_only_for_what_prevents_a_start() =>
+        Assert.Empty(ElementTables.NextSteps.Keys.Except(ElementTables.ChangesHardware.Keys));
+
+    [Fact]
     public void Every_understood_element_of_a_document_is_written_again()
     {
         var written = XElement.Parse(DomainXml.Format(DomainXml.Parse(Documents.Ordinary)));
@@ -93,6 +97,9 @@ public sealed class ElementTableTests
     [InlineData("<interface type='bridge'><source bridge='br0'/></interface>", "devices/interface/@type", "'bridge'")]
     [InlineData("<video><model type='qxl' ram='65536'/></video>", "devices/video/model/@type", "'qxl'")]
     [InlineData("<serial type='tcp'><source mode='bind' host='::' service='7'/></serial>", "devices/serial/@type", "'tcp'")]
+    [InlineData("<sound model='ac97'/>", "devices/sound/@model", "'ac97'")]
+    [InlineData("<graphics type='spice'/>", "devices/graphics/@type", "'spice'")]
+    [InlineData("<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>", "devices/channel/@type", "'spicevmc'")]
     [InlineData("<graphics type='vnc' passwd='secret'/>", "devices/graphics/@passwd", "who may connect")]
     public void The_obstacle_names_the_element(string devices, string path, string reason)
     {
@@ -106,10 +113,10 @@ public sealed class ElementTableTests
     public void The_obstacle_counts_devices_of_its_kind()
     {
         var definition = DomainXml.Parse(Documents.With(
-            $"{Documents.Disk()}<sound model='ich9'/>{Documents.Disk("vdb", "/b", "<driver type='raw' queues='4'/>")}<sound model='ac97'/>"));
+            $"{Documents.Disk()}<filesystem type='mount'/>{Documents.Disk("vdb", "/b", "<driver type='raw' queues='4'/>")}<filesystem type='mount'/>"));
 
         Assert.Equal(
-            ["devices/sound[1]", "devices/disk[2]/driver/@queues", "devices/sound[2]"],
+            ["devices/filesystem[1]", "devices/disk[2]/driver/@queues", "devices/filesystem[2]"],
             definition.Obstacles.Select(o => o.Path));
     }
 

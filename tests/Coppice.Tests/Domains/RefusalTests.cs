@@ -56,6 +56,14 @@ public sealed class RefusalTests
     [InlineData("<controller type='scsi' index='256'/>", "'256' is not a number from 0 to 255")]
     [InlineData("<controller type='scsi' index='1'/><controller type='scsi' index='1'/>", "there are two of 'scsi controller 1'")]
     [InlineData("<input type='tablet' bus='usb'><address type='usb' port='a'/></input>", "'a' is not a USB port")]
+    [InlineData(
+        "<controller type='usb' model='ich9-uhci1'><master startport='0'/></controller>",
+        "the usb controller 0 (ich9-uhci1) has a <master>, and no ich9-ehci1 has the index 0")]
+    [InlineData("<controller type='usb' model='qemu-xhci'><master startport='0'/></controller>", "only an ich9-uhci1, ich9-uhci2 or ich9-uhci3")]
+    [InlineData("<controller type='usb' model='qemu-xhci' ports='16'/>", "'16' is not a number from 1 to 15")]
+    [InlineData("<controller type='sata' ports='4'/>", "only a qemu-xhci and a virtio-serial controller have a number of ports")]
+    [InlineData("<watchdog model='itco'/><watchdog model='i6300esb' action='none'/>", "the watchdogs have different actions")]
+    [InlineData("<watchdog model='itco'/><watchdog model='itco'/>", "there are two of 'watchdog itco'")]
     [InlineData("<emulator>qemu</emulator>", "the path 'qemu' is relative")]
     public void An_unsound_device_is_refused(string devices, string problem) => AssertRefused(Documents.With(devices), problem);
 
@@ -76,6 +84,11 @@ public sealed class RefusalTests
     [InlineData("<cpu><model>a,b=c</model></cpu>", "'a,b=c' is not a name")]
     [InlineData(
         "<cpu><model>a</model><feature policy='require' name='x'/><feature policy='disable' name='x'/></cpu>", "the feature 'x' is named twice")]
+    [InlineData(
+        "<vcpu>3</vcpu><cpu><topology sockets='1' cores='2' threads='1'/></cpu>", "it makes 2 CPUs and <vcpu> 3; correct one")]
+    [InlineData("<cpu><topology sockets='4096' dies='4096' cores='4096' threads='4096'/></cpu>", "it makes 281474976710656 CPUs and <vcpu> 1")]
+    [InlineData("<cpu><topology sockets='1' cores='1'/></cpu>", "the attribute threads is missing")]
+    [InlineData("<pm><suspend-to-mem enabled='on'/></pm>", "'on' is neither yes nor no")]
     [InlineData("<on_reboot>sleep</on_reboot>", "'sleep' is not a known action")]
     [InlineData("<on_reboot>coredump-destroy</on_reboot>", "dumped only after a crash")]
     public void An_unsound_setting_is_refused(string outside, string problem) => AssertRefused(Documents.With(outside: outside), problem);

@@ -108,6 +108,11 @@ public sealed class SealTests
     [InlineData("q35", "<controller type='ide'/>", "the machine q35 has no such IDE controller")]
     [InlineData("pc", "<controller type='pci' index='1' model='pcie-root-port'/>", "the machine pc has no PCI Express")]
     [InlineData("pc", "<controller type='ide'><address type='pci' slot='9'/></controller>", "the machine pc has it at 00:01.1, not at 00:09.0")]
+    [InlineData("pc", "<watchdog model='itco'/>", "watchdog itco: the machine pc has none; use model='i6300esb'")]
+    [InlineData(
+        "q35",
+        "<controller type='virtio-serial' ports='1'/><channel type='unix'><target type='virtio' name='a'/><address type='virtio-serial' port='1'/></channel>",
+        "the address 0:0:1 is not a virtio-serial port")]
     [InlineData(
         "pc", "<controller type='usb' model='none'/><input type='tablet' bus='usb'/>", "there is no room for it: it needs a USB port")]
     [InlineData(

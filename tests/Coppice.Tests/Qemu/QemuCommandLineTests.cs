@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Steps;
+using Coppice.Tests.Domains;
 
 namespace Coppice.Tests.Qemu;
 
@@ -83,6 +84,70 @@ public sealed class QemuCommandLineTests
     }
 
     [Fact]
+    public void A_pc_of_virt_install_gets_its_topology_sleep_states_and_USB_companions()
+    {
+        string[] expected =
+        [
+            "-machine pc,memory-backend=ram0,acpi=on,hpet=off", "-smp 2,sockets=1,dies=1,cores=1,threads=2", "-rtc base=utc,driftfix=slew",
+            "-global PIIX4_PM.disable_s3=1", "-global PIIX4_PM.disable_s4=1",
+            "-device ich9-usb-ehci1,id=usb0,bus=pci.0,addr=0x3.0x7",
+            "-device ich9-usb-uhci1,masterbus=usb0.0,firstport=0,bus=pci.0,multifunction=on,addr=0x3",
+            "-device ich9-usb-uhci2,masterbus=usb0.0,firstport=2,bus=pci.0,addr=0x3.0x1",
+            "-device ich9-usb-uhci3,masterbus=usb0.0,firstport=4,bus=pci.0,addr=0x3.0x2",
+            "-device ide-hd,id=disk-hda,bus=ide.0,unit=0,drive=d-hda,bootindex=1,write-cache=on",
+            "-device isa-serial,index=0,chardev=serial0,id=serial0-port",
+            "-device e1000,id=nic0,netdev=net0,mac=52:54:00:6b:3c:58,bus=pci.0,addr=0x4",
+            "-device VGA,id=video0,bus=pci.0,addr=0x2",
+            "-device usb-tablet,id=input0,bus=usb0.0,port=1",
+        ];
+        Assert.Equal(expected, Interesting(DomainXml.Parse(VirtInstall.Pc()), "-machine", "-smp", "-rtc", "-global", "-device"));
+    }
+
+    [Fact]
+    public void A_q35_of_virt_install_gets_its_ports_sound_and_watchdogs()
+    {
+        var ports = Enumerable.Range(1, 14).Select(i => $"-device pcie-root-port,id=pci.{i},chassis={i},port={(i + 2) << 3},bus=pcie.0,addr=0x{i + 2:x}");
+        string[] expected =
+        [
+            "-machine q35,memory-backend=ram0,acpi=on,vmport=off,hpet=off", "-smp 2",
+            "-action watchdog=pause",
+            "-global ICH9-LPC.disable_s3=1", "-global ICH9-LPC.disable_s4=1", "-global ICH9-LPC.noreboot=off",
+            .. ports,
+            "-device qemu-xhci,id=usb0,p2=15,p3=15,bus=pci.3,addr=0x0",
+            "-device virtio-serial-pci,id=virtio-serial0,bus=pci.6,addr=0x0",
+            "-device virtio-blk-pci,id=disk-vda,bus=pci.2,addr=0x0,drive=d-vda,bootindex=1,write-cache=on",
+            "-device virtserialport,bus=virtio-serial0.0,nr=1,name=org.qemu.guest_agent.0,chardev=channel0,id=channel0-port",
+            "-device isa-serial,index=0,chardev=serial0,id=serial0-port",
+            "-device virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:6b:3c:59,bus=pci.1,addr=0x0",
+            "-device virtio-vga,id=video0,bus=pcie.0,addr=0x2",
+            "-audiodev none,id=audio0", "-device ich9-intel-hda,id=sound0,bus=pcie.0,addr=0x11",
+            "-device hda-duplex,id=sound0-codec,bus=sound0.0,cad=0,audiodev=audio0",
+            "-device usb-tablet,id=input0,bus=usb0.0,port=1",
+            "-device virtio-rng-pci,rng=rng0,id=rng0-port,bus=pci.5,addr=0x0",
+            "-device virtio-balloon-pci,id=balloon0,bus=pci.4,addr=0x0",
+            "-device i6300esb,id=watchdog0,bus=pcie.0,addr=0x12",
+        ];
+        var definition = DomainXml.Parse(VirtInstall.Desktop()
+            .Replace("action=\"reset\"/>", "action=\"pause\"/><watchdog model=\"itco\" action=\"pause\"/>", StringComparison.Ordinal));
+        Assert.Equal(expected, Interesting(definition, "-machine", "-smp", "-action", "-global", "-device", "-audiodev"));
+    }
+
+    [Fact]
+    public void Sleep_states_that_are_wanted_and_a_CPU_that_can_migrate_are_asked_for()
+    {
+        var definition = s_web with
+        {
+            Type = "kvm",
+            Cpu = new CpuSettings { Mode = CpuMode.HostPassthrough, Migratable = true },
+            Sleep = new SleepStates(ToMemory: true, ToDisk: null),
+            VmwarePort = true,
+        };
+        Assert.Equal(
+            ["-machine pc-i440fx-7.2,memory-backend=ram0,acpi=on,vmport=on", "-cpu host,migratable=on", "-global PIIX4_PM.disable_s3=0"],
+            Interesting(definition, "-machine", "-cpu", "-global"));
+    }
+
+    [Fact]
     public void A_process_that_loads_memory_waits_and_has_a_new_generation()
     {
         var memory = new MemoryImage { Mode = MemoryMode.External, File = "/m" };
@@ -114,6 +179,13 @@ public sealed class QemuCommandLineTests
     {
         var channel = new CharacterDevice { Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Name = name };
         Assert.Equal(["channel0"], Endpoints.Links(s_web with { Devices = [channel] }).Keys.ToImmutableArray());
+    }
+
+    /// <summary>The options of these kinds, of a definition whose addresses are assigned.</summary>
+    private static IEnumerable<string> Interesting(DomainDefinition definition, params string[] options)
+    {
+        var request = new LaunchRequest(new ShortId("0badcafe"), DomainSeal.AssignAddresses(definition), [], MemoryImage.None);
+        return Lines(QemuCommandLine.Of(request)).Split('\n').Where(line => options.Contains(line.Split(' ')[0]));
     }
 
     /// <summary>One option a line.</summary>
