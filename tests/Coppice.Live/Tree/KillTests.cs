@@ -19,6 +19,9 @@ public sealed class UndoKillTests() : KillTests("undo");
 /// </summary>
 public abstract class KillTests(string operation)
 {
+    // A kill that came too late shows that the rehearsal was slower than what follows, as on a host that was busy then.
+    private const double Shorter = 0.7;
+
     [Fact]
     public async Task The_guest_of_a_manager_killed_at_any_point_runs_on_and_the_tree_is_the_old_or_the_new_one()
     {
@@ -48,6 +51,7 @@ public abstract class KillTests(string operation)
         {
             var (victim, silence) = await DieAsync(domain, Instant(random.NextDouble() * longest), rounds);
             hits += victim.DiedStanding ? 1 : 0;
+            longest *= victim.DiedStanding ? 1 : Shorter;
             slowest = silence > slowest ? silence : slowest;
         }
 
@@ -68,7 +72,9 @@ public abstract class KillTests(string operation)
         for (var round = 0; round < 3 || (hits == 0 && round < 12); round++)
         {
             var moment = round == 0 ? $"event:{random.Next(2, 9)}" : Instant(random.NextDouble() * longest);
-            hits += await LosePowerAsync(domain, $"{moment}+qemu", round) ? 1 : 0;
+            var hit = await LosePowerAsync(domain, $"{moment}+qemu", round);
+            hits += hit ? 1 : 0;
+            longest *= hit || round == 0 ? 1 : Shorter;
         }
 
         Assert.True(hits > 0, "no loss hit the step in which the guest stands still");
