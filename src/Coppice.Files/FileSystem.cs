@@ -7,7 +7,8 @@ namespace Coppice.Files;
 /// <summary>A file as its file system knows it, whatever it is called.</summary>
 /// <param name="Identity">The same for all its names: hard links, symbolic links, paths through other mounts.</param>
 /// <param name="AllocatedBytes">What it takes on disk; holes take nothing.</param>
-public sealed record FileFacts(string Identity, long AllocatedBytes);
+/// <param name="ChangedAt">When it was last written or replaced (ctime), which nobody can set back.</param>
+public sealed record FileFacts(string Identity, long AllocatedBytes, DateTimeOffset ChangedAt);
 
 /// <summary>What file systems know of paths.</summary>
 public static partial class FileSystem
@@ -20,6 +21,8 @@ public static partial class FileSystem
     private const int BufferSize = 256;
     private const int InodeOffset = 32;
     private const int BlocksOffset = 48;
+    private const int ChangeSecondsOffset = 96;
+    private const int ChangeNanosecondsOffset = 104;
     private const int DeviceOffset = 136;
 
     /// <summary>Whether two paths are on one file system; a path that does not exist yet counts as its nearest folder.</summary>
@@ -36,7 +39,9 @@ public static partial class FileSystem
 
         var (device, inode) = (Number(buffer, DeviceOffset), Number(buffer, InodeOffset));
         var identity = string.Create(CultureInfo.InvariantCulture, $"{device:x}:{inode}");
-        return new FileFacts(identity, (long)Number(buffer, BlocksOffset) * BlockBytes);
+        var changed = DateTimeOffset.FromUnixTimeSeconds((long)Number(buffer, ChangeSecondsOffset))
+            .AddTicks((uint)Number(buffer, ChangeNanosecondsOffset) / TimeSpan.NanosecondsPerTick);
+        return new FileFacts(identity, (long)Number(buffer, BlocksOffset) * BlockBytes, changed);
     }
 
     /// <summary>The device number, or 0 if it cannot be told.</summary>

@@ -68,7 +68,8 @@ public sealed class FileStorage : IStorage
                     Exists = File.Exists(layer.Path),
                     IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
                     Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.TagsIn(layer.Path) : [],
-                    WrittenAt = File.GetLastWriteTimeUtc(layer.Path),
+                    WrittenAt = FileSystem.Look(layer.Path)?.ChangedAt ?? default,
+                    FreeBeside = new ByteCount(DurableFolder.FreeBytes(Path.GetDirectoryName(layer.Path)!)),
                     OverlayFolder = overlays,
                     Free = new ByteCount(DurableFolder.FreeBytes(overlays)),
                     FreeForMemory = new ByteCount(DurableFolder.FreeBytes(folder.MemoryFolder)),
@@ -124,11 +125,9 @@ public sealed class FileStorage : IStorage
 
     private static void RequireInternal(Layer layer)
     {
-        if (layer.Inside is { } place && !InternalSteps.IsThere(new InternalArguments(layer.Path, place.Tag)))
+        if (layer.Inside is { } place && new InternalArguments(layer.Path, place.Tag) is var snapshot && !InternalSteps.IsThere(snapshot))
         {
-            throw new CoppiceException(
-                ErrorKind.NotFound, $"internal snapshot {place.Tag} of disk '{layer.Disk}' in {layer.Path}", "is missing",
-                "something else has removed it; revert to another snapshot, or restore the image from a backup");
+            throw InternalSteps.Missing(snapshot);
         }
     }
 

@@ -73,6 +73,11 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         }
     }
 
+    /// <summary>An internal snapshot that is needed is not there.</summary>
+    public static CoppiceException Missing(InternalArguments snapshot) => new(
+        ErrorKind.NotFound, $"internal snapshot {snapshot.Tag} in {snapshot.Path}", "is missing",
+        "something else has removed it; revert to another snapshot, or restore the image from a backup");
+
     private static InternalArguments ArgumentsOf(Layer snapshot) => new(snapshot.Path, snapshot.Inside!.Tag);
 
     private static Step Of(string kind, string summary, StepUndo undo, Layer snapshot) =>
@@ -82,7 +87,7 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         };
 
     private static Func<Qcow2Image, bool> IsCopy(CopyArguments copy) => image =>
-        image.Header.BackingName == copy.Copy.BackingName && image.Header.VirtualSizeBytes == copy.Copy.VirtualSizeBytes;
+        image.Header.BackingName == copy.Copy.BackingName;
 
     private static Task<StepReport> ExpectAsync(InternalArguments snapshot, StepContext context, CancellationToken cancellation) =>
         IsThere(snapshot) ? throw Taken(snapshot) : Task.FromResult(StepReport.Nothing);
@@ -103,6 +108,11 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         if (IsThere(snapshot))
         {
             await qemuImg.DeleteSnapshotAsync(snapshot, cancellation).ConfigureAwait(false);
+            DurableFile.Flush(snapshot.Path);
+        }
+        else if (File.Exists(snapshot.Path) && await qemuImg.TryRepairAsync(snapshot.Path, cancellation).ConfigureAwait(false))
+        {
+            // Somebody was killed in the middle, perhaps: the entry of the table goes first, its clusters after it.
             DurableFile.Flush(snapshot.Path);
         }
 

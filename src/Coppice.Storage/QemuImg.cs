@@ -12,10 +12,12 @@ namespace Coppice.Storage;
 /// </summary>
 internal sealed class QemuImg(TimeProvider time)
 {
-    private const string InUse = "lock";
+    private const string InUse = "Is another process using the image";
 
-    // Exit codes of qemu-img check: corruptions were found, leaked clusters were found.
-    private const int Corrupt = 2, Leaking = 3;
+    // Exit codes of qemu-img check: it was not done, corruptions were found, leaked clusters were found.
+    private const int CannotOpen = 1, Corrupt = 2, Leaking = 3;
+
+    private static readonly string[] s_onNothing = ["--target-is-zero"];
 
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
@@ -31,11 +33,13 @@ internal sealed class QemuImg(TimeProvider time)
 
     /// <summary>Makes an internal snapshot.</summary>
     public Task CreateSnapshotAsync(InternalArguments snapshot, CancellationToken cancellation) =>
-        RunAsync(snapshot.Path, ["snapshot", "-q", "-c", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation);
+        RunAsync(
+            snapshot.Path, ["snapshot", "-q", "-c", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation, Timeout.InfiniteTimeSpan);
 
     /// <summary>Removes an internal snapshot.</summary>
     public Task DeleteSnapshotAsync(InternalArguments snapshot, CancellationToken cancellation) =>
-        RunAsync(snapshot.Path, ["snapshot", "-q", "-d", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation);
+        RunAsync(
+            snapshot.Path, ["snapshot", "-q", "-d", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation, Timeout.InfiniteTimeSpan);
 
     /// <summary>
     /// Copies the disk of an internal snapshot, without its memory, out of an image that may be in use: only the clusters that
@@ -45,19 +49,16 @@ internal sealed class QemuImg(TimeProvider time)
     {
         var (image, snapshot) = (copy.Copy, copy.Snapshot);
 
-        // Made as large as the image is now: a disk that was resized since is cut to its former size afterwards.
-        using (var source = Images.Qcow2Image.Open(snapshot.Path))
-        {
-            var size = Math.Max(source.Header.VirtualSizeBytes, image.VirtualSizeBytes);
-            var whole = image with { BackingName = null, VirtualSizeBytes = size };
-            await CreateOverlayAsync(path, whole, cancellation).ConfigureAwait(false);
-        }
+        // Made as large as the image is now: a disk that was resized since gets its former size afterwards.
+        var (now, then) = Sizes(snapshot);
+        var whole = image with { BackingName = null, VirtualSizeBytes = Math.Max(now, then) };
+        await CreateOverlayAsync(path, whole, cancellation).ConfigureAwait(false);
 
         await RunAsync(
             image.Path,
             [
                 "convert", "-q", "-U", "-n", "-O", "qcow2", "-l", $"snapshot.name={snapshot.Tag}",
-                .. copy.ParentPath is { } parent ? ["-B", parent, "-F", image.BackingFormat.Name()] : Array.Empty<string>(),
+                .. copy.ParentPath is { } parent ? ["-B", parent, "-F", image.BackingFormat.Name()] : s_onNothing,
                 "--", Source(copy), path,
             ],
             cancellation, Timeout.InfiniteTimeSpan).ConfigureAwait(false);
@@ -69,7 +70,7 @@ internal sealed class QemuImg(TimeProvider time)
         }
 
         await RunAsync(
-            image.Path, ["resize", "-q", "--shrink", "--", Alone(path), Size(image.VirtualSizeBytes)], cancellation)
+            image.Path, ["resize", "-q", "--shrink", "--", Alone(path), Size(then)], cancellation)
             .ConfigureAwait(false);
     }
 
@@ -89,10 +90,17 @@ internal sealed class QemuImg(TimeProvider time)
         return code switch
         {
             0 => true,
-            _ when errors.Contains(InUse, StringComparison.Ordinal) => false,
+            CannotOpen when errors.Contains(InUse, StringComparison.Ordinal) => false,
             _ => throw Failed(path, errors),
         };
     }
+
+    private static (long Now, long Then) Sizes(InternalArguments snapshot) => ImageErrors.Guard(snapshot.Path, () =>
+    {
+        using var image = Images.Qcow2Image.Open(snapshot.Path);
+        var found = image.ReadSnapshots().FirstOrDefault(s => s.Name == snapshot.Tag) ?? throw InternalSteps.Missing(snapshot);
+        return (image.Header.VirtualSizeBytes, found.DiskSizeBytes);
+    });
 
     private static string Size(long bytes) => bytes.ToString(CultureInfo.InvariantCulture);
 
@@ -139,9 +147,10 @@ internal sealed class QemuImg(TimeProvider time)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         using var process = Start(arguments);
         var errors = process.StandardError.ReadToEndAsync(either.Token);
+        var output = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, either.Token);
         try
         {
-            await process.WaitForExitAsync(either.Token).ConfigureAwait(false);
+            await Task.WhenAll(output, process.WaitForExitAsync(either.Token)).ConfigureAwait(false);
             return (process.ExitCode, await errors.ConfigureAwait(false));
         }
         catch (OperationCanceledException e)
@@ -181,8 +190,8 @@ internal sealed class QemuImg(TimeProvider time)
                 ("no space is left on the file system", "free some space and try again"),
             _ when reason.Contains("Read-only file system", StringComparison.Ordinal) =>
                 ("the file system is read-only", "remount it writable or use another folder"),
-            _ when reason.Contains(InUse, StringComparison.Ordinal) =>
-                ($"is in use by another process ({reason})", "end the program that has it open, then try again"),
+            _ when errors.Contains(InUse, StringComparison.Ordinal) =>
+                ("is in use by another process", "end the program that has it open, then try again"),
             _ => ($"qemu-img failed ({reason})", "check the permissions of file and folder"),
         };
         return new CoppiceException(ErrorKind.Storage, subject, problem, nextStep);

@@ -86,7 +86,7 @@ internal sealed class SnapshotReports(DomainView view)
     // The images that the user brought hold what was there before the first snapshot; they are nobody's cost.
     private static IEnumerable<string> OwnFiles(Snapshot snapshot)
     {
-        var layers = snapshot.Layers.Where(l => l.Origin == LayerOrigin.Coppice).Select(l => l.Path);
+        var layers = snapshot.Layers.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path);
         return snapshot.Memory.File is { } memory ? layers.Append(memory) : layers;
     }
 

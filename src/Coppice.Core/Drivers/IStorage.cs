@@ -17,7 +17,10 @@ public sealed record LayerObservation
     /// <summary>The names of the internal snapshots that the image holds, whoever made them (R52, R55).</summary>
     public ImmutableArray<string> Internals { get; init; } = [];
 
-    /// <summary>When the image was last written.</summary>
+    /// <summary>Free space on the file system of the image, into which internal memory grows.</summary>
+    public ByteCount FreeBeside { get; init; }
+
+    /// <summary>When the image was last written, by a clock that nobody sets back with the file.</summary>
     public DateTimeOffset WrittenAt { get; init; }
 
     /// <summary>The folder in which the next layer goes when none was named.</summary>

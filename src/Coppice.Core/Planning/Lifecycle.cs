@@ -35,6 +35,12 @@ internal static class Lifecycle
     public static Plan Save(PlanContext context)
     {
         var process = context.RequireActive();
+        if (context.State is not (DomainState.Running or DomainState.Paused or DomainState.IoError))
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, context.Subject, "has a guest that could not go on from there", "stop or kill it instead");
+        }
+
         var memory = new MemoryImage
         {
             Mode = MemoryMode.External, File = context.Observed.Folder.Memory(context.Observed.Ids.NextShort()),

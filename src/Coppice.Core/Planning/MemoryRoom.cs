@@ -17,13 +17,27 @@ internal static class MemoryRoom
         }
 
         var free = context.Observed.Layers.Values.Min(l => l.FreeForMemory.Bytes);
-        if (free < needed.Bytes)
+        Require(folder, needed, new ByteCount(free), "free some space, or name a file elsewhere with --memory external:FILE");
+    }
+
+    /// <summary>Requires room for the memory of the domain in the image of a disk.</summary>
+    /// <exception cref="CoppiceException">It does not fit (<see cref="ErrorKind.Storage"/>).</exception>
+    public static void RequireInside(PlanContext context, HeadDisk disk)
+    {
+        if (context.Observed.Layers.TryGetValue(disk.Layer, out var layer))
+        {
+            Require(
+                context.Graph[disk.Layer].Path, context.Observed.Hypervisor.MemoryEstimate, layer.FreeBeside,
+                "free some space, or ask for memory in a file elsewhere with --memory external:FILE");
+        }
+    }
+
+    private static void Require(string place, ByteCount needed, ByteCount free, string nextStep)
+    {
+        if (free.Bytes < needed.Bytes)
         {
             throw new CoppiceException(
-                ErrorKind.Storage,
-                folder,
-                $"the memory image needs about {needed}, and {new ByteCount(free)} are free",
-                "free some space, or name a file elsewhere with --memory external:FILE");
+                ErrorKind.Storage, place, $"the memory image needs about {needed}, and {free} are free", nextStep);
         }
     }
 }

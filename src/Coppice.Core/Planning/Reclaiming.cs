@@ -4,8 +4,8 @@ namespace Coppice.Core;
 
 /// <summary>
 /// Finds what nothing reaches any more: layers, memory images and definitions. The catalog forgets them, and the files go,
-/// after the commit. Files that the user brought stay. An internal snapshot cannot be removed from an image on which the
-/// running guest builds: it stays as a layer without a name, and every later operation tries again.
+/// after the commit. Files that the user brought stay. An internal snapshot is not removed from an image on which others
+/// build: it stays as a layer without a name, and a later operation that removes things tries again.
 /// </summary>
 public static class Reclaiming
 {
@@ -23,8 +23,8 @@ public static class Reclaiming
         var graph = new LayerGraph(change.ApplyTo(catalog, catalog.Last));
         var process = LiveAfter(observed, change);
         HashSet<ShortId> written = process is null ? [] : [.. change.Head.Disks.Select(d => d.Layer)];
-        var read = written.SelectMany(id => graph.Chain(id)).Select(l => l.Id).Except(written).ToHashSet();
-        Layer[] gone = [.. graph.Unreached().Where(l => l.Inside is not { } place || !read.Contains(place.Holder))];
+        var built = graph.All.Where(l => l.Inside is null).Select(l => l.Parent).OfType<ShortId>().ToHashSet();
+        Layer[] gone = [.. graph.Unreached().Where(l => l.Inside is not { } place || !built.Contains(place.Holder))];
         var ids = gone.Select(l => l.Id).ToHashSet();
         var complete = change with
         {

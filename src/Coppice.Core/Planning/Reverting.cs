@@ -234,7 +234,8 @@ internal static class Reverting
 
     /// <summary>A disk that took no part is as the memory knew it if the domain still uses its layer and nobody wrote to it since.</summary>
     private static bool IsUntouched(PlanContext context, Snapshot snapshot, DiskSnapshot disk) =>
-        context.Head.Disks.Any(d => d.Target == disk.Target && d.Layer == disk.Layer)
+        (context.LiveProcess is null || context.State is DomainState.Paused)
+        && context.Head.Disks.Any(d => d.Target == disk.Target && d.Layer == disk.Layer)
         && context.Observed.Layers.TryGetValue(disk.Layer, out var layer)
         && layer.WrittenAt <= snapshot.CreatedAt;
 

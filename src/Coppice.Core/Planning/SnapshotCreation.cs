@@ -138,12 +138,14 @@ internal static class SnapshotCreation
 
     private static void RequireRoom(PlanContext context, ResolvedSnapshot resolved)
     {
-        if (resolved.Memory.Mode is not MemoryMode.External)
+        if (resolved.Memory.File is { } file)
         {
-            return;
+            MemoryRoom.Require(context, file);
         }
-
-        MemoryRoom.Require(context, resolved.Memory.File!);
+        else if (resolved.Memory.Disk is { } disk)
+        {
+            MemoryRoom.RequireInside(context, context.Head.Disks.First(d => d.Target == disk));
+        }
     }
 
     private static string Mechanism(ResolvedSnapshot resolved)
@@ -174,7 +176,7 @@ internal static class SnapshotCreation
             warnings.Add("the snapshot has no memory: its disks are as after a power failure (crash-consistent)");
         }
 
-        if (context.LiveProcess is not null && IsManual(resolved))
+        if (context.LiveProcess is not null && !resolved.Halt && IsManual(resolved))
         {
             var manual = string.Join(", ", resolved.Disks.Where(d => d.Mode is DiskMode.Manual).Select(d => d.Target));
             warnings.Add(

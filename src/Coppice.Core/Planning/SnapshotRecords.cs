@@ -19,17 +19,17 @@ internal static class SnapshotRecords
                 "delete what builds on it first, or forget it but keep its files with --metadata");
         }
 
-        var change = Dropped(context, snapshot, children);
+        var change = Dropped(context, snapshot, children, request.MetadataOnly);
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var stays = reclaimed.Change.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Inside is { } place
-            ? $"internal snapshot {place.Tag} stays in {l.Path}, on which the running guest builds; a later command removes it"
+            ? $"internal snapshot {place.Tag} stays in {l.Path}, on which others build; a later command removes it"
             : $"layer {l.Path} stays: what came after '{snapshot.Name}' builds on it");
         return context.Plan(request.MetadataOnly ? "forget the reference" : "drop the reference") with
         {
             Commit = reclaimed.Change,
             CleanUp = request.MetadataOnly ? [] : reclaimed.Removals,
             Warnings = request.MetadataOnly
-                ? [.. reclaimed.Removals.SelectMany(s => s.Files).Select(f => $"{f.Path} is kept and no longer known")]
+                ? [.. reclaimed.Removals.SelectMany(s => s.Files).Select(f => f.Path).Concat(Tags(snapshot)).Select(Kept)]
                 : [.. stays],
         };
     }
@@ -52,8 +52,16 @@ internal static class SnapshotRecords
             Commit = context.NoChange with { Current = context.Find(request.Snapshot).Id },
         };
 
-    /// <summary>Children and tips move to the parent; the layers the snapshot froze are listed by the catalog itself.</summary>
-    private static CatalogChange Dropped(PlanContext context, Snapshot snapshot, Snapshot[] children)
+    private static string Kept(string thing) => $"{thing} is kept and no longer known";
+
+    private static IEnumerable<string> Tags(Snapshot snapshot) =>
+        snapshot.Layers.Where(l => l.Inside is not null).Select(l => $"internal snapshot {l.Inside!.Tag} in {l.Path}");
+
+    /// <summary>
+    /// Children and tips move to the parent; the layers the snapshot froze are listed by the catalog itself. What it has inside
+    /// images is listed only to be removed.
+    /// </summary>
+    private static CatalogChange Dropped(PlanContext context, Snapshot snapshot, Snapshot[] children, bool keeps)
     {
         var tips = context.Catalog.Tips.Where(t => t.Current == snapshot.Id).ToImmutableArray();
         return context.NoChange with
@@ -62,7 +70,7 @@ internal static class SnapshotRecords
             Drop = [snapshot.Id],
             Put = [.. children.Select(c => c with { Parent = snapshot.Parent })],
             ReplaceTips = [.. tips.Select(t => t with { Current = snapshot.Parent })],
-            PutLayers = snapshot.Layers,
+            PutLayers = keeps ? [.. snapshot.Layers.Where(l => l.Inside is null)] : snapshot.Layers,
         };
     }
 }

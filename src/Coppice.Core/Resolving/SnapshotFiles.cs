@@ -26,7 +26,8 @@ internal sealed class SnapshotFiles
         }
 
         var catalog = observed.Catalog;
-        var memories = catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory));
+        var saved = catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Saved?.Image).OfType<MemoryImage>();
+        var memories = catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory)).Concat(saved);
         foreach (var memory in memories.Where(m => m.File is not null))
         {
             _taken[memory.File!] = "a memory image";

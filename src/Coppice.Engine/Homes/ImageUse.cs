@@ -30,7 +30,7 @@ internal sealed record ImageUse(
             catalog.Name,
             [[.. graph.All.Select(l => l.Path)]],
             WrittenBy(definition, heads),
-            [.. graph.All.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path)]);
+            [.. graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path)]);
     }
 
     /// <summary>

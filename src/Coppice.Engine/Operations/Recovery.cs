@@ -69,10 +69,10 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
         return (null, warnings.ToImmutable());
     }
 
-    /// <summary>The first step of the clean-up that is not done and does more than remove files; null if there is none.</summary>
+    /// <summary>The first step of the clean-up that is not done and does more than remove things; null if there is none.</summary>
     private static Step? Ahead(Journal journal) => journal.Plan.Steps
         .Where((step, i) => i >= journal.Plan.StepsBeforeCommit && journal[i] is not JournalMark.Applied)
-        .FirstOrDefault(step => step.Files.IsEmpty || step.Files.Any(f => f.Effect is not FileEffect.Delete));
+        .FirstOrDefault(step => step.Files.IsEmpty || step.Files.Any(f => f.Effect is FileEffect.Create));
 
     private static string Named(Plan plan) => $"'{plan.Operation}' (operation {plan.Id})";
 

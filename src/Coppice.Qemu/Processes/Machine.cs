@@ -10,6 +10,7 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
 {
     private const long UnlimitedBandwidth = 1L << 40;
 
+    private static readonly TimeSpan s_jobLimit = TimeSpan.FromHours(1);
     private static readonly TimeSpan s_settlingLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_abandoningLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_settlingInterval = TimeSpan.FromMilliseconds(2);
@@ -147,10 +148,12 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     public async Task RunJobAsync(string command, string job, JsonObject arguments, CancellationToken cancellation)
     {
         arguments["job-id"] = job;
-        await Qmp.ExecuteAsync(command, arguments, cancellation);
+
+        // While it saves memory QEMU answers nobody.
+        await Qmp.ExecuteAsync(command, arguments, s_jobLimit, cancellation);
         while (true)
         {
-            var jobs = await Qmp.ExecuteAsync("query-jobs", null, cancellation);
+            var jobs = await Qmp.ExecuteAsync("query-jobs", null, s_jobLimit, cancellation);
             var found = jobs.Items().First(j => j.TextOrEmpty("id") == job);
             if (found.TextOrEmpty("status") is "concluded")
             {

@@ -80,6 +80,12 @@ internal sealed class QmpConnection : IAsyncDisposable
         string command, JsonObject? arguments = null, CancellationToken cancellation = default) =>
         ExecuteAsync(command, arguments, file: null, AnswerTime, cancellation);
 
+    /// <summary>The same, for what may keep QEMU from answering for longer.</summary>
+    /// <exception cref="QmpRefusalException">QEMU refused.</exception>
+    /// <exception cref="CoppiceException">QEMU died, hangs or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, TimeSpan limit, CancellationToken cancellation) =>
+        ExecuteAsync(command, arguments, file: null, limit, cancellation);
+
     /// <summary>Gives QEMU an open file, which it then knows by a name.</summary>
     /// <exception cref="CoppiceException">QEMU died, hangs or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public Task SendFileAsync(string name, SafeFileHandle file, CancellationToken cancellation = default) =>

@@ -31,7 +31,7 @@ internal static class StoredMemory
         {
             await machine.LoadMemoryAsync(context.Progress, cancellation);
         }
-        catch (QmpRefusalException)
+        catch (Exception failure) when (failure is QmpRefusalException or CoppiceException { Kind: ErrorKind.Hypervisor })
         {
             // QEMU says only that the stream ended too early; the reader may know why.
             await Task.WhenAny(feeding, Task.Delay(s_patience, cancellation));

@@ -60,6 +60,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             OverlayFolder = folder.Images(layer.Disk),
             Free = new ByteCount(1L << 40),
             FreeForMemory = new ByteCount(1L << 40),
+            FreeBeside = new ByteCount(1L << 40),
         });
     }
 

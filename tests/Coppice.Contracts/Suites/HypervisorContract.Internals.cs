@@ -105,6 +105,21 @@ public abstract partial class HypervisorContract
         Assert.Equal(third.Path, (await ObserveAsync(bed, process)).ActiveImages["vda"]);
     }
 
+    [Fact]
+    public async Task Removing_one_from_a_guest_that_was_saved_and_stands_still_harms_nobody()
+    {
+        await using var bed = Open();
+        var (process, head) = await StartOnOverlayAsync(bed);
+        var (snapshot, _) = Inside(head, "kept");
+        await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Pause));
+        await ApplyAsync(bed, bed.Hypervisor.Checkpoint(
+            new CheckpointRequest(process, DomainState.Paused, bed.NewMemory(), [], default) { Internals = [snapshot] }));
+        await ApplyAsync(bed, bed.Hypervisor.RemoveInternal(process, snapshot));
+        Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, process)).State);
+        await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Resume));
+        await CountingAsync(bed, process);
+    }
+
     private static async Task<(ShortId Process, Layer Head)> StartOnOverlayAsync(IHypervisorBed bed)
     {
         var head = bed.NewOverlay(bed.Base);

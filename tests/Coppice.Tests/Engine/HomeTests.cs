@@ -104,8 +104,8 @@ public sealed class HomeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{ \"version\": 2, \"future\": true }", "has version 2, and this Coppice reads version 1")]
-    [InlineData("{ \"version\": 1 }", "cannot be read")]
+    [InlineData("{ \"version\": 3, \"future\": true }", "has version 3, and this Coppice reads version 2")]
+    [InlineData("{ \"version\": 2 }", "cannot be read")]
     [InlineData("{}", "cannot be read")]
     [InlineData("", "cannot be read")]
     [InlineData("not json", "cannot be read")]

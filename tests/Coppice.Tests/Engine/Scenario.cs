@@ -53,7 +53,16 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         }),
         ["delete inside, off"] = new(
             new DeleteSnapshot(Name, "last", MetadataOnly: false), async w => { await WithInternals(w); await w.RunAsync(new KillDomain(Name)); }),
-        ["delete inside what the guest builds on"] = new(new DeleteSnapshot(Name, "inside", MetadataOnly: true), WithInternals),
+        ["delete inside what the guest builds on"] = new(new DeleteSnapshot(Name, "alone", MetadataOnly: false), async w =>
+        {
+            await w.RunAsync(new CreateSnapshot(Name)
+            {
+                Name = "alone", Disks = [new("vda", DiskMode.Internal), new("vdb", DiskMode.None)],
+            });
+            await w.StartAsync();
+            await w.SnapshotAsync("on top");
+            w.Host.Tick();
+        }),
         ["undefine with snapshots inside"] = new(
             new UndefineDomain(Name, Snapshots: true),
             async w =>

@@ -190,7 +190,9 @@ public sealed class PlannerTests
         var model = new Model(s_running) { WrittenAt = DateTimeOffset.UnixEpoch };
         model.Run(new CreateSnapshot("web") { Name = "s1", Disks = [new DiskRequest("vda", DiskMode.External), new DiskRequest("vdb", DiskMode.None)] });
 
-        Assert.NotNull(model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, false, Force: false)).Switch);
+        Assert.Throws<CoppiceException>(() => model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, false, Force: false)));
+        model.Run(new KillDomain("web"));
+        Assert.NotEmpty(model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, false, Force: false)).Prepare);
     }
 
     [Fact]
