@@ -77,7 +77,7 @@ public sealed class CheckpointTests
         await SayAsync(domain, "before");
         await domain.RunAsync(new StopDomain(LiveDomain.Name, TimeSpan.FromSeconds(60)));
         var created = await domain.CreateAsync("cold");
-        Assert.Contains("R109", created.Plan.Mechanism, StringComparison.Ordinal);
+        Assert.Contains("R113", created.Plan.Mechanism, StringComparison.Ordinal);
 
         await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
         await SayAsync(domain, "after");
