@@ -19,9 +19,12 @@ public sealed partial class CapabilityTests
         var options = new QemuOptions { Binary = qemu, CacheFile = $"{bed.Home.Path}/qemu.json" };
         var first = await new QemuHypervisor(options, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
         var again = await new QemuHypervisor(options, TimeProvider.System).CapabilitiesAsync(QemuBed.Cancellation);
-        Capability[] expected =
-            [Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory];
-        Assert.True(first.Items.SetEquals(expected), string.Join(", ", first.Items));
+        Capability[] lacking =
+        [
+            Capability.LiveMemory, Capability.MappedMemory, Capability.MergeLayers, Capability.OtherOverlayFormats, Capability.Quiesce,
+            Capability.SavedInternalMemory,
+        ];
+        Assert.True(first.Items.SetEquals(Enum.GetValues<Capability>().Except(lacking)), string.Join(", ", first.Items));
         Assert.Equal((await VersionAsync(qemu), first.Version), (first.Version, again.Version));
         Assert.True(again.Items.SetEquals(first.Items));
     }
