@@ -68,8 +68,13 @@ internal static class RowPage
     private static string Line(SnapshotRow row)
     {
         var in2012 = row.Rule.Contains('+', StringComparison.Ordinal) ? "–" : s_in2012[row.Rule];
-        var libvirt = row.Oracle is RowOracle.Refused ? "refused"
-            : in2012 is Unsupported || row.Rule.Contains('+', StringComparison.Ordinal) ? "refused" : "works";
+        var libvirt = row switch
+        {
+            { Rule: "R117" } or { Rule: "R128", Oracle: RowOracle.ByForce } => "not tried",
+            { Oracle: RowOracle.Refused } => "refused",
+            _ when in2012 is Unsupported || row.Rule.Contains('+', StringComparison.Ordinal) => "refused",
+            _ => "works",
+        };
         return $"| {row.Rule} | {(row.Active ? "online" : "offline")} | {row.Case} | {in2012} | {libvirt} | {s_seen[(row.Rule, row.Case)]} |";
     }
 }
