@@ -98,6 +98,11 @@ public sealed record Catalog
     public IEnumerable<ShortId> Definitions => Snapshots.Values.Select(s => s.Definition)
         .Concat(Tips.Select(t => t.Head.Definition)).Append(Head.Definition).Distinct();
 
+    /// <summary>The memory images that snapshots, tips and heads name; several may name one.</summary>
+    public IEnumerable<MemoryImage> Memories => Snapshots.Values.Select(s => s.Memory)
+        .Concat(Tips.Select(t => t.Memory))
+        .Concat(Tips.Select(t => t.Head).Append(Head).Select(h => h.Saved?.Image).OfType<MemoryImage>());
+
     /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
     public Snapshot Find(string nameOrId) =>

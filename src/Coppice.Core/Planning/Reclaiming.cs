@@ -82,12 +82,9 @@ public static class Reclaiming
 
     private static IEnumerable<(string Path, LayerOrigin Origin)> Named(DomainFolder folder, Catalog catalog)
     {
-        var snapshots = catalog.Snapshots.Values.ToArray();
-        var layers = catalog.Layers.Concat(snapshots.SelectMany(s => s.Layers))
+        var layers = catalog.Layers.Concat(catalog.Snapshots.Values.SelectMany(s => s.Layers))
             .Where(l => l.Inside is null).Select(l => (l.Path, l.Origin));
-        var saved = catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Saved?.Image).OfType<MemoryImage>();
-        var memories = snapshots.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory)).Concat(saved)
-            .Where(m => m.File is not null).Select(m => (m.File!, m.Origin));
+        var memories = catalog.Memories.Where(m => m.File is not null).Select(m => (m.File!, m.Origin));
         var definitions = catalog.Definitions.Select(id => (folder.Definition(id), LayerOrigin.Coppice));
         return layers.Concat(memories).Concat(definitions);
     }

@@ -25,10 +25,7 @@ internal sealed class SnapshotFiles
             _taken[layer.Path] = $"a layer of disk '{layer.Disk}'";
         }
 
-        var catalog = observed.Catalog;
-        var saved = catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Saved?.Image).OfType<MemoryImage>();
-        var memories = catalog.Tips.Select(t => t.Memory).Concat(catalog.Snapshots.Values.Select(s => s.Memory)).Concat(saved);
-        foreach (var memory in memories.Where(m => m.File is not null))
+        foreach (var memory in observed.Catalog.Memories.Where(m => m.File is not null))
         {
             _taken[memory.File!] = "a memory image";
         }
