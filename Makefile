@@ -27,8 +27,11 @@ demo: packages publish
 	@lab/demo $(PUBLISHED)/coppice
 
 # Published it is another program than built: trimmed, and compiled ahead of time.
+test: export COPPICE_COMMAND := $(CURDIR)/$(PUBLISHED)/coppice
+test: export COPPICE_VICTIM := $(CURDIR)/artifacts/victim/coppice-victim.dll
 test: setup build publish
-	@COPPICE_COMMAND=$(CURDIR)/$(PUBLISHED)/coppice build/test Coppice.Tests Coppice.Live
+	@dotnet publish tests/Coppice.Victim -c Release -v q --nologo -o artifacts/victim
+	@build/test Coppice.Tests Coppice.Live
 
 # What make test takes samples of, whole, and on both QEMUs.
 test-full: export COPPICE_TEST_ALL := 1

@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define TICK_US 1000
+// Each tick costs an emulated CPU a tenth of a millisecond, so only beats that are asked for are timed to the millisecond.
+#define TICK_US 10000
+#define BEAT_TICK_US 1000
 #define COUNT_EVERY_US 100000
 #define ACK_EVERY_US 50000
 #define CONSOLE_EVERY_US 5000000
@@ -44,9 +46,9 @@ static void *speak(void *unused)
 {
     uint64_t next_ack = 0, next_beat = 0, last_acked = 0;
     for (;;) {
-        clock_sleep_us(TICK_US);
-        uint64_t now = clock_us(), acked = writer_status().acked;
         unsigned interval = __atomic_load_n(&beat_ms, __ATOMIC_RELAXED);
+        clock_sleep_us(interval > 0 ? BEAT_TICK_US : TICK_US);
+        uint64_t now = clock_us(), acked = writer_status().acked;
         if (acked != last_acked && is_due(&next_ack, now, ACK_EVERY_US)) {
             last_acked = acked;
             port_say("ack %" PRIu64, acked);

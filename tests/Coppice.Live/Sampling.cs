@@ -18,9 +18,12 @@ internal static class Sampling
     /// <summary>Numbers that the seed decides; the seed goes to the output of the test.</summary>
     public static Random Random()
     {
-        TestContext.Current.TestOutputHelper?.WriteLine($"COPPICE_SEED={s_seed}");
+        TellSeed();
         return new Random(s_seed);
     }
+
+    /// <summary>Writes the seed to the output of the test.</summary>
+    public static void TellSeed() => TestContext.Current.TestOutputHelper?.WriteLine($"COPPICE_SEED={s_seed}");
 
     /// <summary>Some of what there is, or all of it.</summary>
     public static IEnumerable<T> Of<T>(IEnumerable<T> all, int count)

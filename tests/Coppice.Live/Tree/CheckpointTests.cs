@@ -161,7 +161,7 @@ public sealed class CheckpointTests
     {
         await using var witness = await domain.ConnectAsync();
         await witness.DirtyAsync(10_000_000, 8_000_000);
-        await witness.StartWritingAsync();
+        await witness.StartWritingAsync(TimeSpan.FromMilliseconds(5));
         await witness.WaitForAckAsync(20);
     }
 
@@ -170,7 +170,7 @@ public sealed class CheckpointTests
     {
         await using var witness = await domain.ConnectAsync();
         await witness.DirtyAsync(1_000_000, 2_000_000);
-        await witness.StartWritingAsync(TimeSpan.FromMilliseconds(10));
+        await witness.StartWritingAsync(TimeSpan.FromMilliseconds(50));
         await witness.WaitForAckAsync(20);
     }
 

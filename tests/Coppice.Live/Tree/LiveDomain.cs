@@ -53,7 +53,7 @@ public sealed class LiveDomain : IAsyncDisposable
 
     private static async Task<LiveDomain> DefineOnAsync(string qemu, string manner, params string[] disks)
     {
-        var domain = new LiveDomain(Directory.CreateTempSubdirectory("cl-").FullName, qemu);
+        var domain = new LiveDomain(NewFolder(), qemu);
         foreach (var disk in disks)
         {
             await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", domain.ImagePath(disk), "64M");
@@ -63,18 +63,30 @@ public sealed class LiveDomain : IAsyncDisposable
         return domain;
     }
 
-    /// <summary>Defines a domain with two disks and boots it.</summary>
-    public static Task<LiveDomain> BootAsync(params string[] disks) => BootOnAsync(QemuPrograms.Usual, disks);
+    /// <summary>A domain with two disks and a guest that has booted, in a home of its own.</summary>
+    public static async Task<LiveDomain> BootAsync(params string[] disks)
+    {
+        var folder = NewFolder();
+        await Cradle.CopyAsync(folder, WithDefault(disks));
+        return await StartAsync(new LiveDomain(folder, QemuPrograms.Usual));
+    }
+
+    /// <summary>Defines one and boots it there and then.</summary>
+    public static async Task<LiveDomain> ColdBootAsync(params string[] disks) =>
+        await StartAsync(await DefineOnAsync(QemuPrograms.Usual, External, WithDefault(disks)));
 
     /// <summary>The same, on a QEMU program.</summary>
-    public static Task<LiveDomain> BootOnAsync(string qemu, params string[] disks) => BootAsync(qemu, External, disks);
+    public static async Task<LiveDomain> BootOnAsync(string qemu) =>
+        await StartAsync(await DefineOnAsync(qemu, External, WithDefault([])));
 
     /// <summary>Boots one whose definition does not say how its disks are snapshotted, as libvirt's XML usually does not.</summary>
-    public static Task<LiveDomain> BootOpenAsync(string qemu) => BootAsync(qemu, "", []);
+    public static async Task<LiveDomain> BootOpenAsync(string qemu) =>
+        await StartAsync(await DefineOnAsync(qemu, "", WithDefault([])));
 
-    private static async Task<LiveDomain> BootAsync(string qemu, string manner, string[] disks)
+    private static string[] WithDefault(string[] disks) => disks is [] ? ["vda", "vdb"] : disks;
+
+    private static async Task<LiveDomain> StartAsync(LiveDomain domain)
     {
-        var domain = await DefineOnAsync(qemu, manner, disks is [] ? ["vda", "vdb"] : disks);
         try
         {
             await domain.RunAsync(new StartDomain(Name, Paused: false));
@@ -164,6 +176,8 @@ public sealed class LiveDomain : IAsyncDisposable
            where id > 0 && WorkingFolder(folder)?.StartsWith(home + "/", StringComparison.Ordinal) == true
            select id,
     ];
+
+    private static string NewFolder() => Directory.CreateTempSubdirectory("cl-").FullName;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -25,6 +25,9 @@ internal static class RowPage
         ["R130"] = "migrate + transaction", ["R131"] = "migrate", ["R132"] = Unsupported, ["R133"] = "migrate + transaction",
     };
 
+    /// <summary>Whether the page is to be written.</summary>
+    public static bool IsWanted => Environment.GetEnvironmentVariable("COPPICE_PAGE") is { Length: > 0 };
+
     /// <summary>A snapshot was taken.</summary>
     public static void Note(SnapshotRow row, OperationResult created)
     {

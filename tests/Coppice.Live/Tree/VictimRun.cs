@@ -36,7 +36,7 @@ internal sealed class VictimRun : IDisposable
     public static VictimRun Start(LiveDomain domain, string operation, string moment, string name)
     {
         var snapshot = operation == "revert" ? "base" : name;
-        var victim = Path.Combine(AppContext.BaseDirectory, "coppice-victim.dll");
+        var victim = Environment.GetEnvironmentVariable("COPPICE_VICTIM") ?? Path.Combine(AppContext.BaseDirectory, "coppice-victim.dll");
         var start = new ProcessStartInfo("dotnet", [victim, domain.HomePath, moment, LiveDomain.Name, operation, snapshot])
         {
             RedirectStandardError = true,

@@ -117,7 +117,7 @@ public sealed class WitnessClient : IAsyncDisposable
     }
 
     /// <summary>
-    /// The longest gap of a 1 ms heartbeat since the last question, in the guest's own clock, which may stand still while
+    /// The longest gap of a 10 ms heartbeat since the last question, in the guest's own clock, which may stand still while
     /// the guest is stopped. See <see cref="TakeLongestBeatGap"/>.
     /// </summary>
     public async Task<TimeSpan> LongestGapAsync(CancellationToken cancellation = default) =>
