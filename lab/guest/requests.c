@@ -181,6 +181,21 @@ static void get(struct request *request)
         port_say("%s ok", request->id);
 }
 
+static void set_variable(struct request *request)
+{
+    char *name = next_word(request);
+    agree(request, firmware_set(name, request->rest), "the firmware is no UEFI, or does not take it");
+}
+
+static void get_variable(struct request *request)
+{
+    char value[FIRMWARE_VALUE_MAX];
+    if (firmware_get(next_word(request), value))
+        port_say("%s ok value=%s", request->id, value);
+    else
+        port_say("%s ok", request->id);
+}
+
 static void dirty(struct request *request)
 {
     uint64_t rate = next_number(request), bytes = next_number(request);
@@ -224,6 +239,7 @@ static const struct {
     {"status", status}, {"disks", list_disks},   {"start", start},   {"stop", stop},  {"verify", verify},
     {"scan", scan},     {"slots", list_slots},   {"checksum", checksum}, {"fill", fill},  {"put", put},
     {"read", read_note}, {"set", set},           {"get", get},       {"dirty", dirty}, {"memory", memory},
+    {"setvar", set_variable}, {"getvar", get_variable},
     {"gap", gap},       {"beat", beat},          {"poweroff", turn_off}, {"reboot", restart},
 };
 

@@ -85,6 +85,11 @@ uint64_t memory_dirtied(void);
 bool values_set(const char *name, const char *value);
 const char *values_get(const char *name);
 
+// firmware.c: variables that UEFI firmware keeps. False without such firmware.
+#define FIRMWARE_VALUE_MAX 256
+bool firmware_set(const char *name, const char *value);
+bool firmware_get(const char *name, char value[FIRMWARE_VALUE_MAX]);
+
 // pulse.c: heartbeat gap, counter, acknowledgements and beats.
 void pulse_start(void);
 uint64_t pulse_counter(void);

@@ -63,7 +63,7 @@ internal sealed class Observation(TimeProvider time)
         var graph = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
         var files = graph.Items().ToLookup(n => n.TextOrEmpty("node-name"), n => n.TextOrEmpty("file"));
         var images = ImmutableDictionary.CreateBuilder<string, string>();
-        foreach (var disk in definition.Disks.Where(d => d.Source is not null))
+        foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
         {
             // Only the nodes of files have plain paths.
             var node = await Machine.NodeOfAsync(qmp, disk.Target, cancellation);

@@ -40,7 +40,7 @@ public sealed class QemuHypervisor : IHypervisor
         _options = options;
         _time = time;
         _program = new QemuProgram(options, time);
-        _sealing = new Sealing(_program, new KvmProbe(options.Binary, time));
+        _sealing = new Sealing(_program, new KvmProbe(options.Binary, time), new FirmwareChoice(options.FirmwareFolders));
         _kinds = new(() => Kinds(new GuardPost(time), time));
     }
 
@@ -73,7 +73,7 @@ public sealed class QemuHypervisor : IHypervisor
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
-            request.Memory, request.MemoryHolder, images, request.Definition.Disks.ToImmutableDictionary(d => d.Target, DriveMode.Of));
+            request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of));
         var loading = request switch
         {
             { Memory.File: { } file } => $" and load {file}",

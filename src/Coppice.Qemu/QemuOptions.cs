@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Coppice.Qemu;
 
 /// <summary>Which QEMU is used and what is kept about it.</summary>
@@ -5,6 +7,12 @@ public sealed record QemuOptions
 {
     /// <summary>The program: a path, or a name to look for in <c>PATH</c>.</summary>
     public string Binary { get; init; } = "qemu-system-x86_64";
+
+    /// <summary>
+    /// The folders with descriptions of the host's firmware, most important first (QEMU's firmware.json, "firmware descriptor").
+    /// A file in one hides those of the same name in the folders behind it.
+    /// </summary>
+    public ImmutableArray<string> FirmwareFolders { get; init; } = ["/etc/qemu/firmware", "/usr/share/qemu/firmware"];
 
     /// <summary>
     /// Where to keep what the program says about itself; null to ask it each time. Its folder is made if need be, but none

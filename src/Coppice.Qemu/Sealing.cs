@@ -9,7 +9,7 @@ namespace Coppice.Qemu;
 /// Resolves what a memory image needs unchanged and only QEMU knows: accelerator, machine type, CPU. Then every device gets
 /// its address.
 /// </summary>
-internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
+internal sealed class Sealing(QemuProgram program, KvmProbe kvm, FirmwareChoice firmware)
 {
     /// <summary>The CPU of a definition that names none: every QEMU emulates it, whatever the host.</summary>
     public const string DefaultCpu = "qemu64";
@@ -27,10 +27,9 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm)
 
         // Whoever names a version has been here before, or at another host, and stays with what was decided then.
         var type = await AcceleratorAsync(definition, isDecided: definition.Os.Machine == machine, cancellation);
-        return DomainSeal.AssignAddresses(definition with
+        return DomainSeal.AssignAddresses(firmware.Fill(definition, machine) with
         {
             Type = type,
-            Os = definition.Os with { Machine = machine },
             Cpu = Cpu(definition, type, inventory),
             Devices = [.. WithMacs(definition)],
         });

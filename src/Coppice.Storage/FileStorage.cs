@@ -26,6 +26,7 @@ public sealed class FileStorage : IStorage
             [InternalSteps.ExpectKind] = internals.ExpectStep,
             [InternalSteps.RemoveKind] = internals.RemoveStep,
             [InternalSteps.CopyKind] = internals.CopyStep,
+            [VariablesSteps.CreateKind] = new VariablesSteps(qemuImg).Kind,
             [FileSteps.RemoveKind] = FileSteps.RemoveStep,
             [FileSteps.WriteKind] = FileSteps.WriteStep,
         };
@@ -93,6 +94,9 @@ public sealed class FileStorage : IStorage
     public Step CreateOverlay(Layer overlay, Layer backing) => OverlaySteps.Create(overlay, backing);
 
     /// <inheritdoc/>
+    public Step CreateVariables(Layer variables, string template) => VariablesSteps.Create(variables, template);
+
+    /// <inheritdoc/>
     public Step Remove(string path, ByteCount bytes) => FileSteps.Remove(path, bytes);
 
     /// <inheritdoc/>
@@ -133,7 +137,8 @@ public sealed class FileStorage : IStorage
 
     private static bool IsEmpty(Layer layer)
     {
-        if (!File.Exists(layer.Path))
+        // Raw variables that Coppice made are full from the beginning.
+        if (layer.Format is not Core.ImageFormat.Qcow2 || !File.Exists(layer.Path))
         {
             return false;
         }

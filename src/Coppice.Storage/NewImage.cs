@@ -28,7 +28,7 @@ internal static class NewImage
     /// <summary>Removes it. A file of that name that <paramref name="isOurs"/> does not know is somebody else's, and stays.</summary>
     public static Task UndoAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() =>
     {
-        DurableFile.Remove(Partial(path));
+        RemovePartial(path);
         if (Probe(path, isOurs) is StepOutcome.Done)
         {
             DurableFile.Remove(path);
@@ -36,6 +36,9 @@ internal static class NewImage
 
         OverlayPlacement.RemoveFolders(path);
     });
+
+    /// <summary>Removes what a killed manager has begun.</summary>
+    public static void RemovePartial(string path) => DurableFile.Remove(Partial(path));
 
     /// <summary>Whether it is there, and the one that was to be made.</summary>
     public static Task<StepOutcome> ProbeAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() => Probe(path, isOurs));

@@ -31,6 +31,20 @@ internal sealed class QemuImg(TimeProvider time)
         ],
         cancellation);
 
+    /// <summary>Copies a raw image.</summary>
+    public Task ConvertAsync(string source, string path, ImageFormat format, CancellationToken cancellation) => RunAsync(
+        source, ["convert", "-q", "-O", format.Name(), "--", $"json:{Node("raw", source).ToJsonString()}", path], cancellation);
+
+    /// <summary>Whether an image that builds on nothing has the content of a raw one; not so if either cannot be read.</summary>
+    public async Task<bool> HoldsAsync(string path, ImageFormat format, string source, CancellationToken cancellation)
+    {
+        var image = format is ImageFormat.Qcow2 ? Alone(path) : $"json:{Node("raw", path).ToJsonString()}";
+        var (code, _) = await TryAsync(
+            ["compare", "-q", "-U", "--", image, $"json:{Node("raw", source).ToJsonString()}"], s_limit, path, cancellation)
+            .ConfigureAwait(false);
+        return code == 0;
+    }
+
     /// <summary>Makes an internal snapshot.</summary>
     public Task CreateSnapshotAsync(InternalArguments snapshot, CancellationToken cancellation) =>
         RunAsync(

@@ -16,6 +16,9 @@ internal sealed record InternalArguments(string Path, string Tag);
 internal sealed record CopyArguments(
     OverlayArguments Copy, InternalArguments Snapshot, string? ParentPath);
 
+/// <summary>The variables of a firmware, to be made from a raw template.</summary>
+internal sealed record VariablesArguments(string Path, ImageFormat Format, string Template);
+
 internal sealed record RemoveArguments(string Path);
 
 internal sealed record WriteArguments(string Path, string Content);
@@ -26,6 +29,7 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(OverlayArguments))]
 [JsonSerializable(typeof(InternalArguments))]
 [JsonSerializable(typeof(CopyArguments))]
+[JsonSerializable(typeof(VariablesArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
 internal sealed partial class StorageJson : JsonSerializerContext;

@@ -39,7 +39,7 @@ internal sealed record DomainReport(
             SnapshotReference.Of(catalog, catalog.Current),
             catalog.Snapshots.Count,
             [.. catalog.Tips.Select(t => TipReport.Of(catalog, t))],
-            [.. definition.Disks.Select(d => DiskReport.Of(d, catalog.Head, layers))],
+            [.. definition.DisksAndFlash.Select(d => DiskReport.Of(d, catalog.Head, layers))],
             folder.Path,
             catalog.Revision);
     }

@@ -28,6 +28,7 @@ internal static class Word
 
     public const string Disk = "disk";
     public const string Cdrom = "cdrom";
+    public const string Flash = "flash";
 
     public static string Of(DomainState state) => state switch
     {
@@ -60,7 +61,7 @@ internal static class Word
 
     public static string Of(MemoryFormat format) => format == MemoryFormat.Mapped ? "mapped" : "stream";
 
-    public static string Of(DiskKind kind) => kind == DiskKind.Cdrom ? Cdrom : Disk;
+    public static string Of(DiskKind kind) => kind switch { DiskKind.Cdrom => Cdrom, DiskKind.Flash => Flash, _ => Disk };
 
     public static string Of(ImageFormat format) => format == ImageFormat.Qcow2 ? "qcow2" : "raw";
 

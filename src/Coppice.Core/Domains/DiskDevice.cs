@@ -8,6 +8,9 @@ public enum DiskKind
 
     /// <summary>A CD-ROM; never snapshotted.</summary>
     Cdrom,
+
+    /// <summary>The flash chip in which UEFI firmware keeps its variables; part of every snapshot.</summary>
+    Flash,
 }
 
 /// <summary>How a drive is attached.</summary>
@@ -76,6 +79,9 @@ public sealed record DeclaredLayer(string Path, ImageFormat Format);
 /// <summary>A drive of a domain (libvirt formatdomain, <c>&lt;disk type='file'&gt;</c>).</summary>
 public sealed record DiskDevice : Device
 {
+    /// <summary>The target of the flash chip. No disk can have it.</summary>
+    public const string FlashTarget = "nvram";
+
     /// <summary>The name it goes by everywhere, e.g. <c>vda</c>.</summary>
     public required string Target { get; init; }
 

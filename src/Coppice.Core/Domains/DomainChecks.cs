@@ -10,7 +10,7 @@ internal static class DomainChecks
     {
         RefuseRepeats(root, definition.Disks, d => d.Target, "two disks have the target", "give each disk a target of its own");
         RefuseRepeats(
-            root, definition.Disks.Where(d => d is { ReadOnly: false, Source: not null }), d => d.Source!, "two disks write to",
+            root, definition.DisksAndFlash.Where(d => d is { ReadOnly: false, Source: not null }), d => d.Source!, "two disks write to",
             "give each disk an image of its own, or make both <readonly/>");
         RefuseRepeats(
             root, definition.Devices.OfType<NetworkDevice>().Where(n => n.Mac is not null), n => n.Mac!,

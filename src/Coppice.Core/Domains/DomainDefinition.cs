@@ -53,6 +53,9 @@ public sealed record DomainDefinition
     /// <summary>Whether the machine has VMware's port (<c>&lt;vmport&gt;</c>); null leaves it to the driver.</summary>
     public bool? VmwarePort { get; init; }
 
+    /// <summary>Whether the machine has system management mode (<c>&lt;smm&gt;</c>); null leaves it to the driver.</summary>
+    public bool? ManagementMode { get; init; }
+
     /// <summary>The sleep states.</summary>
     public SleepStates Sleep { get; init; } = new(null, null);
 
@@ -86,6 +89,13 @@ public sealed record DomainDefinition
         get => [.. Devices.OfType<DiskDevice>()];
         init => Devices = [.. value, .. Devices.Where(d => d is not DiskDevice)];
     }
+
+    /// <summary>The drives, and the flash chip with the firmware's variables behind them if there is one.</summary>
+    public ImmutableArray<DiskDevice> DisksAndFlash => Os.Firmware is not { Variables: { } path } firmware ? Disks
+        : Disks.Add(new DiskDevice
+        {
+            Target = DiskDevice.FlashTarget, Kind = DiskKind.Flash, Source = path, Format = firmware.VariablesFormat,
+        });
 
     /// <summary>What prevents a start; empty for most.</summary>
     public ImmutableArray<Obstacle> Obstacles => ObstacleSearch.In(this);

@@ -26,6 +26,7 @@ public static partial class DomainXml
             Topology = root.Element("cpu")?.Element("topology") is { } topology ? ReadTopology(topology) : null,
             Os = root.Element("os") is { } os ? ReadOs(os) : new OsSettings(),
             Features = root.Element("features") is { } features ? ReadFeatures(features) : MachineFeatures.None,
+            ManagementMode = root.Element("features")?.Element("smm") is { } smm ? ReadState(smm) : null,
             VmwarePort = root.Element("features")?.Element("vmport") is { } vmport ? ReadState(vmport) : null,
             Sleep = root.Element("pm") is { } pm ? ReadSleep(pm) : new SleepStates(null, null),
             Clock = root.Element("clock") is { } clock ? ReadClock(clock) : new ClockSettings(),
@@ -150,6 +151,7 @@ public static partial class DomainXml
         {
             Architecture = type.Attribute("arch")?.Value,
             Machine = type.Attribute("machine") is { } machine ? Token(machine) : null,
+            Firmware = ReadFirmware(os),
             BootOrder = [.. os.Elements("boot").Select(b => DomainWords.BootDevices.Read(b.Required("dev"))!.Value)],
             Kernel = os.Element("kernel").AbsolutePath(),
             Initrd = os.Element("initrd").AbsolutePath(),
@@ -163,6 +165,7 @@ public static partial class DomainXml
     private static XElement WriteOs(OsSettings os) => new(
         "os",
         new XElement("type", OptionalAttribute("arch", os.Architecture), OptionalAttribute("machine", os.Machine), "hvm"),
+        os.Firmware is { } firmware ? WriteFirmware(firmware) : null,
         Text("kernel", os.Kernel),
         Text("initrd", os.Initrd),
         Text("cmdline", os.CommandLine),
@@ -179,11 +182,12 @@ public static partial class DomainXml
     private static XElement? WriteFeatures(DomainDefinition definition)
     {
         var features = definition.Features;
-        return definition is { Features: MachineFeatures.None, VmwarePort: null } ? null : new XElement(
+        return definition is { Features: MachineFeatures.None, VmwarePort: null, ManagementMode: null } ? null : new XElement(
             "features",
             features.HasFlag(MachineFeatures.Acpi) ? new XElement("acpi") : null,
             features.HasFlag(MachineFeatures.Apic) ? new XElement("apic") : null,
             features.HasFlag(MachineFeatures.Pae) ? new XElement("pae") : null,
+            WithWord("smm", "state", Word(definition.ManagementMode, "on", "off")),
             WithWord("vmport", "state", Word(definition.VmwarePort, "on", "off")));
     }
 

@@ -17,8 +17,11 @@ public static class ElementTables
         ("memory", "unit"), ("currentMemory", "unit"), ("vcpu", ""),
         ("cpu", "mode migratable"), ("cpu/model", "fallback"), ("cpu/feature", "policy name"),
         ("cpu/topology", "sockets dies cores threads"),
-        ("os", ""), ("os/type", "arch machine"), ("os/boot", "dev"), ("os/kernel", ""), ("os/initrd", ""), ("os/cmdline", ""),
+        ("os", "firmware"), ("os/type", "arch machine"), ("os/firmware", ""), ("os/firmware/feature", "enabled name"),
+        ("os/loader", "readonly secure type format"), ("os/nvram", "template templateFormat type format"),
+        ("os/nvram/source", "file"), ("os/boot", "dev"), ("os/kernel", ""), ("os/initrd", ""), ("os/cmdline", ""),
         ("features", ""), ("features/acpi", ""), ("features/apic", ""), ("features/pae", ""), ("features/vmport", "state"),
+        ("features/smm", "state"),
         ("pm", ""), ("pm/suspend-to-mem", "enabled"), ("pm/suspend-to-disk", "enabled"),
         ("clock", "offset"), ("clock/timer", "name present tickpolicy track"),
         ("on_poweroff", ""), ("on_reboot", ""), ("on_crash", ""),
@@ -71,7 +74,6 @@ public static class ElementTables
         Hardware("CPU hot-plug", "vcpu/@current", "vcpus"),
         Hardware("NUMA nodes", "cpu/numa"),
         Hardware("what the CPU tells about itself", "cpu/cache", "cpu/maxphysaddr", "cpu/model/@vendor_id"),
-        Hardware("UEFI firmware", "os/@firmware", "os/firmware", "os/loader", "os/nvram"),
         Hardware("the firmware's settings", "os/bios", "os/bootmenu"),
         Hardware("SMBIOS tables", "os/smbios", "sysinfo"),
         Hardware("ACPI tables", "os/acpi", "devices/*/acpi"),
@@ -79,7 +81,7 @@ public static class ElementTables
         Hardware("enlightenments", "features/hyperv", "features/kvm", "features/viridian", "features/xen"),
         Hardware(
             "a part of the machine", "features/hap", "features/privnet", "features/pvspinlock", "features/pmu", "features/gic",
-            "features/smm", "features/ioapic", "features/vmcoreinfo", "features/msrs", "features/tcg", "features/apic/@eoi"),
+            "features/smm/tseg", "features/ioapic", "features/vmcoreinfo", "features/msrs", "features/tcg", "features/apic/@eoi"),
         Hardware("the guest's clock", "clock/@adjustment", "clock/timer/@frequency", "clock/timer/@mode", "clock/timer/catchup"),
         Hardware("memory encryption", "launchSecurity", "keywrap"),
         Hardware(
@@ -113,9 +115,6 @@ public static class ElementTables
     /// <summary>What to do about some of them, where removing the element has consequences that are not plain.</summary>
     public static readonly FrozenDictionary<string, string> NextSteps = FrozenDictionary.ToFrozenDictionary(new[]
     {
-        Hardware(
-            "remove it to boot by BIOS; a guest that was installed for UEFI does not boot then",
-            "os/@firmware", "os/firmware", "os/loader", "os/nvram"),
         Hardware("remove it; what the guest has locked with its TPM stays locked then", "devices/tpm"),
     }.SelectMany(row => row));
 
@@ -124,7 +123,9 @@ public static class ElementTables
     /// <c>&lt;devices&gt;</c> that it is in is kept as a whole.
     /// </summary>
     public static readonly FrozenDictionary<string, string[]> Values = Attributes(
-        ("@type", "kvm qemu"), ("os/type/@arch", "x86_64"),
+        ("@type", "kvm qemu"), ("os/type/@arch", "x86_64"), ("os/@firmware", "efi"), ("os/loader/@type", "pflash"),
+        ("os/loader/@readonly", "yes"), ("os/loader/@format", "raw"), ("os/nvram/@type", "file"),
+        ("os/nvram/@format", "raw qcow2"), ("os/nvram/@templateFormat", "raw"),
         ("cpu/@migratable", "on"), ("clock/@offset", "utc localtime"), ("clock/timer/@name", "rtc pit hpet tsc kvmclock"),
         ("devices/*/address/@type", "pci drive virtio-serial usb"), ("devices/*/address/@domain", "0 0x0 0x00 0x0000"),
         ("devices/disk/driver/@name", "qemu"),
@@ -151,7 +152,7 @@ public static class ElementTables
     /// <summary>Elements that may stand beside others of their name; every other understood one may not.</summary>
     internal static readonly FrozenSet<string> Repeatable = FrozenSet.ToFrozenSet(
     [
-        "cpu/feature", "os/boot", "clock/timer", "devices/interface/portForward", "devices/interface/portForward/range",
+        "cpu/feature", "os/boot", "os/firmware/feature", "clock/timer", "devices/interface/portForward", "devices/interface/portForward/range",
         "devices/graphics/listen",
     ]);
 

@@ -108,7 +108,10 @@ public sealed record OsSettings
     /// </summary>
     public string? Machine { get; init; }
 
-    /// <summary>What the BIOS tries, in turn.</summary>
+    /// <summary>UEFI firmware; null means BIOS.</summary>
+    public FirmwareSettings? Firmware { get; init; }
+
+    /// <summary>What the firmware tries, in turn.</summary>
     public ValueList<BootDevice> BootOrder { get; init; } = [];
 
     /// <summary>The absolute path of a kernel that is started without a boot loader.</summary>

@@ -58,6 +58,9 @@ public sealed record NewDomain
     /// <summary>Whether it gets a graphics card, shown by VNC on the loopback address.</summary>
     public bool Screen { get; init; }
 
+    /// <summary>It boots by the host's UEFI firmware rather than by BIOS.</summary>
+    public bool Uefi { get; init; }
+
     /// <summary>The definition, not sealed yet.</summary>
     /// <param name="ids">Where uuid, generation id and MAC address come from.</param>
     /// <exception cref="CoppiceException">A value is not sound (<see cref="ErrorKind.InvalidInput"/>).</exception>
@@ -76,6 +79,7 @@ public sealed record NewDomain
             {
                 Architecture = "x86_64",
                 Machine = Machine,
+                Firmware = Uefi ? new FirmwareSettings { IsChosen = true } : null,
                 BootOrder = Cdrom is null ? [BootDevice.HardDisk] : [BootDevice.HardDisk, BootDevice.Cdrom],
             },
             Features = MachineFeatures.Acpi | MachineFeatures.Apic,

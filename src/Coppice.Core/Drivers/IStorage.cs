@@ -96,6 +96,12 @@ public interface IStorage : IStepExecutor
     /// <summary>Removes a file that nothing reaches any more. Clean-up; also for one that is gone already.</summary>
     Step Remove(string path, ByteCount bytes);
 
+    /// <summary>
+    /// The variables of a firmware, as its raw template has them; the file must not exist yet. Undo removes it while
+    /// it is as its template.
+    /// </summary>
+    Step CreateVariables(Layer variables, string template);
+
     /// <summary>Writes a text file, durable, that must not exist yet. Undo removes it.</summary>
     Step WriteFile(string path, string content);
 }

@@ -271,7 +271,8 @@ internal static class Reverting
     }
 
     private static bool ReadOnly(PlanContext context, string target) =>
-        context.Observed.Definition.Disks.FirstOrDefault(d => d.Target == target) is not { ReadOnly: false, Kind: DiskKind.Disk };
+        context.Observed.Definition.DisksAndFlash.FirstOrDefault(d => d.Target == target)
+            is not { ReadOnly: false, Kind: not DiskKind.Cdrom };
 
     private static string Mechanism(Destination destination, Tip? tip)
     {

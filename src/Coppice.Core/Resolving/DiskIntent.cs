@@ -12,8 +12,11 @@ internal sealed record DiskIntent(DiskDevice Device, Layer? Head, DiskMode? Mode
     /// <summary>Whether the guest can write to it; only then can it take part.</summary>
     public bool IsWritable => Head is not null;
 
+    /// <summary>Whether it is asked about. The firmware's variables belong to every snapshot, each time in a layer of their own.</summary>
+    public bool IsChoice => IsWritable && Device.Kind is not DiskKind.Flash;
+
     /// <summary>Whether its image can hold a snapshot of its own.</summary>
-    public bool CanBeInternal => Head?.Format == ImageFormat.Qcow2;
+    public bool CanBeInternal => IsChoice && Head!.Format == ImageFormat.Qcow2;
 
     /// <summary>How it takes part where nothing was said: a raw image has no room for an internal snapshot.</summary>
     public DiskMode ModeOr(DiskMode rest) => this switch
@@ -46,13 +49,13 @@ internal static class DiskIntents
             }
         }
 
-        return [.. observed.Definition.Disks.Select(d => Intend(domain, d, asked.GetValueOrDefault(d.Target), heads))];
+        return [.. observed.Definition.DisksAndFlash.Select(d => Intend(domain, d, asked.GetValueOrDefault(d.Target), heads))];
     }
 
-    /// <summary>What was asked of the writable disks taken together.</summary>
+    /// <summary>What was asked of the disks taken together that one can ask about.</summary>
     public static DiskAsks Summarize(ImmutableArray<DiskIntent> disks)
     {
-        var modes = disks.Where(d => d.IsWritable).Select(d => d.Mode).ToHashSet();
+        var modes = disks.Where(d => d.IsChoice).Select(d => d.Mode).ToHashSet();
         var isExternal = modes.Contains(DiskMode.External) || modes.Contains(DiskMode.Manual);
         return (modes.Contains(DiskMode.Internal), isExternal) switch
         {
@@ -107,7 +110,8 @@ internal static class DiskIntents
                 "restore the domain's catalog from a backup");
         }
 
-        var intent = new DiskIntent(device, head, asked ?? device.Snapshot, request?.File);
+        var usual = device.Kind is DiskKind.Flash ? DiskMode.External : device.Snapshot;
+        var intent = new DiskIntent(device, head, asked ?? usual, request?.File);
         return intent.Mode == DiskMode.Internal && !intent.CanBeInternal
             ? throw Invalid(domain, device.Target, "its raw image cannot hold a snapshot", "ask for an external one")
             : intent;

@@ -15,7 +15,7 @@ internal sealed class SnapshotFiles
     public SnapshotFiles(Observed observed, LayerGraph graph)
     {
         _observed = observed;
-        foreach (var disk in observed.Definition.Disks.Where(d => d.Source is not null))
+        foreach (var disk in observed.Definition.DisksAndFlash.Where(d => d.Source is not null))
         {
             _taken[disk.Source!] = $"disk '{disk.Target}'";
         }

@@ -47,7 +47,7 @@ internal sealed record SnapshotMechanism
             }
         }
 
-        if (Disks.Any(d => d.Mode == DiskMode.Internal) && Disks.Any(d => d.Mode == DiskMode.External))
+        if (Disks.Any(d => d.Mode == DiskMode.Internal) && Disks.Any(d => d.Intent.IsChoice && d.Mode == DiskMode.External))
         {
             yield return new CapabilityNeed(
                 Capability.MixedDisks, $"disks of domain '{domainName}'", "ask for all internal or all external disks");

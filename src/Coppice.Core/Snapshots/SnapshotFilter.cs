@@ -28,7 +28,7 @@ public enum SnapshotTraits
     /// <summary>All that it keeps is inside images.</summary>
     Internal = 32,
 
-    /// <summary>Something that it keeps is in a file or layer of its own.</summary>
+    /// <summary>Something that it keeps, beside the firmware's variables, is in a file or layer of its own.</summary>
     External = 64,
 }
 
@@ -86,7 +86,8 @@ public sealed record SnapshotFilter
             { Memory.Mode: MemoryMode.None } => SnapshotTraits.DiskOnly,
             _ => SnapshotTraits.Online,
         };
-        var isExternal = snapshot.Memory.Mode == MemoryMode.External || snapshot.Disks.Any(d => d.Mode == DiskMode.External);
+        var isExternal = snapshot.Memory.Mode == MemoryMode.External
+            || snapshot.Disks.Any(d => d.Mode == DiskMode.External && d.Target != DiskDevice.FlashTarget);
         return place | moment | (isExternal ? SnapshotTraits.External : SnapshotTraits.Internal);
     }
 

@@ -27,8 +27,14 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var leftovers = held is null ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
         finder.RequireAllReadable();
         var folder = home.Domain(definition.Id);
+        var store = new CatalogStore(folder);
+        if (store.Exists)
+        {
+            definition = FirmwareVariables.Kept(definition, store.ReadWithDefinition().Definition);
+        }
+
         var sealedOne = await call.Home.Hypervisor.SealAsync(definition, call.Cancellation).ConfigureAwait(false);
-        var result = new CatalogStore(folder).Exists
+        var result = store.Exists
             ? await RedefineAsync(folder, sealedOne).ConfigureAwait(false)
             : await DefineAsync(folder, sealedOne).ConfigureAwait(false);
         return result with { Warnings = [.. leftovers, .. result.Warnings] };
@@ -44,9 +50,10 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
                 "choose another name, or give that uuid to replace its definition");
         }
 
-        var drives = await DiscoverFreeAsync(definition).ConfigureAwait(false);
+        definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
+        var drives = await DiscoverFreeAsync(folder, definition).ConfigureAwait(false);
         var plan = Plan(folder, definition, "new domain") with { Commit = Change(folder, definition, drives, out var written) };
-        plan = plan with { Prepare = [written] };
+        plan = plan with { Prepare = [.. drives.Made, written] };
         return call.Options.PlanOnly
             ? Results.Planned(plan, null)
             : await MakeAsync(folder, definition, plan).ConfigureAwait(false);
@@ -74,11 +81,16 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         };
         var catalog = plan.Commit.ApplyTo(empty, empty.Last);
         var isNew = !Directory.Exists(folder.Path);
+        var begun = 0;
         try
         {
             DurableFolder.Create(folder.Path);
             steps.Tell(OperationPoint.Planned, plan);
-            await steps.ApplyAsync(plan, 0, call.Cancellation).ConfigureAwait(false);
+            while (begun < plan.Prepare.Length)
+            {
+                await steps.ApplyAsync(plan, begun++, call.Cancellation).ConfigureAwait(false);
+            }
+
             steps.Tell(OperationPoint.Committing, plan);
             call.Cancellation.ThrowIfCancellationRequested();
             await new CatalogStore(folder).CreateAsync(catalog).ConfigureAwait(false);
@@ -87,6 +99,11 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         catch when (isNew && !call.Announcer.IsAbandoned)
         {
             DurableFile.Remove(folder.CatalogRoot);
+            while (begun > 0)
+            {
+                await steps.UndoAsync(plan, --begun).ConfigureAwait(false);
+            }
+
             DurableFolder.Remove(folder.Path);
             throw;
         }
@@ -99,15 +116,16 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
     {
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
+        definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
         DefinitionRules.RequireRedefinable(definition, observed);
-        var drives = await DiscoverFreeAsync(definition).ConfigureAwait(false);
+        var drives = await DiscoverFreeAsync(folder, definition).ConfigureAwait(false);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
-        var change = Change(folder, definition, drives, out var written);
-        change = keepsDisks ? KeepingDisks(change, observed.Catalog, definition) : change;
+        var change = Keeping(
+            DefinitionRules.Kept(definition, observed.Definition), Change(folder, definition, drives, out var written), observed.Catalog);
         var reclaimed = Reclaiming.After(observed, call.Home.Hypervisor, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
-            Prepare = [written],
+            Prepare = [.. drives.Made, written],
             Commit = reclaimed.Change,
             CleanUp = reclaimed.Removals,
         };
@@ -123,42 +141,46 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
     };
 
     private CatalogChange Change(
-        DomainFolder folder, DomainDefinition definition, ImmutableArray<ImmutableArray<Layer>> drives, out Step written)
+        DomainFolder folder, DomainDefinition definition, FoundDrives drives, out Step written)
     {
         var id = call.Home.Ids.NextShort();
         written = Storage.WriteFile(folder.Definition(id), DomainXml.Format(definition));
         return new CatalogChange
         {
-            Head = new Head { Definition = id, Disks = [.. drives.Select(chain => new HeadDisk(chain[0].Disk, chain[0].Id))] },
+            Head = new Head { Definition = id, Disks = [.. drives.Chains.Select(chain => new HeadDisk(chain[0].Disk, chain[0].Id))] },
             Current = null,
-            PutLayers = [.. drives.SelectMany(chain => chain).DistinctBy(l => l.Id)],
+            PutLayers = [.. drives.Chains.SelectMany(chain => chain).DistinctBy(l => l.Id)],
         };
     }
 
-    /// <summary>The hard disks stay where snapshots have led them; CD-ROMs follow the definition.</summary>
-    private static CatalogChange KeepingDisks(CatalogChange change, Catalog catalog, DomainDefinition definition)
+    /// <summary>The disks that stay, where snapshots have led them; the others follow the definition.</summary>
+    private static CatalogChange Keeping(ImmutableHashSet<string> kept, CatalogChange change, Catalog catalog) => change with
     {
-        var hard = DefinitionRules.HardDisks(definition).Select(d => d.Target).ToHashSet(StringComparer.Ordinal);
-        return change with
+        Head = change.Head with
         {
-            Head = change.Head with
-            {
-                Disks = [.. change.Head.Disks.Select(d => hard.Contains(d.Target) ? catalog.Head.Disks.First(h => h.Target == d.Target) : d)],
-            },
-            PutLayers = [.. change.PutLayers.Where(l => !hard.Contains(l.Disk))],
-        };
-    }
+            Disks = [.. change.Head.Disks.Select(d => kept.Contains(d.Target) ? catalog.Head.Disks.First(h => h.Target == d.Target) : d)],
+        },
+        PutLayers = [.. change.PutLayers.Where(l => !kept.Contains(l.Disk))],
+    };
 
     /// <summary>The images of each drive, top first, none of which is written by one drive and used by another.</summary>
-    private async Task<ImmutableArray<ImmutableArray<Layer>>> DiscoverFreeAsync(DomainDefinition definition)
+    private async Task<FoundDrives> DiscoverFreeAsync(DomainFolder folder, DomainDefinition definition)
     {
-        var sources = definition.Disks.Where(d => d.Source is not null);
-        var drives = await Task.WhenAll(sources.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false);
-        var use = ImageUse.Of(definition, [.. drives]);
+        var fresh = await new FirmwareVariables(Storage, call.Home.Ids).MissingAsync(definition, folder, call.Cancellation).ConfigureAwait(false);
+        var sources = definition.DisksAndFlash.Where(d => d.Source is not null && d.Target != fresh?.Disk);
+        var found = await Task.WhenAll(sources.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false);
+        ImmutableArray<ImmutableArray<Layer>> drives = fresh is null ? [.. found] : [.. found, [fresh]];
+        FirmwareVariables.RequireChip(definition, drives.Select(chain => chain[0]));
+        var use = ImageUse.Of(definition, drives);
         var others = finder.Others(home.Domain(definition.Id)).Select(ImageUse.Of).ToArray();
         var paths = others.Append(use).SelectMany(u => u.All);
         var files = await Storage.ObserveFilesAsync(paths, call.Cancellation).ConfigureAwait(false);
         use.RequireFree(others, path => files.TryGetValue(path, out var file) ? file.Identity : path);
-        return [.. drives];
+        return new FoundDrives(drives, fresh is null ? [] : [Storage.CreateVariables(fresh, definition.Os.Firmware!.Template!)]);
     }
+
+    /// <summary>The images that a definition names.</summary>
+    /// <param name="Chains">Those of each drive, top first.</param>
+    /// <param name="Made">What is to be made of them.</param>
+    private sealed record FoundDrives(ImmutableArray<ImmutableArray<Layer>> Chains, ImmutableArray<Step> Made);
 }

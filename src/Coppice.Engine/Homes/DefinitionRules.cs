@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 
 namespace Coppice.Engine;
@@ -8,7 +9,7 @@ internal static class DefinitionRules
     /// <summary>Paths must be absolute and plain.</summary>
     public static void CheckSources(DomainDefinition definition)
     {
-        foreach (var disk in definition.Disks.Where(d => d.Source is not null))
+        foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
         {
             var subject = $"disk '{disk.Target}' of domain '{definition.Name}'";
             if (!Path.IsPathFullyQualified(disk.Source!) || disk.Source!.Any(char.IsControl))
@@ -43,16 +44,29 @@ internal static class DefinitionRules
                 "leave the uuid out to make a new domain, or use that name");
         }
 
-        var builtUpon = catalog.Snapshots.Count > 0 || catalog.Tips.Length > 0 || catalog.Layers.Any(l => l.Origin is LayerOrigin.Coppice);
+        var kept = Kept(definition, observed.Definition);
+        var builtUpon = catalog.Snapshots.Count > 0 || catalog.Tips.Length > 0
+            || catalog.Layers.Any(l => l.Origin is LayerOrigin.Coppice && !(l.Parent is null && kept.Contains(l.Disk)));
         if (builtUpon && !HaveSameDisks(definition, observed.Definition))
         {
             throw new CoppiceException(
-                ErrorKind.WouldLose, subject, "has snapshots, or layers left by them, of other disks than the definition names",
-                "keep its disks, or define another domain for the others");
+                ErrorKind.WouldLose, subject,
+                "has snapshots, layers left by them, or firmware variables, of other disks than the definition names",
+                "keep its disks and its firmware, or define another domain for the others");
         }
     }
 
-    /// <summary>Whether two definitions name the same hard disks and images.</summary>
+    /// <summary>
+    /// What stays as it is, by target: all hard disks if none of them changes, as snapshots may build on each other; else the
+    /// firmware's variables alone, if they stay.
+    /// </summary>
+    public static ImmutableHashSet<string> Kept(DomainDefinition one, DomainDefinition other)
+    {
+        var same = HardDisks(one).Where(d => HardDisks(other).Any(o => Identity(o) == Identity(d))).Select(d => d.Target);
+        return [.. HaveSameDisks(one, other) ? same : same.Where(t => t == DiskDevice.FlashTarget)];
+    }
+
+    /// <summary>Whether two definitions name the same hard disks, variables and images.</summary>
     public static bool HaveSameDisks(DomainDefinition one, DomainDefinition other)
     {
         var first = HardDisks(one).Select(Identity).ToHashSet();
@@ -60,7 +74,7 @@ internal static class DefinitionRules
     }
 
     public static IEnumerable<DiskDevice> HardDisks(DomainDefinition definition) =>
-        definition.Disks.Where(d => d.Kind is DiskKind.Disk);
+        definition.DisksAndFlash.Where(d => d.Kind is not DiskKind.Cdrom);
 
     private static (string, string?, ImageFormat, bool) Identity(DiskDevice disk) =>
         (disk.Target, disk.Source, disk.Format, disk.ReadOnly);

@@ -77,7 +77,7 @@ internal sealed record ImageUse(
 
     private static ImmutableArray<string> WrittenBy(DomainDefinition definition, IEnumerable<Layer> tops)
     {
-        var writing = definition.Disks.Where(d => d is { Kind: DiskKind.Disk, ReadOnly: false }).Select(d => d.Target)
+        var writing = definition.DisksAndFlash.Where(d => d is { Kind: not DiskKind.Cdrom, ReadOnly: false }).Select(d => d.Target)
             .ToHashSet(StringComparer.Ordinal);
         return [.. tops.Where(l => writing.Contains(l.Disk)).Select(l => l.Path)];
     }

@@ -64,14 +64,15 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
 
     private static bool IsHalfMade(DomainFolder folder)
     {
-        var definitions = folder.Path + "/definitions/";
+        // Variables that no domain names yet are as their template made them.
+        string[] made = [folder.Path + "/definitions/", folder.Images(DiskDevice.FlashTarget) + "/"];
         try
         {
             return !new CatalogStore(folder).Exists
                 && Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).All(path =>
                     path == folder.Lock
                     || path == folder.CatalogRoot + ".new"
-                    || path.StartsWith(definitions, StringComparison.Ordinal));
+                    || made.Any(place => path.StartsWith(place, StringComparison.Ordinal)));
         }
         catch (DirectoryNotFoundException)
         {

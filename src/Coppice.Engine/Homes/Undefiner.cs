@@ -62,11 +62,16 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
         }
     }
 
+    /// <summary>Variables of the firmware that were never the user's belong to the domain like its definition.</summary>
+    private static bool IsPartOfDomain(Layer layer, LayerGraph graph) =>
+        layer.Disk == DiskDevice.FlashTarget && graph.Chain(layer.Id)[^1].Origin is LayerOrigin.Coppice;
+
     /// <summary>A snapshot that was deleted without merging leaves what the guest wrote since in layers that Coppice removes.</summary>
     private static void RequireNothingWritten(Observed observed, string subject)
     {
+        var graph = new LayerGraph(observed.Catalog);
         var paths = observed.Catalog.Layers
-            .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null })
+            .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && !IsPartOfDomain(l, graph))
             .Where(l => observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
             .Select(l => l.Path)
             .ToArray();

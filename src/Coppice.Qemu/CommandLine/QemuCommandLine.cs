@@ -37,9 +37,10 @@ internal static class QemuCommandLine
             .. s_closedDoors,
             .. s_monitors,
             "-S",
-            .. Board(definition),
+            .. Board(request),
             .. Chipset(definition, wiring),
-            .. Firmware(definition),
+            .. FirmwareArguments.Of(request),
+            .. Boot(definition),
             .. Generation(request),
             .. DeviceArguments.Controllers(definition, wiring),
             .. DriveArguments.Of(request, wiring, turns),
@@ -49,14 +50,18 @@ internal static class QemuCommandLine
         ];
     }
 
-    private static IEnumerable<string> Board(DomainDefinition definition)
+    private static IEnumerable<string> Board(LaunchRequest request)
     {
+        var definition = request.Definition;
+
         // RAM is an object of its own, always with the same name: a later process may map a file instead.
         var machine = new QemuOption(definition.Os.Machine ?? "pc")
             .With("memory-backend", "ram0")
             .With("acpi", definition.Features.HasFlag(MachineFeatures.Acpi))
             .With("vmport", definition.VmwarePort is { } port ? port ? "on" : "off" : null)
-            .With("hpet", Timer(definition, "hpet")?.Present is false ? "off" : null);
+            .With("hpet", Timer(definition, "hpet")?.Present is false ? "off" : null)
+            .With("smm", definition.ManagementMode is { } smm ? smm ? "on" : "off" : null);
+        machine = FirmwareArguments.Plugged(machine, request);
         return
         [
             "-machine", machine.ToString(),
@@ -134,7 +139,7 @@ internal static class QemuCommandLine
         _ => "reset",
     };
 
-    private static IEnumerable<string> Firmware(DomainDefinition definition) =>
+    private static IEnumerable<string> Boot(DomainDefinition definition) =>
     [
         "-boot", "strict=on",
         .. definition.Os.Kernel is { } kernel ? ["-kernel", kernel] : Array.Empty<string>(),

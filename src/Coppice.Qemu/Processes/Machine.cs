@@ -48,10 +48,14 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// <summary>The node name of the image that a disk uses now; empty for an empty drive.</summary>
     public static async Task<string> NodeOfAsync(QmpConnection qmp, string target, CancellationToken cancellation)
     {
-        var arguments = new JsonObject { ["path"] = $"/machine/peripheral/{DiskId(target)}", ["property"] = "drive" };
+        var arguments = new JsonObject { ["path"] = PathOf(target), ["property"] = "drive" };
         var node = await qmp.ExecuteAsync("qom-get", arguments, cancellation);
         return node.ValueKind == System.Text.Json.JsonValueKind.String ? node.GetString()! : "";
     }
+
+    // The second of two chips on the board; the first holds the firmware's code.
+    private static string PathOf(string target) =>
+        target == DiskDevice.FlashTarget ? "/machine/system.flash1" : $"/machine/peripheral/{DiskId(target)}";
 
     /// <summary>What QEMU calls the device of a disk.</summary>
     public static string DiskId(string target) => $"disk-{target}";

@@ -147,7 +147,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     private static FakeDrive Drive(LaunchRequest request, DiskChain chain) => new(
         chain.Target,
         chain.Layers[0].Path,
-        request.Definition.Disks.First(d => d.Target == chain.Target) is { ReadOnly: false, Kind: DiskKind.Disk });
+        request.Definition.DisksAndFlash.First(d => d.Target == chain.Target) is { ReadOnly: false, Kind: not DiskKind.Cdrom });
 
     private void Apply(LaunchArguments request, StepContext context)
     {

@@ -18,6 +18,8 @@ internal sealed record OverlayArguments(Layer Overlay, Layer Backing);
 
 internal sealed record CopyArguments(Layer Copy, Layer Snapshot, Layer? Parent);
 
+internal sealed record VariablesArguments(Layer Variables, string Template);
+
 internal sealed record RemoveArguments(string Path);
 
 internal sealed record WriteArguments(string Path, string Content);
@@ -32,6 +34,7 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(CopyArguments))]
 [JsonSerializable(typeof(Layer))]
 [JsonSerializable(typeof(RemoveInternalArguments))]
+[JsonSerializable(typeof(VariablesArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
 internal sealed partial class FakeJson : JsonSerializerContext;

@@ -91,6 +91,17 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
     public Step RemoveInternal(Layer snapshot) => Inside("remove", StepUndo.None, snapshot);
 
+    public Step CreateVariables(Layer variables, string template)
+    {
+        ArgumentNullException.ThrowIfNull(variables);
+        return Step.Of(
+            "store.variables", $"create {variables.Path}", StepUndo.Exact, new VariablesArguments(variables, template),
+            FakeJson.Default.VariablesArguments) with
+        {
+            Files = [new FileChange(FileEffect.Create, variables.Path, variables.VirtualSize)],
+        };
+    }
+
     public Step Remove(string path, ByteCount bytes) =>
         Step.Of("store.remove", $"remove {path}", StepUndo.None, new RemoveArguments(path), FakeJson.Default.RemoveArguments) with
         {
@@ -110,6 +121,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
                 break;
             case "store.copy":
                 Copy(step.Read(FakeJson.Default.CopyArguments));
+                break;
+            case "store.variables":
+                Create(step.Read(FakeJson.Default.VariablesArguments));
                 break;
             case "store.create-inside":
                 CreateInside(step.Read(FakeJson.Default.Layer));
@@ -149,6 +163,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             case "store.copy" when host.State.Images.ContainsKey(step.Read(FakeJson.Default.CopyArguments).Copy.Path):
                 Remove(step.Read(FakeJson.Default.CopyArguments).Copy.Path);
                 break;
+            case "store.variables" when IsMade(step.Read(FakeJson.Default.VariablesArguments)):
+                Remove(step.Read(FakeJson.Default.VariablesArguments).Variables.Path);
+                break;
             case "store.create-inside" or "store.expect-inside" when !host.State.Uses(step.Read(FakeJson.Default.Layer).Path):
                 RemoveInside(step.Read(FakeJson.Default.Layer));
                 break;
@@ -167,6 +184,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         {
             "store.overlay" => IsMade(step.Read(FakeJson.Default.OverlayArguments), out _),
             "store.copy" => host.State.Images.ContainsKey(step.Read(FakeJson.Default.CopyArguments).Copy.Path),
+            "store.variables" => IsMade(step.Read(FakeJson.Default.VariablesArguments)),
             "store.create-inside" or "store.expect-inside" => IsThere(step.Read(FakeJson.Default.Layer)),
             "store.remove-inside" => !IsThere(step.Read(FakeJson.Default.Layer)),
             "store.remove" => !host.State.Images.ContainsKey(step.Read(FakeJson.Default.RemoveArguments).Path),
@@ -186,6 +204,19 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
         var image = FakeImage.Empty(overlay.Format, backing.Path, overlay.VirtualSize);
         host.Act($"create {overlay.Path}", s => s with { Images = s.Images.Add(overlay.Path, image) });
+    }
+
+    private void Create(VariablesArguments arguments)
+    {
+        var (variables, template) = arguments;
+        var content = Require(template);
+        if (host.State.Images.ContainsKey(variables.Path))
+        {
+            throw new CoppiceException(ErrorKind.AlreadyExists, variables.Path, "exists already", "name another file");
+        }
+
+        var image = content with { Format = variables.Format };
+        host.Act($"create {variables.Path}", s => s with { Images = s.Images.Add(variables.Path, image) });
     }
 
     private static Step Inside(string what, StepUndo undo, Layer snapshot) =>
@@ -250,6 +281,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             copy.Format, parent?.Path, copy.VirtualSize, host.State.Images[snapshot.Path].Internals[snapshot.Inside!.Tag].Blocks);
         host.Act($"create {copy.Path}", s => s with { Images = s.Images.Add(copy.Path, image) });
     }
+
+    private bool IsMade(VariablesArguments arguments) =>
+        host.State.Images.TryGetValue(arguments.Variables.Path, out var image) && image.Blocks.SequenceEqual(Require(arguments.Template).Blocks);
 
     private bool IsMade(OverlayArguments arguments, out string path)
     {

@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Live.Tree;
 using Coppice.Qemu;
 using Coppice.Qemu.Probing;
 using Coppice.Qemu.Processes;
@@ -69,12 +70,32 @@ public sealed class QemuLifeTests
     }
 
     [Fact]
+    public async Task Firmware_is_chosen_once_and_what_suits_none_that_is_installed_is_named()
+    {
+        Assert.SkipWhen(UefiTests.Missing is not null, UefiTests.Missing ?? "");
+        await using var bed = new QemuBed();
+        Directory.CreateDirectory($"{bed.Home.Path}/run");
+        var asked = bed.Definition with { Os = new OsSettings { Machine = "q35", Firmware = new FirmwareSettings { IsChosen = true } } };
+        var chosen = await bed.Hypervisor.SealAsync(asked, QemuBed.Cancellation);
+        Assert.EndsWith(".fd", chosen.Os.Firmware!.Code, StringComparison.Ordinal);
+        Assert.True(File.Exists(chosen.Os.Firmware.Template));
+        Assert.Equal(chosen, await bed.Hypervisor.SealAsync(chosen, QemuBed.Cancellation));
+
+        var impossible = new FirmwareSettings { IsChosen = true, Features = [new FirmwareFeature("no-such-feature", true)] };
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => bed.Hypervisor.SealAsync(
+            asked with { Os = asked.Os with { Firmware = impossible } }, QemuBed.Cancellation));
+        Assert.Equal(ErrorKind.MissingCapability, error.Kind);
+        Assert.Contains("with no-such-feature", error.Problem, StringComparison.Ordinal);
+        Assert.Contains("ovmf", error.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_KVM_a_machine_that_nobody_decided_on_is_emulated_and_one_with_a_version_is_refused_by_name()
     {
         await using var bed = new QemuBed();
         Directory.CreateDirectory($"{bed.Home.Path}/run");
         var sealing = new Sealing(
-            new QemuProgram(new QemuOptions(), TimeProvider.System), new KvmProbe("/bin/false", TimeProvider.System));
+            new QemuProgram(new QemuOptions(), TimeProvider.System), new KvmProbe("/bin/false", TimeProvider.System), new FirmwareChoice([]));
         var open = bed.Definition with { Type = "kvm", Os = new OsSettings { Machine = "pc" } };
         var emulated = await sealing.SealAsync(open, QemuBed.Cancellation);
         Assert.Equal("qemu", emulated.Type);

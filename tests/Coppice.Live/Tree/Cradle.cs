@@ -8,7 +8,8 @@ namespace Coppice.Live.Tree;
 
 /// <summary>
 /// Guests that were booted once and saved (R37). A test goes on with a copy of the whole home, which takes a fraction of a boot;
-/// its text files say where it is, so that the copy is told by replacing that.
+/// its text files say where it is, so that the copy is told by replacing that. Ids of layers stay, though they were made of
+/// paths.
 /// </summary>
 public sealed class Cradle : IAsyncDisposable
 {

@@ -51,7 +51,8 @@ public sealed class LiveDomain : IAsyncDisposable
     /// <summary>Defines a domain with empty qcow2 disks; nothing is started.</summary>
     public static Task<LiveDomain> DefineAsync(params string[] disks) => DefineOnAsync(QemuPrograms.Usual, External, disks);
 
-    private static async Task<LiveDomain> DefineOnAsync(string qemu, string manner, params string[] disks)
+    private static async Task<LiveDomain> DefineOnAsync(
+        string qemu, string manner, string[] disks, Func<string, string, string>? edit = null)
     {
         var domain = new LiveDomain(NewFolder(), qemu);
         foreach (var disk in disks)
@@ -59,7 +60,9 @@ public sealed class LiveDomain : IAsyncDisposable
             await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", domain.ImagePath(disk), "64M");
         }
 
-        await domain.Home.RunAsync(new DefineDomain(DomainXml.Parse(domain.Xml(disks, manner), new IdSource(RandomNumberGenerator.Fill))), new RunOptions(), Cancellation);
+        var xml = domain.Xml(disks, manner);
+        var definition = DomainXml.Parse(edit?.Invoke(xml, domain.Folder) ?? xml, new IdSource(RandomNumberGenerator.Fill));
+        await domain.RunAsync(new DefineDomain(definition));
         return domain;
     }
 
@@ -82,6 +85,10 @@ public sealed class LiveDomain : IAsyncDisposable
     /// <summary>Boots one whose definition does not say how its disks are snapshotted, as libvirt's XML usually does not.</summary>
     public static async Task<LiveDomain> BootOpenAsync(string qemu) =>
         await StartAsync(await DefineOnAsync(qemu, "", WithDefault([])));
+
+    /// <summary>Boots one with one disk, whose definition is edited first; the edit is given the XML and its folder.</summary>
+    public static async Task<LiveDomain> BootEditedAsync(Func<string, string, string> edit) =>
+        await StartAsync(await DefineOnAsync(QemuPrograms.Usual, "", ["vda"], edit));
 
     private static string[] WithDefault(string[] disks) => disks is [] ? ["vda", "vdb"] : disks;
 

@@ -104,6 +104,13 @@ public sealed class WitnessClient : IAsyncDisposable
     public async Task<string?> GetAsync(string name, CancellationToken cancellation = default) =>
         (await AskAsync($"get {name}", cancellation)).Values.GetValueOrDefault("value");
 
+    /// <summary>Sets a variable of the guest's UEFI firmware.</summary>
+    public Task SetVariableAsync(string name, string value, CancellationToken cancellation = default) =>
+        AskAsync($"setvar {name} {value}", cancellation);
+
+    public async Task<string?> GetVariableAsync(string name, CancellationToken cancellation = default) =>
+        (await AskAsync($"getvar {name}", cancellation)).Values.GetValueOrDefault("value");
+
     /// <summary>Dirties RAM. A working set of 0 keeps the pages there are; a rate of 0 stops.</summary>
     public Task DirtyAsync(long bytesPerSecond, long workingSetBytes = 0, CancellationToken cancellation = default) =>
         AskAsync($"dirty {bytesPerSecond} {workingSetBytes}", cancellation);

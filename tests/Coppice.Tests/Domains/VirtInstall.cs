@@ -67,7 +67,7 @@ internal static class VirtInstall
         features: """<vmport state="off"/>""");
 
     /// <summary>With <c>--boot uefi</c>.</summary>
-    public static string Uefi() => Q35(os: " firmware=\"efi\"");
+    public static string Uefi(string image = "/images/web.qcow2") => Q35(image, os: " firmware=\"efi\"");
 
     /// <summary>With <c>--tpm emulator</c>.</summary>
     public static string Tpm() => Q35(more: """<tpm model="tpm-crb"><backend type="emulator"/></tpm>""");

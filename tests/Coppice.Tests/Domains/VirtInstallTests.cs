@@ -80,16 +80,6 @@ public sealed class VirtInstallTests
         Places(VirtInstall.Desktop()).Where(p => !p.StartsWith("pci ", StringComparison.Ordinal)));
 
     [Fact]
-    public void UEFI_prevents_a_start_and_is_named() => AssertObstacle(
-        VirtInstall.Uefi(), "os/@firmware", "it is about UEFI firmware", "remove it to boot by BIOS; a guest that was installed for UEFI does not boot then");
-
-    [Theory]
-    [InlineData("<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader>", "os/loader")]
-    [InlineData("<nvram template='/usr/share/OVMF/OVMF_VARS.fd'>/var/web.fd</nvram>", "os/nvram")]
-    public void So_do_its_files(string element, string path) => AssertObstacle(
-        VirtInstall.Q35().Replace("<boot dev=\"hd\"/>", element, StringComparison.Ordinal), path, "it is about UEFI firmware", "remove it to boot by BIOS");
-
-    [Fact]
     public void A_TPM_prevents_a_start_and_is_named() =>
         AssertObstacle(VirtInstall.Tpm(), "devices/tpm", "it is about a TPM", "what the guest has locked with its TPM stays locked then");
 

@@ -13,6 +13,10 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     public static IReadOnlyDictionary<string, Scenario> All { get; } = new Dictionary<string, Scenario>(StringComparer.Ordinal)
     {
         ["define"] = new(new DefineDomain(World.Definition()), null),
+        ["define, UEFI"] = new(new DefineDomain(World.Uefi()), null),
+        ["redefine as UEFI"] = new(new DefineDomain(World.Uefi()), Off),
+        ["create running, UEFI"] = new(new CreateSnapshot(Name) { Name = "new" }, Uefi),
+        ["revert, UEFI"] = new(Revert("one"), async w => { await Uefi(w); await w.SnapshotAsync("one"); w.Host.Tick(); }),
         ["redefine"] = new(new DefineDomain(World.Definition() with { Memory = new ByteCount(2 << 20) }), Off),
         ["start"] = new(new StartDomain(Name, Paused: false), Off),
         ["start paused"] = new(new StartDomain(Name, Paused: true), Off),
@@ -132,6 +136,12 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     private static Task Off(World world) => Task.CompletedTask;
 
     private static Task Running(World world) => world.StartAsync();
+
+    private static async Task Uefi(World world)
+    {
+        await world.RunAsync(new DefineDomain(World.Uefi()));
+        await world.StartAsync();
+    }
 
     private static async Task Paused(World world)
     {

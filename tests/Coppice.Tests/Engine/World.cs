@@ -8,6 +8,7 @@ namespace Coppice.Tests.Engine;
 internal sealed class World : IDisposable
 {
     public const string Name = "web";
+    public const string VariablesTemplate = "/images/vars-template.fd";
 
     private static int s_worlds;
     private int _ids = 0x1000;
@@ -16,9 +17,9 @@ internal sealed class World : IDisposable
     {
         var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         Path1 = $"{parent}/coppice-{Environment.ProcessId}-{Interlocked.Increment(ref s_worlds)}";
-        foreach (var disk in Definition().Disks)
+        foreach (var path in Definition().Disks.Select(d => d.Source!).Append(VariablesTemplate))
         {
-            AddImage(disk.Source!);
+            AddImage(path);
         }
     }
 
@@ -44,6 +45,12 @@ internal sealed class World : IDisposable
             new DiskDevice { Target = "vda", Source = $"/images/{name}-a.qcow2", Format = ImageFormat.Qcow2, Snapshot = DiskMode.External },
             new DiskDevice { Target = "vdb", Source = $"/images/{name}-b.raw", Format = ImageFormat.Raw, Snapshot = DiskMode.External },
         ],
+    };
+
+    /// <summary>The same domain with UEFI firmware, whose variables are made where the user wants them, or in its folder.</summary>
+    public static DomainDefinition Uefi(string? variables = "/images/web-vars.fd") => Definition() with
+    {
+        Os = new OsSettings { Firmware = new FirmwareSettings { Code = "/fw/code.fd", Template = VariablesTemplate, Variables = variables } },
     };
 
     /// <summary>A new one each time: nothing is known but what is on disk.</summary>

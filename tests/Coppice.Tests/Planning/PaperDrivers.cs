@@ -45,6 +45,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Files = [new FileChange(FileEffect.Delete, path, bytes)],
     };
 
+    public Step CreateVariables(Layer variables, string template) => Step("create-variables", variables.Path);
+
     public Step WriteFile(string path, string content) => Step("write", path);
 
     public Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation) => throw Paper();

@@ -148,6 +148,25 @@ public sealed class QemuCommandLineTests
     }
 
     [Fact]
+    public void UEFI_firmware_is_two_flash_chips_of_which_only_the_second_can_be_written()
+    {
+        var secure = new FirmwareSettings { Code = "/fw/code.fd", Secure = true, Variables = "/var/web.fd" };
+        var uefi = s_web with { Os = new OsSettings { Machine = "pc-q35-7.2", Firmware = secure }, ManagementMode = true, Devices = [] };
+        var variables = s_top with { Disk = DiskDevice.FlashTarget, Path = "/var/web.fd", Format = ImageFormat.Raw, Parent = null };
+        var request = new LaunchRequest(new ShortId("0badcafe"), uefi, [new DiskChain(DiskDevice.FlashTarget, [variables])], MemoryImage.None);
+        string[] options = ["-machine", "-blockdev", "-global", "-device"];
+        Assert.Equal(
+            [
+                "-machine pc-q35-7.2,memory-backend=ram0,acpi=on,smm=on,pflash0=firmware,pflash1=l-00000002",
+                """-blockdev {"driver":"raw","node-name":"firmware","read-only":true,"discard":"unmap","cache":{"direct":false,"no-flush":false},"file":{"driver":"file","node-name":"firmware-file","filename":"/fw/code.fd","read-only":true,"auto-read-only":false,"aio":"threads","discard":"unmap","cache":{"direct":false,"no-flush":false}}}""",
+                """-blockdev {"driver":"raw","node-name":"l-00000002","read-only":false,"discard":"unmap","cache":{"direct":false,"no-flush":false},"file":{"driver":"file","node-name":"f-00000002","filename":"/var/web.fd","read-only":false,"auto-read-only":true,"aio":"threads","discard":"unmap","cache":{"direct":false,"no-flush":false}}}""",
+                "-global driver=cfi.pflash01,property=secure,value=on",
+                "-device vmgenid,id=generation,guid=d6f5d6a5-5c0e-4a55-8c5c-1b2f3f1a0001",
+            ],
+            Lines(QemuCommandLine.Of(request)).Split('\n').Where(line => options.Contains(line.Split(' ')[0])));
+    }
+
+    [Fact]
     public void A_process_that_loads_memory_waits_and_has_a_new_generation()
     {
         var memory = new MemoryImage { Mode = MemoryMode.External, File = "/m" };

@@ -5,6 +5,39 @@ namespace Coppice.Tests.Resolving;
 public sealed class ResolverTests
 {
     private static readonly CreateSnapshot s_empty = new("web");
+    private static readonly FirmwareSettings s_firmware = new() { Code = "/fw/code.fd", Variables = "/var/web.fd" };
+
+    [Theory]
+    [InlineData(DiskMode.Internal, MemoryMode.Internal)]
+    [InlineData(DiskMode.External, MemoryMode.External)]
+    [InlineData(DiskMode.None, MemoryMode.External)]
+    public void The_firmwares_variables_move_to_a_layer_of_their_own_whatever_the_disks_do(DiskMode disks, MemoryMode memory)
+    {
+        var scene = new Scene { Firmware = s_firmware };
+        var resolved = scene.Resolve(s_empty with
+        {
+            Memory = new MemoryRequest(memory), Disks = [new DiskRequest("vda", disks), new DiskRequest("vdb", disks)],
+        });
+        Assert.Equal([disks, disks, DiskMode.External], resolved.Disks.Select(d => d.Mode));
+        Assert.Equal("nvram", resolved.Disks[^1].Target);
+        Assert.StartsWith("/home/domains/00000000-0000-0000-0000-000000000000/images/nvram/nvram.", resolved.Disks[^1].File, StringComparison.Ordinal);
+        Assert.Equal(memory is MemoryMode.Internal ? "vda" : null, resolved.Memory.Disk);
+        Assert.Equal(new Scene().Resolve(s_empty with { Memory = new MemoryRequest(memory) , Disks = [new DiskRequest("vda", disks), new DiskRequest("vdb", disks)] }).Rule, resolved.Rule);
+    }
+
+    [Fact]
+    public void The_firmwares_variables_are_no_disk_that_one_can_ask_about()
+    {
+        var scene = new Scene { Firmware = s_firmware with { VariablesFormat = ImageFormat.Qcow2 } };
+        AssertRefused(
+            ErrorKind.NotFound, "disk 'nvram'", () => scene.Resolve(s_empty with { Disks = [new DiskRequest("nvram", DiskMode.None)] }));
+        AssertRefused(ErrorKind.InvalidInput, "nothing to snapshot", () => scene.Resolve(s_empty with
+        {
+            Memory = new MemoryRequest(MemoryMode.None), Disks = [new DiskRequest("vda", DiskMode.None), new DiskRequest("vdb", DiskMode.None)],
+        }));
+        AssertRefused(ErrorKind.InvalidInput, "'nvram' cannot hold it", () => scene.Resolve(
+            s_empty with { Memory = new MemoryRequest(MemoryMode.Internal, Disk: "nvram") }));
+    }
 
     [Fact]
     public void A_name_is_made_of_the_time_and_the_next_free_suffix()

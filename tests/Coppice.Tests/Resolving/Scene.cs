@@ -23,6 +23,9 @@ internal sealed record Scene
 
     public ImmutableHashSet<Capability> Capabilities { get; init; } = Everything;
 
+    /// <summary>With the variables of UEFI firmware, in a raw image.</summary>
+    public FirmwareSettings? Firmware { get; init; }
+
     public int ChainDepth { get; init; } = 1;
 
     public ImmutableArray<Snapshot> Snapshots { get; init; } = [];
@@ -46,8 +49,13 @@ internal sealed record Scene
     public Observed Observe()
     {
         var folder = new HomeFolder("/home").Domain(new DomainId(Guid.Empty));
-        var layers = Disks.Where(d => d.Source is not null).SelectMany(Chain).ToImmutableArray();
-        var heads = Disks.Where(d => d.Source is not null).Select(d => new HeadDisk(d.Target, Id(d, 0))).ToImmutableArray();
+        var definition = new DomainDefinition
+        {
+            Id = new DomainId(Guid.Empty), Name = "web", Memory = new ByteCount(1 << 20), Disks = Disks,
+            Os = new OsSettings { Firmware = Firmware },
+        };
+        var layers = definition.DisksAndFlash.Where(d => d.Source is not null).SelectMany(Chain).ToImmutableArray();
+        var heads = definition.DisksAndFlash.Where(d => d.Source is not null).Select(d => new HeadDisk(d.Target, Id(d, 0))).ToImmutableArray();
         var seed = (byte)0;
         return new Observed
         {
@@ -61,10 +69,7 @@ internal sealed record Scene
                 Layers = layers,
                 Snapshots = Snapshots.ToImmutableDictionary(s => s.Id),
             },
-            Definition = new DomainDefinition
-            {
-                Id = new DomainId(Guid.Empty), Name = "web", Memory = new ByteCount(1 << 20), Disks = Disks,
-            },
+            Definition = definition,
             Definitions = ImmutableDictionary<ShortId, DomainDefinition>.Empty,
             Hypervisor = new HypervisorObservation { State = State, IsAlive = IsAlive },
             Layers = heads.ToImmutableDictionary(

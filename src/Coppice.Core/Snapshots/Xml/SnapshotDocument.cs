@@ -64,7 +64,8 @@ public sealed record SnapshotDocument
             Parent = snapshot.Parent is { } parent ? catalog.Snapshots[parent].Name : null,
             CreatedAt = DateTimeOffset.FromUnixTimeSeconds(snapshot.CreatedAt.ToUnixTimeSeconds()),
             Memory = new MemoryRequest(snapshot.Memory.Mode, snapshot.Memory.File, snapshot.Memory.Disk),
-            Disks = [.. snapshot.Disks.Select(d => Entry(d, overlays))],
+            // libvirt's format has no place for the firmware's variables.
+            Disks = [.. snapshot.Disks.Where(d => d.Target != DiskDevice.FlashTarget).Select(d => Entry(d, overlays))],
             DomainId = catalog.Domain,
             Domain = definitionXml,
             IsActive = catalog.Current == snapshot.Id,
