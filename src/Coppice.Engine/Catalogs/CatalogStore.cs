@@ -84,7 +84,7 @@ public sealed class CatalogStore
     /// <summary>Makes the first revision. The folder must have no catalog.</summary>
     public Task CreateAsync(Catalog catalog)
     {
-        DurableFolder.Create(_folder.CatalogRecords);
+        MakeRecords();
         return WriteRootAsync(RootDocument.Of(catalog, []));
     }
 
@@ -93,6 +93,7 @@ public sealed class CatalogStore
     /// <param name="last">The operation that makes it.</param>
     public async Task<StagedCatalog> StageAsync(CatalogChange change, LastOperation last)
     {
+        MakeRecords();
         var root = ReadRoot();
         var catalog = change.ApplyTo(Interpret(root), last);
         var put = change.Put.Select(s => s.Id).ToHashSet();
@@ -125,6 +126,7 @@ public sealed class CatalogStore
     /// <summary>Removes the records that the root does not name, and what an interrupted write left. Needs the lock.</summary>
     public void Tidy()
     {
+        MakeRecords();
         var named = ReadRoot().Snapshots.Select(PathOf).ToHashSet(StringComparer.Ordinal);
         foreach (var path in Directory.EnumerateFiles(_folder.CatalogRecords).Where(p => !named.Contains(p)).ToArray())
         {
@@ -170,6 +172,9 @@ public sealed class CatalogStore
         var snapshot = Read(path, MaximumRecord, EngineJson.Document<RecordDocument>()).Snapshot;
         return snapshot.Id == name.Snapshot ? snapshot : throw Damaged(path, $"it describes another snapshot, {snapshot.Id}", null);
     }
+
+    // Again, if need be: a backup may have left out a folder that was empty.
+    private void MakeRecords() => DurableFolder.Create(_folder.CatalogRecords);
 
     private string PathOf(RecordName name) => $"{_folder.CatalogRecords}/{name}.json";
 

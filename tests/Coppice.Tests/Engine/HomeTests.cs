@@ -32,6 +32,21 @@ public sealed class HomeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_home_whose_empty_folders_a_backup_left_out_is_a_home()
+    {
+        await _world.DefineAsync();
+        foreach (var folder in Directory.EnumerateDirectories(_world.Path1, "*", SearchOption.AllDirectories).Reverse()
+            .Where(f => !Directory.EnumerateFileSystemEntries(f).Any()).ToArray())
+        {
+            Directory.Delete(folder);
+        }
+
+        await _world.SnapshotAsync("one");
+        Assert.Equal("one", Assert.Single(_world.Catalog.Snapshots.Values).Name);
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task RAM_and_disks_go_back_together()
     {
         await _world.DefineAsync();
