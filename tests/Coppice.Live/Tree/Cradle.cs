@@ -15,10 +15,11 @@ public sealed class Cradle : IAsyncDisposable
 {
     private static readonly ConcurrentDictionary<string, Lazy<Task<LiveDomain>>> s_saved = new(StringComparer.Ordinal);
 
-    /// <summary>Copies the saved guest with these disks into an empty folder.</summary>
-    public static async Task CopyAsync(string folder, string[] disks)
+    /// <summary>Copies the saved guest with these disks into a folder of its own.</summary>
+    public static async Task<string> CopyAsync(string[] disks)
     {
-        var saved = await s_saved.GetOrAdd(string.Join(' ', disks), _ => new(() => SaveAsync(disks))).Value;
+        var saved = await FindAsync(disks);
+        var folder = LiveDomain.NewFolder();
         foreach (var part in Directory.EnumerateDirectories(saved.Folder, "*", SearchOption.AllDirectories))
         {
             Directory.CreateDirectory(folder + part[saved.Folder.Length..]);
@@ -42,6 +43,8 @@ public sealed class Cradle : IAsyncDisposable
                 File.Copy(file, copy);
             }
         }
+
+        return folder;
     }
 
     public async ValueTask DisposeAsync()
@@ -49,6 +52,22 @@ public sealed class Cradle : IAsyncDisposable
         foreach (var saved in s_saved.Values.Where(s => s is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }))
         {
             await (await saved.Value).DisposeAsync();
+        }
+    }
+
+    /// <summary>The saved guest; one whose boot failed is tried again by the next test.</summary>
+    private static async Task<LiveDomain> FindAsync(string[] disks)
+    {
+        var key = string.Join(' ', disks);
+        var saved = s_saved.GetOrAdd(key, _ => new(() => SaveAsync(disks)));
+        try
+        {
+            return await saved.Value;
+        }
+        catch
+        {
+            s_saved.TryRemove(KeyValuePair.Create(key, saved));
+            throw;
         }
     }
 

@@ -67,12 +67,8 @@ public sealed class LiveDomain : IAsyncDisposable
     }
 
     /// <summary>A domain with two disks and a guest that has booted, in a home of its own.</summary>
-    public static async Task<LiveDomain> BootAsync(params string[] disks)
-    {
-        var folder = NewFolder();
-        await Cradle.CopyAsync(folder, WithDefault(disks));
-        return await StartAsync(new LiveDomain(folder, QemuPrograms.Usual));
-    }
+    public static async Task<LiveDomain> BootAsync(params string[] disks) =>
+        await StartAsync(new LiveDomain(await Cradle.CopyAsync(WithDefault(disks)), QemuPrograms.Usual));
 
     /// <summary>Defines one and boots it there and then.</summary>
     public static async Task<LiveDomain> ColdBootAsync(params string[] disks) =>
@@ -184,7 +180,7 @@ public sealed class LiveDomain : IAsyncDisposable
            select id,
     ];
 
-    private static string NewFolder() => Directory.CreateTempSubdirectory("cl-").FullName;
+    internal static string NewFolder() => Directory.CreateTempSubdirectory("cl-").FullName;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
