@@ -120,13 +120,12 @@ void port_pump(int timeout_ms, void (*take)(char *line))
     pthread_mutex_unlock(&lock);
     if (poll(&wait, 1, timeout_ms) < 0 && errno != EINTR)
         clock_sleep_us(20000);
-    if (wait.revents & POLLIN) {
-        char bytes[4096];
-        ssize_t n = read(port, bytes, sizeof bytes);
-        if (n > 0)
-            take_bytes(bytes, (size_t)n, take);
+    char bytes[4096];
+    ssize_t n = wait.revents & POLLIN ? read(port, bytes, sizeof bytes) : -1;
+    if (n > 0) {
+        take_bytes(bytes, (size_t)n, take);
     } else if (wait.revents & POLLHUP) {
-        // POLLHUP stays set while no host is connected: without a pause this would spin.
+        // While no host is connected POLLHUP stays set, and POLLIN with nothing to read: without a pause this would spin.
         forget_conversation();
         clock_sleep_us(20000);
     }

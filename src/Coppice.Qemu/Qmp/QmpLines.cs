@@ -19,15 +19,17 @@ internal static class QmpLines
     /// <exception cref="InvalidDataException">The peer sent something else, or too much of it.</exception>
     public static async ValueTask<JsonElement?> ReadAsync(PipeReader reader, CancellationToken cancellation)
     {
+        var searched = 0L;
         while (true)
         {
             var read = await reader.ReadAsync(cancellation);
             var buffer = read.Buffer;
-            if (buffer.PositionOf((byte)'\n') is { } end)
+            if (buffer.Slice(searched).PositionOf((byte)'\n') is { } end)
             {
                 var line = buffer.Slice(0, end);
                 var message = line.Length > MaximumBytes ? throw TooLong() : Parse(line);
                 reader.AdvanceTo(buffer.GetPosition(1, end));
+                searched = 0;
                 if (message is not null)
                 {
                     return message;
@@ -41,6 +43,8 @@ internal static class QmpLines
                 throw TooLong();
             }
 
+            // Looking through it all again with each piece would let a peer keep us busy with one long message.
+            searched = buffer.Length;
             reader.AdvanceTo(buffer.Start, buffer.End);
             if (read.IsCompleted)
             {
