@@ -27,8 +27,8 @@ demo: packages publish
 	@lab/demo $(PUBLISHED)/coppice
 
 # Published it is another program than built: trimmed, and compiled ahead of time.
-test: export COPPICE_COMMAND := $(CURDIR)/$(PUBLISHED)/coppice
-test: export COPPICE_VICTIM := $(CURDIR)/artifacts/victim/coppice-victim.dll
+test test-full: export COPPICE_COMMAND := $(CURDIR)/$(PUBLISHED)/coppice
+test test-full: export COPPICE_VICTIM := $(CURDIR)/artifacts/victim/coppice-victim.dll
 test: setup build publish
 	@dotnet publish tests/Coppice.Victim -c Release -v q --nologo -o artifacts/victim
 	@build/test Coppice.Tests Coppice.Live
@@ -36,7 +36,7 @@ test: setup build publish
 # What make test takes samples of, whole, and on both QEMUs.
 test-full: export COPPICE_TEST_ALL := 1
 test-full: test
-	@QEMU=10.0 COPPICE_COMMAND=$(CURDIR)/$(PUBLISHED)/coppice build/test Coppice.Live
+	@QEMU=10.0 build/test Coppice.Live
 
 test-fast: build
 	@build/test Coppice.Tests

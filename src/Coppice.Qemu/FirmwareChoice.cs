@@ -37,14 +37,15 @@ internal sealed class FirmwareChoice(ImmutableArray<string> folders)
                 "write <smm state='on'/>, or secure='no' on <loader>");
         }
 
-        var complete = asked is { Code: not null, Template: not null } ? asked : Installed(asked, definition, machine, subject);
+        var installed = FirmwareDescriptor.ReadAll(folders);
+        var complete = asked is { Code: not null, Template: not null } ? asked : Choose(installed, asked, definition, machine, subject);
         if (!File.Exists(complete.Code))
         {
             throw new CoppiceException(
                 ErrorKind.NotFound, subject, $"{complete.Code} is not there", "install the package ovmf, or correct <loader>");
         }
 
-        return complete.Variables is { } variables && IsOfFirmware(variables, complete)
+        return complete.Variables is { } variables && IsOfFirmware(variables, complete, installed)
             ? throw new CoppiceException(
                 ErrorKind.InvalidInput, subject, $"its variables would be written to {variables}, which comes with the firmware",
                 "give <nvram> a path of the domain's own, or none")
@@ -52,17 +53,17 @@ internal sealed class FirmwareChoice(ImmutableArray<string> folders)
     }
 
     /// <summary>Whether a path leads, by whatever name, to a file that guests share.</summary>
-    private bool IsOfFirmware(string path, FirmwareSettings firmware)
+    private static bool IsOfFirmware(string path, FirmwareSettings firmware, ImmutableArray<FirmwareDescriptor> installed)
     {
-        var shared = FirmwareDescriptor.ReadAll(folders).SelectMany(f => new[] { f.Code, f.Template })
+        var shared = installed.SelectMany(f => new[] { f.Code, f.Template })
             .Append(firmware.Code!).Append(firmware.Template ?? firmware.Code!).ToArray();
         return shared.Contains(path)
             || (FileSystem.Look(path)?.Identity is { } identity && shared.Any(s => FileSystem.Look(s)?.Identity == identity));
     }
 
-    private FirmwareSettings Installed(FirmwareSettings asked, DomainDefinition definition, string machine, string subject)
+    private FirmwareSettings Choose(
+        ImmutableArray<FirmwareDescriptor> installed, FirmwareSettings asked, DomainDefinition definition, string machine, string subject)
     {
-        var installed = FirmwareDescriptor.ReadAll(folders);
         if (asked.Code is { } code)
         {
             return asked with { Template = installed.FirstOrDefault(f => f.Code == code)?.Template };

@@ -26,19 +26,19 @@ internal static class NewImage
     }
 
     /// <summary>Removes it. A file of that name that <paramref name="isOurs"/> does not know is somebody else's, and stays.</summary>
-    public static Task UndoAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() =>
+    public static Task UndoAsync(string path, Func<Qcow2Image, bool> isOurs) => UndoAsync(path, () => ProbeAsync(path, isOurs));
+
+    /// <summary>Removes it, and what a killed manager has begun; a file that <paramref name="probe"/> does not call done stays.</summary>
+    public static async Task UndoAsync(string path, Func<Task<StepOutcome>> probe)
     {
-        RemovePartial(path);
-        if (Probe(path, isOurs) is StepOutcome.Done)
+        DurableFile.Remove(Partial(path));
+        if (await probe().ConfigureAwait(false) is StepOutcome.Done)
         {
             DurableFile.Remove(path);
         }
 
         OverlayPlacement.RemoveFolders(path);
-    });
-
-    /// <summary>Removes what a killed manager has begun.</summary>
-    public static void RemovePartial(string path) => DurableFile.Remove(Partial(path));
+    }
 
     /// <summary>Whether it is there, and the one that was to be made.</summary>
     public static Task<StepOutcome> ProbeAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() => Probe(path, isOurs));

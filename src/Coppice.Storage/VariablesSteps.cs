@@ -1,5 +1,4 @@
 using Coppice.Core;
-using Coppice.Files;
 
 namespace Coppice.Storage;
 
@@ -28,20 +27,9 @@ internal sealed class VariablesSteps(QemuImg qemuImg)
                 .ConfigureAwait(false);
             return StepReport.Nothing;
         },
-        (variables, _, cancellation) => UndoAsync(variables, cancellation),
+        // Variables that differ from their template are somebody else's by now, and stay.
+        (variables, _, cancellation) => NewImage.UndoAsync(variables.Path, () => ProbeAsync(variables, cancellation)),
         (variables, _, cancellation) => ProbeAsync(variables, cancellation));
-
-    /// <summary>Removes what was made. Variables that differ from their template are somebody else's by now, and stay.</summary>
-    private async Task UndoAsync(VariablesArguments variables, CancellationToken cancellation)
-    {
-        NewImage.RemovePartial(variables.Path);
-        if (await ProbeAsync(variables, cancellation).ConfigureAwait(false) is StepOutcome.Done)
-        {
-            DurableFile.Remove(variables.Path);
-        }
-
-        OverlayPlacement.RemoveFolders(variables.Path);
-    }
 
     private async Task<StepOutcome> ProbeAsync(VariablesArguments variables, CancellationToken cancellation)
     {
