@@ -23,8 +23,9 @@ public static class Reclaiming
         var graph = new LayerGraph(change.ApplyTo(catalog, catalog.Last));
         var process = LiveAfter(observed, change);
         HashSet<ShortId> written = process is null ? [] : [.. change.Head.Disks.Select(d => d.Layer)];
-        var built = graph.All.Where(l => l.Inside is null).Select(l => l.Parent).OfType<ShortId>().ToHashSet();
-        Layer[] gone = [.. graph.Unreached().Where(l => l.Inside is not { } place || !built.Contains(place.Holder))];
+        var unreached = graph.Unreached();
+        var built = graph.All.Except(unreached).Where(l => l.Inside is null).Select(l => l.Parent).OfType<ShortId>().ToHashSet();
+        Layer[] gone = [.. unreached.Where(l => l.Inside is not { } place || !built.Contains(place.Holder))];
         var ids = gone.Select(l => l.Id).ToHashSet();
         var complete = change with
         {

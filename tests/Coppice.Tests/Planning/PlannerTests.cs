@@ -269,4 +269,25 @@ public sealed class PlannerTests
     }
 
     private static string Verb(Step step) => step.Kind["paper.".Length..];
+
+    [Fact]
+    public void An_internal_snapshot_that_had_to_stay_goes_with_the_image_that_holds_it()
+    {
+        var model = new Model(s_off with { Capabilities = Scene.Everything });
+        Snapshot("base", DiskMode.External);
+        Snapshot("inside", DiskMode.Internal);
+        Snapshot("top", DiskMode.External);
+        model.Run(new DeleteSnapshot("web", "inside", MetadataOnly: false));
+        model.Run(new DeleteSnapshot("web", "top", MetadataOnly: false));
+        Assert.Single(model.Graph.All, l => l.Inside is not null);
+
+        model.Run(new RevertSnapshot("web", "base", RevertState.AsTaken, DiscardCurrent: true, Force: false));
+        Assert.DoesNotContain(model.Graph.All, l => l.Inside is not null);
+        Assert.All(model.Graph.All, l => model.Graph.Chain(l.Id));
+
+        void Snapshot(string name, DiskMode mode) => model.Run(new CreateSnapshot("web")
+        {
+            Name = name, Disks = [new DiskRequest("vda", mode), new DiskRequest("vdb", DiskMode.None)],
+        });
+    }
 }
