@@ -42,11 +42,15 @@ static bool open_disk(const char *name)
     return true;
 }
 
+// Asks again how large it is: a host may have resized it.
 static bool is_open(const char *name)
 {
-    for (size_t i = 0; i < found_count; i++)
-        if (strcmp(found_disks[i]->name, name) == 0)
+    for (size_t i = 0; i < found_count; i++) {
+        if (strcmp(found_disks[i]->name, name) == 0) {
+            ioctl(found_disks[i]->fd, BLKGETSIZE64, &found_disks[i]->bytes);
             return true;
+        }
+    }
     return false;
 }
 

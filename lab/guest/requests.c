@@ -196,6 +196,31 @@ static void get_variable(struct request *request)
         port_say("%s ok", request->id);
 }
 
+static void tpm_store(struct request *request)
+{
+    agree(request, tpm_put(request->rest), "there is no TPM 2.0, or it does not take it");
+}
+
+static void tpm_load(struct request *request)
+{
+    char value[TPM_VALUE_MAX];
+    if (tpm_read(value))
+        port_say("%s ok value=%s", request->id, value);
+    else
+        port_say("%s ok", request->id);
+}
+
+static void measure(struct request *request)
+{
+    uint64_t crc;
+    if (*request->rest && !tpm_measure(next_word(request)))
+        refuse(request, "there is no TPM 2.0, or it does not take it");
+    else if (tpm_measured(&crc))
+        port_say("%s ok crc64=%016" PRIx64, request->id, crc);
+    else
+        refuse(request, "there is no TPM 2.0");
+}
+
 static void dirty(struct request *request)
 {
     uint64_t rate = next_number(request), bytes = next_number(request);
@@ -240,6 +265,7 @@ static const struct {
     {"scan", scan},     {"slots", list_slots},   {"checksum", checksum}, {"fill", fill},  {"put", put},
     {"read", read_note}, {"set", set},           {"get", get},       {"dirty", dirty}, {"memory", memory},
     {"setvar", set_variable}, {"getvar", get_variable},
+    {"tpmput", tpm_store}, {"tpmread", tpm_load}, {"measure", measure},
     {"gap", gap},       {"beat", beat},          {"poweroff", turn_off}, {"reboot", restart},
 };
 

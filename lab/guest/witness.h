@@ -90,6 +90,13 @@ const char *values_get(const char *name);
 bool firmware_set(const char *name, const char *value);
 bool firmware_get(const char *name, char value[FIRMWARE_VALUE_MAX]);
 
+// tpm.c: what a TPM 2.0 keeps, and one of its registers, which a boot clears. False without a TPM.
+#define TPM_VALUE_MAX 64
+bool tpm_put(const char *value);
+bool tpm_read(char value[TPM_VALUE_MAX]);
+bool tpm_measure(const char *text);
+bool tpm_measured(uint64_t *register_crc);
+
 // pulse.c: heartbeat gap, counter, acknowledgements and beats.
 void pulse_start(void);
 uint64_t pulse_counter(void);

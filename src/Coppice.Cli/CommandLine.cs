@@ -19,7 +19,7 @@ internal sealed class CommandLine : RootCommand
         Options.Add(Connect);
         Command[] words =
         [
-            .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(),
+            .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(), DiskCommands.Disk(),
             CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(),
         ];
         foreach (var word in words)

@@ -74,6 +74,13 @@ internal static class Values
             ? count
             : throw new FormatException($"'{text}' is no count: write a whole number of at least 1");
 
+    /// <summary>An argument that is read by one of the above.</summary>
+    public static Argument<T?> Argument<T>(string name, string description, Func<string, T> read) => new(name)
+    {
+        Description = description,
+        CustomParser = result => Read(result, read),
+    };
+
     /// <summary>An option whose value is read by one of the above.</summary>
     public static Option<T?> Option<T>(string name, string helpName, string description, Func<string, T> read) => new(name)
     {

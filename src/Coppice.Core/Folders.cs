@@ -49,6 +49,12 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>A memory image made by an operation.</summary>
     public string Memory(ShortId id) => $"{MemoryFolder}/{id}.mem";
 
+    /// <summary>What TPMs keep.</summary>
+    public string TpmFolder => $"{Path}/tpm";
+
+    /// <summary>What one TPM keeps, that of the head or as a snapshot took it: a folder in which its emulator writes.</summary>
+    public string Tpm(ShortId id) => $"{TpmFolder}/{id}";
+
     /// <summary>The folder for the layers of a disk.</summary>
     public string Images(string disk) => $"{Path}/images/{disk}";
 }

@@ -3,6 +3,8 @@ namespace Coppice.Files;
 /// <summary>Folders that survive a loss of power. Every failure is a <see cref="FileException"/>.</summary>
 public static class DurableFolder
 {
+    private const int MaximumAttempts = 5;
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Makes a folder, open to its owner only, and those above it; nothing happens if it exists.</summary>
@@ -35,16 +37,27 @@ public static class DurableFolder
         Native.Flush(handle, path);
     }
 
-    /// <summary>Removes a folder with all it holds; nothing happens if it is gone. The one above is not flushed.</summary>
+    /// <summary>
+    /// Removes a folder with all it holds; nothing happens if it is gone. Somebody may still be writing in it, such as a program
+    /// that a killed command had started. The folder above is not flushed.
+    /// </summary>
     public static void Remove(string path)
     {
         FileActs.Before(FileAct.Remove, path);
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            FileException.Guard(path, () => Directory.Delete(path, recursive: true));
-        }
-        catch (FileException e) when (e.IsMissing)
-        {
+            try
+            {
+                FileException.Guard(path, () => Directory.Delete(path, recursive: true));
+                return;
+            }
+            catch (FileException e) when (e.IsMissing)
+            {
+                return;
+            }
+            catch (FileException e) when (e.ErrorNumber is Errno.NotEmpty && attempt < MaximumAttempts)
+            {
+            }
         }
     }
 

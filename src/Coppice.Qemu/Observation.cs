@@ -16,7 +16,7 @@ internal sealed class Observation(TimeProvider time)
     public async Task<HypervisorObservation> ObserveAsync(
         RunFolder folder, DomainDefinition definition, CancellationToken cancellation)
     {
-        var process = new QemuProcess(folder, time);
+        var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         if (process.Pid is not { } pid)
         {
             return HypervisorObservation.Off;

@@ -8,6 +8,7 @@ using Coppice.Qemu.Probing;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 using Coppice.Qemu.Steps;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Qemu;
 
@@ -18,7 +19,8 @@ namespace Coppice.Qemu;
 public sealed class QemuHypervisor : IHypervisor
 {
     private const string LaunchKind = "qemu.launch", CheckpointKind = "qemu.checkpoint", LeaveKind = "qemu.leave",
-        TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal", RemoveInternalKind = "qemu.remove-internal";
+        TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal", RemoveInternalKind = "qemu.remove-internal",
+        ResizeKind = "qemu.resize";
 
     private const long BytesPerSecond = 400L << 20;
 
@@ -40,8 +42,9 @@ public sealed class QemuHypervisor : IHypervisor
         _options = options;
         _time = time;
         _program = new QemuProgram(options, time);
-        _sealing = new Sealing(_program, new KvmProbe(options.Binary, time), new FirmwareChoice(options.FirmwareFolders));
-        _kinds = new(() => Kinds(new GuardPost(time), time));
+        var tpm = new TpmEmulator(options.TpmEmulator, time);
+        _sealing = new Sealing(_program, new KvmProbe(options.Binary, time), new FirmwareChoice(options.FirmwareFolders), tpm);
+        _kinds = new(() => Kinds(new GuardPost(time), tpm, time));
     }
 
     /// <inheritdoc/>
@@ -68,12 +71,13 @@ public sealed class QemuHypervisor : IHypervisor
     /// <inheritdoc/>
     public Step Launch(LaunchRequest request)
     {
-        RequireKnown(request.Definition);
+        RequireKnown(request);
         var images = request.Disks.SelectMany(d => d.Layers)
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
-            request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of));
+            request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
+            request.Tpm, request.Predecessor);
         var loading = request switch
         {
             { Memory.File: { } file } => $" and load {file}",
@@ -86,6 +90,15 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public Step CreateTpm(DomainFolder folder, ShortId state) => TpmSteps.Create(folder, state);
+
+    /// <inheritdoc/>
+    public Step CopyTpm(DomainFolder folder, TpmCopy copy) => TpmSteps.Copy(folder, copy);
+
+    /// <inheritdoc/>
+    public Step RemoveTpm(DomainFolder folder, ShortId state) => TpmSteps.Remove(folder, state);
+
+    /// <inheritdoc/>
     public Step Checkpoint(CheckpointRequest request)
     {
         var kept = request.Memory.Mode is not MemoryMode.None;
@@ -96,6 +109,7 @@ public sealed class QemuHypervisor : IHypervisor
             .. kept ? [$"save memory{(request.Memory.Disk is { } disk ? $" in {disk}" : "")}"] : Array.Empty<string>(),
             .. request.Disks.IsEmpty ? [] : new[] { $"move {string.Join(", ", request.Disks.Select(d => d.Target))}" },
             .. request.Internals.IsEmpty ? [] : new[] { $"snapshot {string.Join(", ", request.Internals.Select(d => d.Disk))} inside" },
+            .. request.TpmCopy is null ? [] : new[] { "copy TPM" },
             .. request.StaysPaused ? ["stay paused"] : Array.Empty<string>(),
         ];
         var summary = $"pause: {string.Join(", ", parts)}";
@@ -157,6 +171,18 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public Step Resize(ShortId process, Layer layer, ByteCount size)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        return Step.Of(
+            ResizeKind, $"grow {layer.Path} to {size}", StepUndo.None, new ResizeArguments(process, layer, size),
+            StepJson.Default.ResizeArguments) with
+        {
+            Files = [new FileChange(FileEffect.Change, layer.Path, default)],
+        };
+    }
+
+    /// <inheritdoc/>
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         SignalKind, $"send '{SignalStep.CommandOf(signal)}' to process {process}",
         signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
@@ -177,11 +203,11 @@ public sealed class QemuHypervisor : IHypervisor
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
         NamedAsync(step.Kind, () => StepKind.Of(step, _kinds.Value).ProbeAsync(step, context, cancellation));
 
-    private static Dictionary<string, StepKind> Kinds(GuardPost guards, TimeProvider time)
+    private static Dictionary<string, StepKind> Kinds(GuardPost guards, TpmEmulator tpm, TimeProvider time)
     {
         var json = StepJson.Default;
-        var end = new EndStep(guards, time);
-        var launch = new LaunchStep(end, time);
+        var end = new EndStep(guards, tpm, time);
+        var launch = new LaunchStep(end, tpm, time);
         var checkpoint = new CheckpointStep(guards, time);
         var leave = new LeaveStep(guards, time);
         var signal = new SignalStep(guards, time);
@@ -189,6 +215,9 @@ public sealed class QemuHypervisor : IHypervisor
         {
             [LaunchKind] = new StepKind<LaunchArguments>(
                 json.LaunchArguments, launch.ApplyAsync, launch.UndoAsync, launch.ProbeAsync),
+            [TpmSteps.CreateKind] = new TpmSteps(tpm).CreateStep,
+            [TpmSteps.CopyKind] = TpmSteps.CopyStep,
+            [TpmSteps.RemoveKind] = TpmSteps.RemoveStep,
             [CheckpointKind] = new StepKind<CheckpointRequest>(
                 json.CheckpointRequest, checkpoint.ApplyAsync, checkpoint.UndoAsync, checkpoint.ProbeAsync),
             [LeaveKind] = new StepKind<LeaveRequest>(json.LeaveRequest, leave.ApplyAsync, leave.UndoAsync, leave.ProbeAsync),
@@ -197,13 +226,16 @@ public sealed class QemuHypervisor : IHypervisor
             [EndKind] = new StepKind<EndArguments>(json.EndArguments, end.ApplyAsync, Undo: null, EndStep.ProbeAsync),
             [RemoveInternalKind] = new StepKind<RemoveInternalArguments>(
                 json.RemoveInternalArguments, new RemoveInternalStep(time).ApplyAsync, Undo: null, Probe: null),
+            [ResizeKind] = new StepKind<ResizeArguments>(
+                json.ResizeArguments, new ResizeStep(time).ApplyAsync, Undo: null, ResizeStep.ProbeAsync),
             [SignalKind] = new StepKind<SignalArguments>(
                 json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
         };
     }
 
-    private static void RequireKnown(DomainDefinition definition)
+    private static void RequireKnown(LaunchRequest request)
     {
+        var definition = request.Definition;
         if (definition.Obstacles is [var obstacle, ..])
         {
             throw new CoppiceException(
@@ -216,6 +248,13 @@ public sealed class QemuHypervisor : IHypervisor
             throw new CoppiceException(
                 ErrorKind.MissingCapability, $"<on_poweroff> of domain '{definition.Name}'",
                 "nobody is there to start the guest again when it has powered off", "use destroy or preserve");
+        }
+
+        if (definition.Tpm is not null && request.Tpm is null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"<devices/tpm> of domain '{definition.Name}'", "has nothing that it keeps",
+                "define the domain again with what dumpxml prints");
         }
     }
 

@@ -15,6 +15,12 @@ public sealed record QemuOptions
     public ImmutableArray<string> FirmwareFolders { get; init; } = ["/etc/qemu/firmware", "/usr/share/qemu/firmware"];
 
     /// <summary>
+    /// The emulator of TPMs, swtpm: a path, or a name to look for in <c>PATH</c>. The program of that name with <c>_setup</c>
+    /// makes new ones.
+    /// </summary>
+    public string TpmEmulator { get; init; } = "swtpm";
+
+    /// <summary>
     /// Where to keep what the program says about itself; null to ask it each time. Its folder is made if need be, but none
     /// above it.
     /// </summary>

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Coppice.Core;
 using Coppice.Qemu.Probing;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Qemu;
 
@@ -9,7 +10,7 @@ namespace Coppice.Qemu;
 /// Resolves what a memory image needs unchanged and only QEMU knows: accelerator, machine type, CPU. Then every device gets
 /// its address.
 /// </summary>
-internal sealed class Sealing(QemuProgram program, KvmProbe kvm, FirmwareChoice firmware)
+internal sealed class Sealing(QemuProgram program, KvmProbe kvm, FirmwareChoice firmware, TpmEmulator tpm)
 {
     /// <summary>The CPU of a definition that names none: every QEMU emulates it, whatever the host.</summary>
     public const string DefaultCpu = "qemu64";
@@ -24,6 +25,8 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm, FirmwareChoice 
                 ErrorKind.MissingCapability, $"machine type '{asked}' of domain '{definition.Name}'",
                 $"QEMU {inventory.Version} does not have it", "name one that 'qemu-system-x86_64 -machine help' lists");
         }
+
+        tpm.Require(definition);
 
         // Whoever names a version has been here before, or at another host, and stays with what was decided then.
         var type = await AcceleratorAsync(definition, isDecided: definition.Os.Machine == machine, cancellation);

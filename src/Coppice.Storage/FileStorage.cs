@@ -27,6 +27,7 @@ public sealed class FileStorage : IStorage
             [InternalSteps.RemoveKind] = internals.RemoveStep,
             [InternalSteps.CopyKind] = internals.CopyStep,
             [VariablesSteps.CreateKind] = new VariablesSteps(qemuImg).Kind,
+            [ResizeSteps.ResizeKind] = new ResizeSteps(qemuImg).Kind,
             [FileSteps.RemoveKind] = FileSteps.RemoveStep,
             [FileSteps.WriteKind] = FileSteps.WriteStep,
         };
@@ -68,6 +69,7 @@ public sealed class FileStorage : IStorage
                     Layer = layer.Id,
                     Exists = File.Exists(layer.Path),
                     IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
+                    VirtualSize = new ByteCount(SizeOf(layer)),
                     Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.TagsIn(layer.Path) : [],
                     WrittenAt = FileSystem.Look(layer.Path)?.ChangedAt ?? default,
                     FreeBeside = new ByteCount(DurableFolder.FreeBytes(Path.GetDirectoryName(layer.Path)!)),
@@ -95,6 +97,9 @@ public sealed class FileStorage : IStorage
 
     /// <inheritdoc/>
     public Step CreateVariables(Layer variables, string template) => VariablesSteps.Create(variables, template);
+
+    /// <inheritdoc/>
+    public Step Resize(Layer layer, ByteCount size) => ResizeSteps.Resize(layer, size);
 
     /// <inheritdoc/>
     public Step Remove(string path, ByteCount bytes) => FileSteps.Remove(path, bytes);
@@ -148,6 +153,19 @@ public sealed class FileStorage : IStorage
             using var image = Qcow2Image.Open(layer.Path);
             return !image.HasAllocatedData();
         });
+    }
+
+    private static long SizeOf(Layer layer)
+    {
+        try
+        {
+            return VirtualSize.Of(layer.Path, layer.Format.ToImages());
+        }
+        catch (ImageException)
+        {
+            // Whoever needs the image checks it, and says what is wrong with it.
+            return 0;
+        }
     }
 
     private static ImmutableArray<Layer> Discover(DiskDevice disk)

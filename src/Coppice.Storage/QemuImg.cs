@@ -55,6 +55,15 @@ internal sealed class QemuImg(TimeProvider time)
         RunAsync(
             snapshot.Path, ["snapshot", "-q", "-d", snapshot.Tag, "--", Alone(snapshot.Path)], cancellation, Timeout.InfiniteTimeSpan);
 
+    /// <summary>Makes an image larger.</summary>
+    public Task ResizeAsync(ResizeArguments image, CancellationToken cancellation) => RunAsync(
+        image.Path,
+        [
+            "resize", "-q", "--",
+            image.Format is ImageFormat.Qcow2 ? Alone(image.Path) : $"json:{Node("raw", image.Path).ToJsonString()}", Size(image.SizeBytes),
+        ],
+        cancellation);
+
     /// <summary>
     /// Copies the disk of an internal snapshot, without its memory, out of an image that may be in use: only the clusters that
     /// the image itself has. The copy is bound to its parent last, so that nothing opens the chain below it.

@@ -19,6 +19,9 @@ internal sealed record CopyArguments(
 /// <summary>The variables of a firmware, to be made from a raw template.</summary>
 internal sealed record VariablesArguments(string Path, ImageFormat Format, string Template);
 
+/// <summary>An image to make larger.</summary>
+internal sealed record ResizeArguments(string Path, ImageFormat Format, long SizeBytes);
+
 internal sealed record RemoveArguments(string Path);
 
 internal sealed record WriteArguments(string Path, string Content);
@@ -30,6 +33,7 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(InternalArguments))]
 [JsonSerializable(typeof(CopyArguments))]
 [JsonSerializable(typeof(VariablesArguments))]
+[JsonSerializable(typeof(ResizeArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
 internal sealed partial class StorageJson : JsonSerializerContext;

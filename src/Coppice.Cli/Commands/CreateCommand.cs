@@ -27,6 +27,7 @@ internal static class CreateCommand
             "--forward", "HOST:GUEST", "A TCP port of this host's loopback address that leads to the guest; can be repeated", NewForward.Parse);
 
         private readonly Option<bool> _uefi = new("--uefi") { Description = "Boot by the host's UEFI firmware instead of BIOS" };
+        private readonly Option<bool> _tpm = new("--tpm") { Description = "Give it a TPM 2.0, emulated by swtpm" };
         private readonly Option<string?> _kernel = new("--kernel") { Description = "A kernel to start without a boot loader", HelpName = "FILE" };
         private readonly Option<string?> _initrd = new("--initrd") { Description = "The initial RAM disk of that kernel", HelpName = "FILE" };
         private readonly Option<string?> _append = new("--append") { Description = "The command line of that kernel", HelpName = "TEXT" };
@@ -37,7 +38,7 @@ internal static class CreateCommand
             _memory.Required = true;
             var command = new CoppiceCommand(
                 "create", "Make a domain from images, without writing XML",
-                _name, _disks, _memory, _cpus, _seed, _cdrom, _forwards, _uefi, _kernel, _initrd, _append);
+                _name, _disks, _memory, _cpus, _seed, _cdrom, _forwards, _uefi, _tpm, _kernel, _initrd, _append);
             command.Validators.Add(result =>
             {
                 if (result.GetResult(_kernel) is null && (result.GetResult(_initrd) ?? result.GetResult(_append)) is not null)
@@ -59,6 +60,7 @@ internal static class CreateCommand
                 Seed = run.Path(_seed),
                 Cdrom = run.Path(_cdrom),
                 Uefi = run.Get(_uefi),
+                Tpm = run.Get(_tpm),
                 Forwards = run.Get(_forwards)?.ToImmutableArray() ?? [],
             }.ToDefinition(run.Surroundings.Ids);
             return run.Path(_kernel) is not { } kernel ? definition : definition with

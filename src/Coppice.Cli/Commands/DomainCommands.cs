@@ -7,7 +7,7 @@ namespace Coppice.Cli.Commands;
 /// <summary>The words that make, remove and show domains.</summary>
 internal static class DomainCommands
 {
-    public static IEnumerable<Command> All() => [Define(), CreateCommand.Create(), Undefine(), List(), Show(), DumpXml()];
+    public static IEnumerable<Command> All() => [Define(), CreateCommand.Create(), Rename(), Undefine(), List(), Show(), DumpXml()];
 
     private static CoppiceCommand Define()
     {
@@ -18,6 +18,14 @@ internal static class DomainCommands
                     new DefineDomain(
                         DomainXml.Parse(await InputFile.ReadAsync(run.Get(file), run.Surroundings, cancellation), run.Surroundings.Ids)),
                 "defined");
+    }
+
+    private static CoppiceCommand Rename()
+    {
+        var domain = KnownNames.Domain();
+        var name = new Argument<string>("NAME") { Description = "The new name" };
+        return new CoppiceCommand("rename", "Give a domain another name", domain, name)
+            .Requests(run => new RenameDomain(run.Get(domain), run.Get(name)), "renamed");
     }
 
     private static CoppiceCommand Undefine()

@@ -17,6 +17,9 @@ public sealed record Head
     /// </summary>
     public ShortId? Process { get; init; }
 
+    /// <summary>What its TPM keeps, written while it runs; null if it has none.</summary>
+    public ShortId? Tpm { get; init; }
+
     /// <summary>Its memory, if the domain was saved: the next start goes on from there (R37). Null otherwise.</summary>
     public SavedMemory? Saved { get; init; }
 }
@@ -70,7 +73,7 @@ public sealed record Catalog
     /// <summary>The domain.</summary>
     public required DomainId Domain { get; init; }
 
-    /// <summary>Its name.</summary>
+    /// <summary>Its name. It counts, whatever the stored definitions say: those are as old as their snapshots.</summary>
     public required string Name { get; init; }
 
     /// <summary>Counts the replacements of the root, from 1.</summary>
@@ -103,6 +106,10 @@ public sealed record Catalog
         .Concat(Tips.Select(t => t.Memory))
         .Concat(Tips.Select(t => t.Head).Append(Head).Select(h => h.Saved?.Image).OfType<MemoryImage>());
 
+    /// <summary>What the TPMs of head, snapshots and tips keep, each once.</summary>
+    public IEnumerable<ShortId> Tpms => Snapshots.Values.Select(s => s.Tpm)
+        .Concat(Tips.Select(t => t.Head.Tpm)).Append(Head.Tpm).OfType<ShortId>().Distinct();
+
     /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
     public Snapshot Find(string nameOrId) =>
@@ -116,6 +123,9 @@ public sealed record Catalog
 /// </summary>
 public sealed record CatalogChange
 {
+    /// <summary>Another name of the domain; null keeps the one it has.</summary>
+    public string? Name { get; init; }
+
     /// <summary>The head afterwards.</summary>
     public required Head Head { get; init; }
 
@@ -151,6 +161,7 @@ public sealed record CatalogChange
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         return catalog with
         {
+            Name = Name ?? catalog.Name,
             Revision = catalog.Revision + 1,
             Last = last,
             Head = Head,

@@ -36,6 +36,9 @@ public sealed class LayerGraph
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.Damaged"/>).</exception>
     public Layer this[ShortId id] => _layers.TryGetValue(id, out var layer) ? layer : throw Damaged($"layer {id} is missing");
 
+    /// <summary>Whether a layer is known.</summary>
+    public bool Has(ShortId id) => _layers.ContainsKey(id);
+
     /// <summary>A layer and all that it builds on, top first.</summary>
     /// <exception cref="CoppiceException">A layer is missing or the chain runs in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
     public ImmutableArray<Layer> Chain(ShortId top)
@@ -54,7 +57,10 @@ public sealed class LayerGraph
         return chain.ToImmutable();
     }
 
-    /// <summary>The layers that no snapshot, head or tip reaches. A disk that took no part in a snapshot is not kept by it.</summary>
+    /// <summary>
+    /// The layers that no snapshot, head or tip reaches. A disk that took no part in a snapshot is not kept by it; but where the
+    /// user's own image is, is not forgotten.
+    /// </summary>
     public ImmutableArray<Layer> Unreached()
     {
         var reached = new HashSet<ShortId>();
@@ -78,8 +84,11 @@ public sealed class LayerGraph
     private IEnumerable<ShortId> Roots() =>
         _catalog.Head.Disks.Select(d => d.Layer)
             .Concat(_catalog.Tips.SelectMany(t => t.Head.Disks).Select(d => d.Layer))
-            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
+            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(IsReached).Select(d => d.Layer))
             .Concat(_catalog.Snapshots.Values.Select(s => s.Memory.Layer).OfType<ShortId>());
+
+    private bool IsReached(DiskSnapshot disk) =>
+        disk.IsKept || (_layers.TryGetValue(disk.Layer, out var layer) && layer.Origin is LayerOrigin.User);
 
     private CoppiceException Damaged(string problem) => new(
         ErrorKind.Damaged, $"domain '{_catalog.Name}'", problem, "restore its catalog from a backup");

@@ -22,6 +22,7 @@ internal static class DomainChecks
             root, definition.Devices.OfType<ControllerDevice>(), c => c.Label,
             "there are two of", "give each controller an index of its own");
         RefuseRepeats(root, definition.Devices.OfType<BalloonDevice>(), _ => "<memballoon>", "there are two of", "remove one");
+        RefuseRepeats(root, definition.Devices.OfType<TpmDevice>(), _ => "<tpm>", "there are two of", "remove one");
         CheckWatchdogs(definition, root);
         CheckCompanions(definition, root);
         CheckBootOrder(definition, root);

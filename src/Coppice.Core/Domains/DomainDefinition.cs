@@ -97,6 +97,19 @@ public sealed record DomainDefinition
             Target = DiskDevice.FlashTarget, Kind = DiskKind.Flash, Source = path, Format = firmware.VariablesFormat,
         });
 
+    /// <summary>Whether both have the same image in a drive, so that one is a later state of the other.</summary>
+    public bool HasSameDisk(DomainDefinition other, string target)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Identity(this, target) is { } one && Identity(other, target) == one;
+
+        static (string? Source, ImageFormat Format, bool ReadOnly)? Identity(DomainDefinition definition, string target) =>
+            definition.DisksAndFlash.FirstOrDefault(d => d.Target == target) is { } disk ? (disk.Source, disk.Format, disk.ReadOnly) : null;
+    }
+
+    /// <summary>Its TPM; null if it has none.</summary>
+    public TpmDevice? Tpm => Devices.OfType<TpmDevice>().FirstOrDefault();
+
     /// <summary>What prevents a start; empty for most.</summary>
     public ImmutableArray<Obstacle> Obstacles => ObstacleSearch.In(this);
 }

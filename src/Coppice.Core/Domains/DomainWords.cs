@@ -74,6 +74,8 @@ internal static class DomainWords
         "action", ("reset", WatchdogAction.Reset), ("shutdown", WatchdogAction.Shutdown), ("poweroff", WatchdogAction.PowerOff),
         ("pause", WatchdogAction.Pause), ("none", WatchdogAction.None), ("inject-nmi", WatchdogAction.InjectNmi));
 
+    public static readonly Vocabulary<TpmModel> TpmModels = new("TPM", ("tpm-crb", TpmModel.Crb), ("tpm-tis", TpmModel.Tis));
+
     public static readonly Vocabulary<CpuMode> CpuModes = new(
         "CPU mode", ("custom", CpuMode.Custom), ("host-model", CpuMode.HostModel), ("host-passthrough", CpuMode.HostPassthrough),
         ("maximum", CpuMode.Maximum));

@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace Coppice.Core;
 
-/// <content>Random numbers, sound, watchdogs.</content>
+/// <content>Random numbers, sound, watchdogs, TPMs.</content>
 public static partial class DomainXml
 {
     private static RandomDevice ReadRandom(XElement element)
@@ -35,5 +35,18 @@ public static partial class DomainXml
     [
         new XAttribute("model", DomainWords.WatchdogModels[watchdog.Model]),
         new XAttribute("action", DomainWords.WatchdogActions[watchdog.Action]),
+    ];
+
+    // The tables let only a version 2.0 through. libvirt makes an obsolete 1.2 of a tpm-tis that names none.
+    private static TpmDevice ReadTpm(XElement element)
+    {
+        element.RequiredElement("backend").Required("type");
+        return new() { Model = DomainWords.TpmModels.Read(element.Attribute("model")) ?? TpmModel.Tis };
+    }
+
+    private static IEnumerable<object?> WriteTpm(TpmDevice tpm) =>
+    [
+        new XAttribute("model", DomainWords.TpmModels[tpm.Model]),
+        new XElement("backend", new XAttribute("type", "emulator"), new XAttribute("version", "2.0")),
     ];
 }

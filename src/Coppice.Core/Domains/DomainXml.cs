@@ -104,6 +104,7 @@ public static partial class DomainXml
         InputDevice => "input",
         SoundDevice => "sound",
         WatchdogDevice => "watchdog",
+        TpmDevice => "tpm",
         OtherDevice other => other.Element,
         _ => throw new InvalidOperationException($"there is no element for {device.GetType().Name}"),
     };
@@ -133,6 +134,7 @@ public static partial class DomainXml
             "input" => ReadInput(element),
             "sound" => ReadSound(element),
             "watchdog" => ReadWatchdog(element),
+            "tpm" => ReadTpm(element),
             _ => ReadCharacter(element),
         };
         return device with { Address = ReadAddress(element), Remainder = remainder };
@@ -158,6 +160,7 @@ public static partial class DomainXml
             InputDevice input => WriteInput(input),
             SoundDevice sound => [new XAttribute("model", DomainWords.SoundModels[sound.Model])],
             WatchdogDevice watchdog => WriteWatchdog(watchdog),
+            TpmDevice tpm => WriteTpm(tpm),
             _ => throw new InvalidOperationException($"there is no writer for {device.GetType().Name}"),
         });
         if (device.Address is not null)

@@ -43,7 +43,8 @@ public static class ElementTables
         ("devices/memballoon", "model"),
         ("devices/controller", "type index model ports"), ("devices/controller/model", "name"),
         ("devices/controller/target", "chassis port"), ("devices/controller/master", "startport"),
-        ("devices/input", "type bus"), ("devices/sound", "model"), ("devices/watchdog", "model action"));
+        ("devices/input", "type bus"), ("devices/sound", "model"), ("devices/watchdog", "model action"),
+        ("devices/tpm", "model"), ("devices/tpm/backend", "type version"));
 
     /// <summary>Elements and attributes that the guest does not see, or that only say what is so anyway.</summary>
     public static readonly FrozenSet<string> Harmless = FrozenSet.ToFrozenSet(
@@ -65,6 +66,7 @@ public static class ElementTables
         "devices/graphics/@keymap", "devices/graphics/@sharePolicy", "devices/graphics/@connected", "devices/graphics/@websocket",
         "devices/graphics/@powerControl", "devices/graphics/listen/@fromConfig", "devices/graphics/audio",
         "devices/rng/rate", "devices/memballoon/stats", "devices/audio", "devices/redirfilter",
+        "devices/tpm/backend/@persistent_state", "devices/tpm/backend/@debug",
     ]);
 
     /// <summary>Elements and attributes that are known to change what the guest sees, and why.</summary>
@@ -92,7 +94,9 @@ public static class ElementTables
             "a device that Coppice does not know", "devices/filesystem", "devices/hub", "devices/iommu", "devices/lease",
             "devices/memory", "devices/nvram", "devices/panic", "devices/parallel", "devices/shmem", "devices/vsock",
             "devices/crypto"),
-        Hardware("a TPM", "devices/tpm"),
+        Hardware(
+            "the TPM", "devices/tpm/backend/active_pcr_banks", "devices/tpm/backend/encryption", "devices/tpm/backend/device",
+            "devices/tpm/backend/source", "devices/tpm/backend/profile"),
         Hardware(
             "virtio options", "devices/disk/@model", "devices/disk/driver/@queues", "devices/disk/driver/@queue_size",
             "devices/disk/driver/@iommu", "devices/disk/driver/@ats", "devices/disk/driver/@packed",
@@ -115,7 +119,8 @@ public static class ElementTables
     /// <summary>What to do about some of them, where removing the element has consequences that are not plain.</summary>
     public static readonly FrozenDictionary<string, string> NextSteps = FrozenDictionary.ToFrozenDictionary(new[]
     {
-        Hardware("remove it; what the guest has locked with its TPM stays locked then", "devices/tpm"),
+        Hardware(
+            "remove it; whoever can read the folder of the domain can then read what its TPM keeps", "devices/tpm/backend/encryption"),
     }.SelectMany(row => row));
 
     /// <summary>
@@ -146,6 +151,7 @@ public static class ElementTables
             + "ich9-ehci1 ich9-uhci1 ich9-uhci2 ich9-uhci3"),
         ("devices/controller/model/@name", "pcie-root-port"),
         ("devices/input/@type", "tablet mouse keyboard"), ("devices/input/@bus", "ps2 usb"),
+        ("devices/tpm/@model", "tpm-crb tpm-tis"), ("devices/tpm/backend/@type", "emulator"), ("devices/tpm/backend/@version", "2.0"),
         ("devices/sound/@model", "ich6 ich9"), ("devices/watchdog/@model", "i6300esb itco"),
         ("devices/watchdog/@action", "reset shutdown poweroff pause none inject-nmi"));
 

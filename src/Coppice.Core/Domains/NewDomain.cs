@@ -61,6 +61,9 @@ public sealed record NewDomain
     /// <summary>It boots by the host's UEFI firmware rather than by BIOS.</summary>
     public bool Uefi { get; init; }
 
+    /// <summary>Whether it gets a TPM 2.0.</summary>
+    public bool Tpm { get; init; }
+
     /// <summary>The definition, not sealed yet.</summary>
     /// <param name="ids">Where uuid, generation id and MAC address come from.</param>
     /// <exception cref="CoppiceException">A value is not sound (<see cref="ErrorKind.InvalidInput"/>).</exception>
@@ -140,6 +143,9 @@ public sealed record NewDomain
         })],
     };
 
-    private static IEnumerable<Device> Extras() =>
-        [new RandomDevice { Source = "/dev/urandom" }, new BalloonDevice { Present = true }];
+    private IEnumerable<Device> Extras() =>
+    [
+        new RandomDevice { Source = "/dev/urandom" }, new BalloonDevice { Present = true },
+        .. Tpm ? [new TpmDevice { Model = TpmModel.Crb }] : Array.Empty<Device>(),
+    ];
 }

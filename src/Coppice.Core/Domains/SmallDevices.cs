@@ -89,6 +89,29 @@ public sealed record WatchdogDevice : Device
     public override string Label => $"watchdog {DomainWords.WatchdogModels[Model]}";
 }
 
+/// <summary>The interface of a TPM.</summary>
+public enum TpmModel
+{
+    /// <summary>Command response buffer, of TPM 2.0.</summary>
+    Crb,
+
+    /// <summary>TPM interface specification, FIFO.</summary>
+    Tis,
+}
+
+/// <summary>
+/// A TPM 2.0 that the host emulates (libvirt formatdomain, <c>&lt;tpm&gt;</c> with the backend <c>emulator</c>). What it keeps
+/// belongs to the domain, and to each of its snapshots.
+/// </summary>
+public sealed record TpmDevice : Device
+{
+    /// <summary>How the guest talks to it.</summary>
+    public required TpmModel Model { get; init; }
+
+    /// <inheritdoc/>
+    public override string Label => "tpm";
+}
+
 /// <summary>What a person holds.</summary>
 public enum InputKind
 {

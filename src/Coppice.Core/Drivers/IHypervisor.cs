@@ -41,7 +41,18 @@ public sealed record LaunchRequest(
 {
     /// <summary>The internal snapshot that holds internal memory. It is read, never written, and may be in use.</summary>
     public Layer? MemoryHolder { get; init; }
+
+    /// <summary>What its TPM keeps; null if the definition has none. Loaded memory brings its own, which replaces this.</summary>
+    public ShortId? Tpm { get; init; }
+
+    /// <summary>The process that ran the domain before, and has ended; null if none is recorded.</summary>
+    public ShortId? Predecessor { get; init; }
 }
+
+/// <summary>What a TPM keeps, copied.</summary>
+/// <param name="From">What there is.</param>
+/// <param name="To">The copy, which does not exist yet.</param>
+public sealed record TpmCopy(ShortId From, ShortId To);
 
 /// <summary>A disk that moves to a new layer within a checkpoint.</summary>
 /// <param name="Target">The disk.</param>
@@ -63,6 +74,9 @@ public sealed record CheckpointRequest(
     /// one that its <see cref="MemoryImage.Layer"/> names.
     /// </summary>
     public ImmutableArray<Layer> Internals { get; init; } = [];
+
+    /// <summary>What the TPM keeps is copied in the same instant; null if the domain has none.</summary>
+    public TpmCopy? TpmCopy { get; init; }
 
     /// <summary>The guest stands still afterwards, so that somebody else can snapshot a disk of it.</summary>
     public bool StaysPaused { get; init; }
@@ -123,15 +137,25 @@ public interface IHypervisor : IStepExecutor
     /// A process that stands still before its first or next instruction, under sockets of its own. Undo ends it.
     /// </summary>
     /// <exception cref="CoppiceException">
-    /// The definition has a device this driver does not know (<see cref="ErrorKind.MissingCapability"/>), naming it.
+    /// The definition has a device this driver does not know (<see cref="ErrorKind.MissingCapability"/>), naming it; or a TPM,
+    /// and the request nothing that it keeps (<see cref="ErrorKind.WrongState"/>).
     /// </exception>
     Step Launch(LaunchRequest request);
+
+    /// <summary>A TPM as its maker delivers it. Undo removes it.</summary>
+    Step CreateTpm(DomainFolder folder, ShortId state);
+
+    /// <summary>Copies what a TPM keeps that no process uses. Undo removes the copy.</summary>
+    Step CopyTpm(DomainFolder folder, TpmCopy copy);
+
+    /// <summary>Removes what a TPM keeps that nothing reaches any more. Clean-up; also for one that is gone already.</summary>
+    Step RemoveTpm(DomainFolder folder, ShortId state);
 
     /// <summary>
     /// The one pause of a snapshot: stop, move or mark the disks, keep the memory, go on as before. A guard resumes the guest if
     /// the caller dies meanwhile. Probing asks the process; a dead process counts as moved, because empty layers are
     /// complete before the step begins; with internal snapshots alone it counts as not done, and undo removes what there is.
-    /// Undo lets the guest go on and removes a partial memory image.
+    /// Undo lets the guest go on and removes the memory image and the copy of the TPM.
     /// </summary>
     Step Checkpoint(CheckpointRequest request);
 
@@ -157,6 +181,12 @@ public interface IHypervisor : IStepExecutor
     /// if the process is.
     /// </summary>
     Step RemoveInternal(ShortId process, Layer snapshot);
+
+    /// <summary>
+    /// Makes a disk larger while a process writes to its image. A guest sees it at once on virtio, at its next boot on IDE and
+    /// SATA. It cannot be taken back; probing tells by the size of the image.
+    /// </summary>
+    Step Resize(ShortId process, Layer layer, ByteCount size);
 
     /// <summary>Sends a plain command. Pause and resume undo each other; the others cannot be undone.</summary>
     Step Signal(ShortId process, DomainSignal signal);

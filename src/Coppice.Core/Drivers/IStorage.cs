@@ -14,6 +14,9 @@ public sealed record LayerObservation
     /// <summary>Whether nothing was written to it since it was made: nothing is lost if it goes.</summary>
     public bool IsEmpty { get; init; }
 
+    /// <summary>How large the disk is that the image holds now; 0 if it cannot be told.</summary>
+    public ByteCount VirtualSize { get; init; }
+
     /// <summary>The names of the internal snapshots that the image holds, whoever made them (R52, R55).</summary>
     public ImmutableArray<string> Internals { get; init; } = [];
 
@@ -101,6 +104,9 @@ public interface IStorage : IStepExecutor
     /// it is as its template.
     /// </summary>
     Step CreateVariables(Layer variables, string template);
+
+    /// <summary>Makes an image larger that nobody uses. It cannot be taken back; probing tells by the size.</summary>
+    Step Resize(Layer layer, ByteCount size);
 
     /// <summary>Writes a text file, durable, that must not exist yet. Undo removes it.</summary>
     Step WriteFile(string path, string content);

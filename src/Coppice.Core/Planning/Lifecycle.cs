@@ -1,6 +1,6 @@
 namespace Coppice.Core;
 
-/// <summary>Plans that start, stop and steer a domain.</summary>
+/// <summary>Plans that start, stop, steer and rename a domain.</summary>
 internal static class Lifecycle
 {
     public static Plan Start(PlanContext context, StartDomain request)
@@ -20,7 +20,11 @@ internal static class Lifecycle
         {
             Prepare =
             [
-                context.Hypervisor.Launch(new(process, context.Observed.Definition, chains, saved?.Image ?? MemoryImage.None)),
+                context.Hypervisor.Launch(new(process, context.Observed.Definition, chains, saved?.Image ?? MemoryImage.None)
+                {
+                    Tpm = context.Head.Tpm,
+                    Predecessor = context.Head.Process,
+                }),
             ],
             Commit = reclaimed.Change,
             CleanUp =
@@ -31,6 +35,11 @@ internal static class Lifecycle
             ],
         };
     }
+
+    public static Plan Rename(PlanContext context, RenameDomain request) =>
+        Names.Check("domain", request.Name) == context.Catalog.Name
+            ? context.Plan("nothing to do")
+            : context.Plan("change the name") with { Commit = context.NoChange with { Name = request.Name } };
 
     public static Plan Save(PlanContext context)
     {

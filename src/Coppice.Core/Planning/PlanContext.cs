@@ -42,6 +42,14 @@ internal sealed record PlanContext(Request Request, Observed Observed, IHypervis
     public ImmutableArray<DiskChain> Chains(IEnumerable<HeadDisk> disks, IReadOnlyCollection<Layer> made) =>
         [.. disks.Select(d => new DiskChain(d.Target, Chain(d.Layer, made)))];
 
+    /// <summary>A layer of the head as large as its image is now: somebody may have made it larger.</summary>
+    public Layer Current(ShortId layer)
+    {
+        var recorded = Graph[layer];
+        var size = Observed.Layers.GetValueOrDefault(layer)?.VirtualSize ?? default;
+        return size.Bytes > 0 ? recorded with { VirtualSize = size } : recorded;
+    }
+
     /// <summary>The snapshot a user named.</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
     public Snapshot Find(string nameOrId) => Catalog.Find(nameOrId);

@@ -14,6 +14,7 @@ public static class Planner
         var context = new PlanContext(request, observed, hypervisor, storage);
         return request switch
         {
+            RenameDomain rename => Lifecycle.Rename(context, rename),
             StartDomain start => Lifecycle.Start(context, start),
             SaveDomain => Lifecycle.Save(context),
             StopDomain => Lifecycle.PressPowerButton(context),
@@ -21,6 +22,7 @@ public static class Planner
             PauseDomain => Lifecycle.Pause(context),
             ResumeDomain => Lifecycle.Resume(context),
             RebootDomain => Lifecycle.Reboot(context),
+            ResizeDisk resize => DiskResizing.Plan(context, resize),
             CreateSnapshot create => SnapshotCreation.Plan(context, create),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
             UndoRevert undo => Reverting.ToNewestTip(context, undo),

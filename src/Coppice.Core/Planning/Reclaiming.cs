@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>
-/// Finds what nothing reaches any more: layers, memory images and definitions. The catalog forgets them, and the files go,
+/// Finds what nothing reaches any more: layers, memory images, definitions, what TPMs kept. The catalog forgets them, and the files go,
 /// after the commit. Files that the user brought stay. An internal snapshot is not removed from an image on which others
 /// build: it stays as a layer without a name, and a later operation that removes things tries again.
 /// </summary>
@@ -40,17 +40,24 @@ public static class Reclaiming
             written.Contains(l.Inside!.Holder)
                 ? new[] { hypervisor.RemoveInternal(process!.Value, l), storage.RemoveInternal(l) }
                 : new[] { storage.RemoveInternal(l) });
-        return new Result(complete, [.. internals, .. removed]);
+        return new Result(complete, [.. internals, .. removed, .. Tpms(observed.Folder, catalog, next, hypervisor)]);
     }
 
     /// <summary>Steps that remove all that Coppice made for a catalog, from the images of the user too.</summary>
     public static ImmutableArray<Step> All(
-        DomainFolder folder, Catalog catalog, ImmutableDictionary<string, FileObservation> files, IStorage storage)
+        DomainFolder folder, Catalog catalog, ImmutableDictionary<string, FileObservation> files, IHypervisor hypervisor,
+        IStorage storage)
     {
         ArgumentNullException.ThrowIfNull(storage);
+        ArgumentNullException.ThrowIfNull(catalog);
         var removed = Removals(folder, catalog, next: null, files, storage);
         var internals = new LayerGraph(catalog).All.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed));
-        return [.. internals.OrderBy(l => l.Path, StringComparer.Ordinal).Select(storage.RemoveInternal), .. removed];
+        return
+        [
+            .. internals.OrderBy(l => l.Path, StringComparer.Ordinal).Select(storage.RemoveInternal),
+            .. removed,
+            .. Tpms(folder, catalog, null, hypervisor),
+        ];
     }
 
     /// <summary>The files that Coppice made for a catalog, by path.</summary>
@@ -73,6 +80,9 @@ public static class Reclaiming
         var left = MadeFor(folder, catalog).Where(path => !kept.Contains(path));
         return [.. left.Select(path => storage.Remove(path, files.TryGetValue(path, out var file) ? file.Allocated : default))];
     }
+
+    private static IEnumerable<Step> Tpms(DomainFolder folder, Catalog catalog, Catalog? next, IHypervisor hypervisor) =>
+        catalog.Tpms.Except(next?.Tpms ?? []).Select(id => hypervisor.RemoveTpm(folder, id));
 
     /// <summary>The process that has the images of the next head open, once the change is committed and cleaned up.</summary>
     private static ShortId? LiveAfter(Observed observed, CatalogChange change) =>

@@ -8,40 +8,28 @@ namespace Coppice.Core;
 /// </summary>
 internal static class Reverting
 {
-    /// <summary>Where a revert leads.</summary>
-    /// <param name="Name">For people.</param>
-    /// <param name="Definition">The definition it had.</param>
-    /// <param name="Disks">The layers of its head, those that <paramref name="Made"/> has included.</param>
-    /// <param name="Made">New layers, each on a frozen one.</param>
-    /// <param name="Memory">Its memory.</param>
-    /// <param name="State">What the domain does afterwards.</param>
-    /// <param name="Current">The current snapshot afterwards.</param>
-    /// <param name="Tip">The tip that is used up, if it is one.</param>
-    private sealed record Destination(
-        string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<NewLayer> Made, MemoryImage Memory,
-        DomainState State, SnapshotId? Current, Tip? Tip)
-    {
-        /// <summary>Whether a process runs it afterwards.</summary>
-        public bool IsActive => State is not (DomainState.Off or DomainState.Saved);
-    }
-
-    /// <summary>A layer to make, and the one whose content it starts with.</summary>
-    private sealed record NewLayer(Layer Layer, Layer From);
-
     public static Plan ToSnapshot(PlanContext context, RevertSnapshot request)
     {
         var snapshot = request.Snapshot is { } name ? context.Find(name) : RequireCurrent(context);
-        RequireMemoryFits(context, snapshot, request);
-        var made = Made(context, snapshot);
-        var destination = new Destination(
+        RevertChecks.RequireMemoryFits(context, snapshot, request);
+        var definition = context.Observed.Definitions[snapshot.Definition];
+        ImmutableArray<HeadDisk> disks =
+            [.. snapshot.Disks.Select(d => new HeadDisk(d.Target, d.IsKept ? d.Layer : NotKept(context, snapshot, definition, d)))];
+        var made = Made(context, disks, definition, snapshot.Name);
+        var tpm = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null;
+        var destination = new RevertDestination(
             $"snapshot '{snapshot.Name}'",
             snapshot.Definition,
-            On(context.Head.Disks, made),
+            On(disks, made),
             made,
             snapshot.Memory,
             StateAfter(snapshot, request.State),
             snapshot.Id,
-            Tip: null);
+            Tip: null)
+        {
+            Tpm = tpm?.To,
+            TpmCopy = tpm,
+        };
         return Move(context, destination, keepTip: !request.DiscardCurrent);
     }
 
@@ -53,22 +41,24 @@ internal static class Reverting
         }
 
         var tip = context.Catalog.Tips[^1];
-        RequireMemoryFits(context, tip, request.Force);
+        RevertChecks.RequireMemoryFits(context, tip, request.Force);
 
         // A disk that took no part in a revert went on being written, and may have been frozen since.
-        var made = tip.Head.Disks.Where(d => !ReadOnly(context, d.Target) && IsFrozen(context, d.Layer))
-            .Select(d => On(context, d.Target, "tip", context.Graph[d.Layer])).ToImmutableArray();
-        var destination = new Destination(
-            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip);
+        var made = Made(context, tip.Head.Disks, context.Observed.Definitions[tip.Head.Definition], "tip");
+        var destination = new RevertDestination(
+            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip)
+        {
+            Tpm = tip.Head.Tpm,
+        };
         return Move(context, destination, keepTip: true);
     }
 
-    private static Plan Move(PlanContext context, Destination destination, bool keepTip)
+    private static Plan Move(PlanContext context, RevertDestination destination, bool keepTip)
     {
         var active = destination.IsActive;
         var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
         var runs = active && destination.State is not DomainState.Paused;
-        RequireDisksFree(context, destination, active);
+        RevertChecks.RequireDisksFree(context, destination, active);
         var tip = keepTip ? LeftBehind(context) : null;
         var definition = context.Observed.Definitions[destination.Definition];
         var change = new CatalogChange
@@ -77,6 +67,7 @@ internal static class Reverting
             {
                 Definition = destination.Definition,
                 Disks = destination.Disks,
+                Tpm = destination.Tpm,
                 Process = process,
                 Saved = destination.Tip?.Head.Saved,
             },
@@ -89,7 +80,12 @@ internal static class Reverting
         var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
         return context.Plan(Mechanism(destination, tip)) with
         {
-            Prepare = [.. Overlaid(context, destination), .. Launched(context, destination, definition, process)],
+            Prepare =
+            [
+                .. Overlaid(context, destination),
+                .. destination.TpmCopy is { } copy ? [context.Hypervisor.CopyTpm(context.Observed.Folder, copy)] : Array.Empty<Step>(),
+                .. Launched(context, destination, definition, process),
+            ],
             Switch = Left(context, tip, process, runs),
             Commit = reclaimed.Change,
             CleanUp =
@@ -105,7 +101,7 @@ internal static class Reverting
     /// A file layer is built upon; an internal snapshot is copied out of its image, which others may build on and which the
     /// tip still needs as it is.
     /// </summary>
-    private static IEnumerable<Step> Overlaid(PlanContext context, Destination destination) =>
+    private static IEnumerable<Step> Overlaid(PlanContext context, RevertDestination destination) =>
         from made in destination.Made
         let parent = made.Layer.Parent is { } id ? context.Graph[id] : null
         select made.From.Inside is null
@@ -113,18 +109,19 @@ internal static class Reverting
             : context.Storage.CopyInternal(made.Layer, made.From, parent, CopyRoom.Require(context, made.Layer, made.From));
 
     private static IEnumerable<Step> Launched(
-        PlanContext context, Destination destination, DomainDefinition definition, ShortId? process) =>
+        PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId? process) =>
         process is { } id
             ? [context.Hypervisor.Launch(SuccessorOf(context, destination, definition, id))]
             : [];
 
     private static LaunchRequest SuccessorOf(
-        PlanContext context, Destination destination, DomainDefinition definition, ShortId process)
+        PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId process)
     {
         var chains = context.Chains(destination.Disks, [.. destination.Made.Select(m => m.Layer)]);
         return new LaunchRequest(process, definition, chains, destination.Memory)
         {
             MemoryHolder = destination.Memory.Layer is { } holder ? context.Graph[holder] : null,
+            Tpm = destination.Tpm,
         };
     }
 
@@ -133,13 +130,17 @@ internal static class Reverting
             old, context.State, tip?.Memory ?? MemoryImage.None, successor, runs, context.Observed.Hypervisor.MemoryEstimate))
         : null;
 
-    /// <summary>What would be lost: the memory of an active domain, or whatever was written to the head of one that is off.</summary>
+    /// <summary>
+    /// What would be lost: the memory of an active domain, or what was written to the head of one that is off, or a definition
+    /// that no snapshot has. What a TPM has learned does not show, so it counts as written.
+    /// </summary>
     private static Tip? LeftBehind(PlanContext context)
     {
         var active = context.LiveProcess is not null;
-        var written = context.Head.Disks.Any(d => !ReadOnly(context, d.Target)
+        var written = context.Head.Disks.Any(d => !RevertChecks.IsReadOnly(context.Observed.Definition, d.Target)
             && !(context.Observed.Layers.TryGetValue(d.Layer, out var layer) && layer.IsEmpty));
-        if (!active && !written && context.Head.Saved is null)
+        var redefined = context.Catalog.Snapshots.Values.All(s => s.Definition != context.Head.Definition);
+        if (!active && !written && !redefined && context.Head is { Saved: null, Tpm: null })
         {
             return null;
         }
@@ -164,8 +165,14 @@ internal static class Reverting
         };
     }
 
-    private static ImmutableArray<NewLayer> Made(PlanContext context, Snapshot snapshot) =>
-        [.. snapshot.Disks.Where(d => d.IsKept).Select(d => On(context, d.Target, snapshot.Name, context.Graph[d.Layer]))];
+    /// <summary>New layers on all that must not be written.</summary>
+    private static ImmutableArray<NewLayer> Made(
+        PlanContext context, ImmutableArray<HeadDisk> disks, DomainDefinition definition, string name) =>
+    [
+        .. from disk in disks
+           where !RevertChecks.IsReadOnly(definition, disk.Target) && RevertChecks.IsFrozen(context, disk.Layer)
+           select On(context, disk.Target, name, context.Graph[disk.Layer]),
+    ];
 
     private static NewLayer On(PlanContext context, string target, string name, Layer frozen)
     {
@@ -174,13 +181,28 @@ internal static class Reverting
         {
             Id = id,
             Disk = target,
-            Path = OverlayPath(context, target, name, id),
+            Path = OverlayPath(context, frozen, name, id),
             Format = ImageFormat.Qcow2,
             VirtualSize = frozen.VirtualSize,
             Parent = frozen.Inside is null ? frozen.Id : frozen.Parent,
             Origin = LayerOrigin.Coppice,
         };
         return new NewLayer(layer, frozen);
+    }
+
+    /// <summary>
+    /// A disk that took no part is as it is now; a disc is the one that was in the drive. A disk that the domain has given away is
+    /// not taken back unasked: somebody may have written to it.
+    /// </summary>
+    private static ShortId NotKept(PlanContext context, Snapshot snapshot, DomainDefinition definition, DiskSnapshot disk)
+    {
+        var now = context.Head.Disks.FirstOrDefault(d => d.Target == disk.Target);
+        return now is not null && definition.HasSameDisk(context.Observed.Definition, disk.Target) ? now.Layer
+            : RevertChecks.IsReadOnly(definition, disk.Target) && context.Graph.Has(disk.Layer) ? disk.Layer
+            : throw new CoppiceException(
+                ErrorKind.WrongState, $"disk '{disk.Target}' of snapshot '{snapshot.Name}' of {context.Subject}",
+                "took no part in the snapshot, and is no disk of the domain now",
+                "define the domain with that disk again, or revert first to a snapshot that keeps it");
     }
 
     /// <summary>The disks of a head, on their new layers where they have one.</summary>
@@ -191,17 +213,14 @@ internal static class Reverting
            select found is null ? disk : disk with { Layer = found.Layer.Id },
     ];
 
-    private static bool IsFrozen(PlanContext context, ShortId layer) =>
-        context.Graph.All.Any(l => l.Parent == layer)
-        || context.Catalog.Snapshots.Values.Any(s => s.Layers.Any(l => l.Id == layer));
-
-    private static string OverlayPath(PlanContext context, string target, string name, ShortId id)
+    /// <summary>Beside the head's layer of that disk; beside the frozen one, if the head has another disk there, or none.</summary>
+    private static string OverlayPath(PlanContext context, Layer frozen, string name, ShortId id)
     {
-        var head = context.Head.Disks.FirstOrDefault(d => d.Target == target);
-        var folder = head is not null && context.Observed.Layers.TryGetValue(head.Layer, out var layer)
-            ? layer.OverlayFolder
-            : context.Observed.Folder.Images(target);
-        return $"{folder}/{LayerFileName.For(target, name, id)}";
+        var head = context.Head.Disks.FirstOrDefault(d => d.Target == frozen.Disk);
+        var isSame = head is not null && context.Graph.Chain(head.Layer)[^1].Id == context.Graph.Chain(frozen.Id)[^1].Id;
+        var folder = context.Observed.Layers.GetValueOrDefault(isSame ? head!.Layer : frozen.Id)?.OverlayFolder
+            ?? context.Observed.Folder.Images(frozen.Disk);
+        return $"{folder}/{LayerFileName.For(frozen.Disk, name, id)}";
     }
 
     private static DomainState StateAfter(Snapshot snapshot, RevertState asked) => asked switch
@@ -217,64 +236,7 @@ internal static class Reverting
         : throw new CoppiceException(
             ErrorKind.NotFound, context.Subject, "has no current snapshot", $"name one of: coppice snapshot list {context.Catalog.Name}");
 
-    private static void RequireMemoryFits(PlanContext context, Snapshot snapshot, RevertSnapshot request)
-    {
-        var excluded = snapshot.Disks
-            .Where(d => !d.IsKept && !ReadOnly(context, d.Target) && !IsUntouched(context, snapshot, d))
-            .Select(d => d.Target).ToArray();
-        if (!request.Force && snapshot.Memory.Mode is not MemoryMode.None && excluded.Length > 0)
-        {
-            throw new CoppiceException(
-                ErrorKind.WouldLose,
-                $"snapshot '{snapshot.Name}' of {context.Subject}",
-                $"keeps memory but not disk {string.Join(", ", excluded)}, which may have changed since",
-                "use --force to load the memory over the disk as it is now");
-        }
-    }
-
-    /// <summary>A disk that took no part is as the memory knew it if the domain still uses its layer and nobody wrote to it since.</summary>
-    private static bool IsUntouched(PlanContext context, Snapshot snapshot, DiskSnapshot disk) =>
-        (context.LiveProcess is null || context.State is DomainState.Paused)
-        && context.Head.Disks.Any(d => d.Target == disk.Target && d.Layer == disk.Layer)
-        && context.Observed.Layers.TryGetValue(disk.Layer, out var layer)
-        && layer.WrittenAt <= snapshot.CreatedAt;
-
-    /// <summary>A disk that the tip shares with the present head, or that was frozen since, is not as the tip's memory knew it.</summary>
-    private static void RequireMemoryFits(PlanContext context, Tip tip, bool force)
-    {
-        var changed = tip.Head.Disks
-            .Where(d => !ReadOnly(context, d.Target) && (context.Head.Disks.Contains(d) || IsFrozen(context, d.Layer)))
-            .Select(d => d.Target).ToArray();
-        var hasMemory = tip.Memory.Mode is not MemoryMode.None || tip.Head.Saved is not null;
-        if (!force && hasMemory && changed.Length > 0)
-        {
-            throw new CoppiceException(
-                ErrorKind.WouldLose,
-                $"the tip of {context.Subject} left at {tip.LeftAt:u}",
-                $"keeps memory, and disk {string.Join(", ", changed)} may have changed since",
-                "use --force to load the memory over the disk as it is now");
-        }
-    }
-
-    /// <summary>A guest that boots takes its disks at once, so it cannot share a writable one with the guest that still has it.</summary>
-    private static void RequireDisksFree(PlanContext context, Destination destination, bool active)
-    {
-        var shared = destination.Disks.Intersect(context.Head.Disks).FirstOrDefault(d => !ReadOnly(context, d.Target));
-        if (active && shared is not null && context.LiveProcess is not null && destination.Memory.Mode is MemoryMode.None)
-        {
-            throw new CoppiceException(
-                ErrorKind.WrongState,
-                $"disk '{shared.Target}' of {context.Subject}",
-                $"took no part in {destination.Name} and is in use",
-                $"stop the domain first: coppice stop {context.Catalog.Name}");
-        }
-    }
-
-    private static bool ReadOnly(PlanContext context, string target) =>
-        context.Observed.Definition.DisksAndFlash.FirstOrDefault(d => d.Target == target)
-            is not { ReadOnly: false, Kind: not DiskKind.Cdrom };
-
-    private static string Mechanism(Destination destination, Tip? tip)
+    private static string Mechanism(RevertDestination destination, Tip? tip)
     {
         var layers = destination.Made.Any(m => m.From.Inside is not null) ? "new layers, copied out of images" : "new layers";
         var way = destination switch

@@ -17,7 +17,8 @@ internal static class SnapshotCreation
         var switches = Switches(context, resolved);
         var internals = Internals(context, resolved);
         RequireRoom(context, resolved);
-        var snapshot = Record(context, resolved, switches, internals);
+        var tpm = context.Head.Tpm is { } used ? new TpmCopy(used, context.Observed.Ids.NextShort()) : null;
+        var snapshot = Record(context, resolved, switches, internals) with { Tpm = tpm?.To };
         var head = context.Head with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
         var halts = resolved.Halt && context.LiveProcess is not null;
         return context.Plan(Mechanism(resolved)) with
@@ -26,8 +27,11 @@ internal static class SnapshotCreation
             [
                 .. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From)),
                 .. internals.Select(i => context.LiveProcess is null ? context.Storage.CreateInternal(i) : Expect(context, i, switches)),
+                .. tpm is not null && context.LiveProcess is null
+                    ? [context.Hypervisor.CopyTpm(context.Observed.Folder, tpm)]
+                    : Array.Empty<Step>(),
             ],
-            Switch = Checkpoint(context, resolved, snapshot.Memory, switches, internals),
+            Switch = Checkpoint(context, resolved, snapshot.Memory, switches, internals, tpm),
             Commit = new CatalogChange
             {
                 Head = halts ? head with { Process = null } : head,
@@ -47,7 +51,7 @@ internal static class SnapshotCreation
         .. from disk in resolved.Disks
            where disk.Mode is DiskMode.External
            let head = context.Head.Disks.First(h => h.Target == disk.Target)
-           let frozen = context.Graph[head.Layer]
+           let frozen = context.Current(head.Layer)
            select new DiskSwitch(disk.Target, frozen, new Layer
            {
                Id = disk.Overlay!.Id,
@@ -73,7 +77,7 @@ internal static class SnapshotCreation
         return
         [
             .. from disk in held
-               let holder = context.Graph[context.Head.Disks.First(h => h.Target == disk.Target).Layer]
+               let holder = context.Current(context.Head.Disks.First(h => h.Target == disk.Target).Layer)
                select holder with
                {
                    Id = context.Observed.Ids.NextShort(),
@@ -95,7 +99,7 @@ internal static class SnapshotCreation
     {
         Head = head,
         Current = context.Catalog.Current,
-        PutLayers = [.. switches.Select(s => s.To), .. internals.Where(i => IsLeft(i, switches))],
+        PutLayers = [.. switches.SelectMany(s => new[] { s.From, s.To }), .. internals.Where(i => IsLeft(i, switches))],
     };
 
     private static Snapshot Record(
@@ -122,11 +126,12 @@ internal static class SnapshotCreation
 
     private static Step? Checkpoint(
         PlanContext context, ResolvedSnapshot resolved, MemoryImage memory, ImmutableArray<DiskSwitch> switches,
-        ImmutableArray<Layer> internals) => context.LiveProcess is { } process
+        ImmutableArray<Layer> internals, TpmCopy? tpm) => context.LiveProcess is { } process
         ? context.Hypervisor.Checkpoint(
             new(process, context.State, memory, switches, context.Observed.Hypervisor.MemoryEstimate)
             {
                 Internals = internals,
+                TpmCopy = tpm,
                 StaysPaused = IsManual(resolved),
             })
         : null;

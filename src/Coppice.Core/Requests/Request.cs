@@ -23,6 +23,11 @@ public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainReque
     public const string Word = "undefine";
 }
 
+/// <summary>Give a domain another name. Its snapshots go with it; it may run.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Name">The new name.</param>
+public sealed record RenameDomain(string Domain, string Name) : DomainRequest("rename", Domain);
+
 /// <summary>Start a domain that is off, or let one that was saved go on.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Paused">Stand still before the first or next instruction.</param>
@@ -48,6 +53,12 @@ public sealed record ResumeDomain(string Domain) : DomainRequest("resume", Domai
 
 /// <summary>Reboot the guest.</summary>
 public sealed record RebootDomain(string Domain) : DomainRequest("reboot", Domain);
+
+/// <summary>Make a disk larger, in the image that it writes to. Nothing happens if it is that large.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Target">The disk, by target.</param>
+/// <param name="Size">How large it is to be.</param>
+public sealed record ResizeDisk(string Domain, string Target, ByteCount Size) : DomainRequest("disk resize", Domain);
 
 /// <summary>What is asked of a disk in a snapshot.</summary>
 /// <param name="Target">The disk, by target or by the path of its image.</param>

@@ -142,6 +142,9 @@ public sealed record Snapshot
     /// <summary>The memory it keeps.</summary>
     public required MemoryImage Memory { get; init; }
 
+    /// <summary>What the domain's TPM kept in that instant; null if it had none.</summary>
+    public ShortId? Tpm { get; init; }
+
     /// <summary>Every disk of the domain, in the definition's order, also those that took no part.</summary>
     public required ImmutableArray<DiskSnapshot> Disks { get; init; }
 

@@ -19,7 +19,7 @@ namespace Coppice.Engine;
 public sealed class CatalogStore
 {
     /// <summary>The version of the format; another one is refused, never guessed.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     private const int MaximumRoot = 16 << 20;
     private const int MaximumRecord = 4 << 20;
@@ -79,7 +79,7 @@ public sealed class CatalogStore
 
     /// <summary>Reads the catalog and the definition in force.</summary>
     internal (Catalog Catalog, DomainDefinition Definition) ReadWithDefinition() =>
-        Read(catalog => (catalog, DefinitionStore.Read(_folder, catalog.Head.Definition)));
+        Read(catalog => (catalog, DefinitionStore.Read(_folder, catalog, catalog.Head.Definition)));
 
     /// <summary>Makes the first revision. The folder must have no catalog.</summary>
     public Task CreateAsync(Catalog catalog)
@@ -190,7 +190,8 @@ public sealed class CatalogStore
             return version == Version
                 ? JsonSerializer.Deserialize(content, type)!
                 : throw new CoppiceException(
-                    ErrorKind.Damaged, path, $"has version {version}, and this Coppice reads version {Version}", "use a newer Coppice");
+                    ErrorKind.Damaged, path, $"has version {version}, and this Coppice reads version {Version}",
+                    "use the version of Coppice that wrote it");
         }
         catch (JsonException e)
         {

@@ -43,17 +43,13 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
     private async Task<OperationResult> DefineAsync(DomainFolder folder, DomainDefinition definition)
     {
         RequireNoFolder(folder);
-        if (finder.Named(definition.Name) is { } other)
-        {
-            throw new CoppiceException(
-                ErrorKind.AlreadyExists, $"domain '{definition.Name}'", $"exists already, with uuid {Path.GetFileName(other.Path)}",
-                "choose another name, or give that uuid to replace its definition");
-        }
-
+        finder.RequireFree(definition.Name, folder, "choose another name, or give that uuid to replace its definition");
+        finder.RequireFree($"{definition.Id}", folder, "choose another uuid, or rename that domain");
         definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
         var drives = await DiscoverFreeAsync(folder, definition).ConfigureAwait(false);
-        var plan = Plan(folder, definition, "new domain") with { Commit = Change(folder, definition, drives, out var written) };
-        plan = plan with { Prepare = [.. drives.Made, written] };
+        var (tpm, made) = Tpm(folder, definition, had: null);
+        var plan = Plan(folder, definition, "new domain") with { Commit = Change(folder, definition, drives, tpm, out var written) };
+        plan = plan with { Prepare = [.. drives.Made, .. made, written] };
         return call.Options.PlanOnly
             ? Results.Planned(plan, null)
             : await MakeAsync(folder, definition, plan).ConfigureAwait(false);
@@ -118,16 +114,23 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
         DefinitionRules.RequireRedefinable(definition, observed);
-        var drives = await DiscoverFreeAsync(folder, definition).ConfigureAwait(false);
+        var kept = DefinitionRules.Kept(definition, observed.Definition);
+        var relied = Relied(observed.Catalog, kept);
+        var drives = await DiscoverFreeAsync(folder, definition, (relied, observed.Definition)).ConfigureAwait(false);
+        var (tpm, made) = Tpm(folder, definition, observed.Catalog.Head.Tpm);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Keeping(
-            DefinitionRules.Kept(definition, observed.Definition), Change(folder, definition, drives, out var written), observed.Catalog);
+            kept, Change(folder, definition, drives, tpm, out var written), observed.Catalog, new LayerGraph(relied));
         var reclaimed = Reclaiming.After(observed, call.Home.Hypervisor, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
-            Prepare = [.. drives.Made, written],
+            Prepare = [.. drives.Made, .. made, written],
             Commit = reclaimed.Change,
-            CleanUp = reclaimed.Removals,
+            CleanUp =
+            [
+                .. observed.Catalog.Head.Process is { } ended ? [call.Home.Hypervisor.End(ended)] : Array.Empty<Step>(),
+                .. reclaimed.Removals,
+            ],
         };
         return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
@@ -140,31 +143,65 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         Mechanism = $"{mechanism} in {folder.Path}",
     };
 
+    /// <summary>What the TPM keeps: what it had, or what a new one has.</summary>
+    private (ShortId? State, ImmutableArray<Step> Made) Tpm(DomainFolder folder, DomainDefinition definition, ShortId? had)
+    {
+        if (definition.Tpm is null || had is not null)
+        {
+            return (had, []);
+        }
+
+        var state = call.Home.Ids.NextShort();
+        return (state, [call.Home.Hypervisor.CreateTpm(folder, state)]);
+    }
+
     private CatalogChange Change(
-        DomainFolder folder, DomainDefinition definition, FoundDrives drives, out Step written)
+        DomainFolder folder, DomainDefinition definition, FoundDrives drives, ShortId? tpm, out Step written)
     {
         var id = call.Home.Ids.NextShort();
         written = Storage.WriteFile(folder.Definition(id), DomainXml.Format(definition));
         return new CatalogChange
         {
-            Head = new Head { Definition = id, Disks = [.. drives.Chains.Select(chain => new HeadDisk(chain[0].Disk, chain[0].Id))] },
+            Head = new Head
+            {
+                Definition = id, Disks = [.. drives.Chains.Select(chain => new HeadDisk(chain[0].Disk, chain[0].Id))], Tpm = tpm,
+            },
             Current = null,
             PutLayers = [.. drives.Chains.SelectMany(chain => chain).DistinctBy(l => l.Id)],
         };
     }
 
     /// <summary>The disks that stay, where snapshots have led them; the others follow the definition.</summary>
-    private static CatalogChange Keeping(ImmutableHashSet<string> kept, CatalogChange change, Catalog catalog) => change with
+    private static CatalogChange Keeping(
+        ImmutableHashSet<string> kept, CatalogChange change, Catalog catalog, LayerGraph relied) => change with
     {
         Head = change.Head with
         {
             Disks = [.. change.Head.Disks.Select(d => kept.Contains(d.Target) ? catalog.Head.Disks.First(h => h.Target == d.Target) : d)],
         },
-        PutLayers = [.. change.PutLayers.Where(l => !kept.Contains(l.Disk))],
+        PutLayers = [.. change.PutLayers.Where(l => !kept.Contains(l.Disk) && !IsKnown(l, relied))],
     };
 
+    /// <summary>Whether a snapshot or tip has an image already.</summary>
+    private static bool IsKnown(Layer layer, LayerGraph relied)
+    {
+        if (!relied.Has(layer.Id))
+        {
+            return false;
+        }
+
+        var known = relied[layer.Id];
+        return (known.Format, known.Parent) == (layer.Format, layer.Parent) ? true : throw new CoppiceException(
+            ErrorKind.InvalidInput, $"image {layer.Path}", "is known to a snapshot in another format, or on another image",
+            "define it as it was, or make a copy of it with: qemu-img convert");
+    }
+
     /// <summary>The images of each drive, top first, none of which is written by one drive and used by another.</summary>
-    private async Task<FoundDrives> DiscoverFreeAsync(DomainFolder folder, DomainDefinition definition)
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="definition">The definition.</param>
+    /// <param name="before">What the domain is without the drives that leave it; null for a new one.</param>
+    private async Task<FoundDrives> DiscoverFreeAsync(
+        DomainFolder folder, DomainDefinition definition, (Catalog Catalog, DomainDefinition Definition)? before = null)
     {
         var fresh = await new FirmwareVariables(Storage, call.Home.Ids).MissingAsync(definition, folder, call.Cancellation).ConfigureAwait(false);
         var sources = definition.DisksAndFlash.Where(d => d.Source is not null && d.Target != fresh?.Disk);
@@ -173,10 +210,28 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         FirmwareVariables.RequireChip(definition, drives.Select(chain => chain[0]));
         var use = ImageUse.Of(definition, drives);
         var others = finder.Others(home.Domain(definition.Id)).Select(ImageUse.Of).ToArray();
-        var paths = others.Append(use).SelectMany(u => u.All);
+        ImmutableArray<ImageUse> own = before is { } had ? [ImageUse.Of(had)] : [];
+        var paths = others.Concat(own).Append(use).SelectMany(u => u.All);
         var files = await Storage.ObserveFilesAsync(paths, call.Cancellation).ConfigureAwait(false);
-        use.RequireFree(others, path => files.TryGetValue(path, out var file) ? file.Identity : path);
+        use.RequireFree(others, Identify);
+
+        // What snapshots rely on is no image for a drive that comes.
+        var stay = before?.Catalog.Head.Disks.Select(d => d.Target).ToHashSet(StringComparer.Ordinal) ?? [];
+        ImageUse.Of(definition, [.. drives.Where(chain => !stay.Contains(chain[0].Disk))]).RequireFree(own, Identify);
         return new FoundDrives(drives, fresh is null ? [] : [Storage.CreateVariables(fresh, definition.Os.Firmware!.Template!)]);
+
+        string Identify(string path) => files.TryGetValue(path, out var file) ? file.Identity : path;
+    }
+
+    /// <summary>The catalog as far as it is needed still: by the drives that stay, by tips, and by what snapshots keep.</summary>
+    private static Catalog Relied(Catalog catalog, ImmutableHashSet<string> kept)
+    {
+        var graph = new LayerGraph(catalog);
+        var head = catalog.Head with { Disks = [.. catalog.Head.Disks.Where(d => kept.Contains(d.Target))] };
+        var relied = head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => d.Layer)
+            .Concat(catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
+            .SelectMany(id => graph.Chain(id)).Select(l => l.Id).ToHashSet();
+        return catalog with { Head = head, Layers = [.. catalog.Layers.Where(l => relied.Contains(l.Id))] };
     }
 
     /// <summary>The images that a definition names.</summary>

@@ -19,7 +19,7 @@ internal static class DefinitionRules
         }
     }
 
-    /// <summary>A domain takes another definition only while it is off, under its own name, and on disks its snapshots fit.</summary>
+    /// <summary>A domain takes another definition only while it is off, under its own name, and without losing what was written.</summary>
     public static void RequireRedefinable(DomainDefinition definition, Observed observed)
     {
         var catalog = observed.Catalog;
@@ -44,38 +44,34 @@ internal static class DefinitionRules
                 "leave the uuid out to make a new domain, or use that name");
         }
 
+        if (catalog.Head.Tpm is not null && definition.Tpm is null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WouldLose, subject, "has a TPM, and the definition has none: what the guest has locked with it would stay locked",
+                $"keep its <tpm>; if what it keeps may go, so may the domain: coppice undefine {catalog.Name}");
+        }
+
         var kept = Kept(definition, observed.Definition);
-        var builtUpon = catalog.Snapshots.Count > 0 || catalog.Tips.Length > 0
-            || catalog.Layers.Any(l => l.Origin is LayerOrigin.Coppice && !(l.Parent is null && kept.Contains(l.Disk)));
-        if (builtUpon && !HaveSameDisks(definition, observed.Definition))
+        var graph = new LayerGraph(catalog);
+        var lost = catalog.Head.Disks
+            .Where(d => !kept.Contains(d.Target) && graph[d.Layer].Origin is LayerOrigin.Coppice).Select(d => d.Target).ToArray();
+        if (lost.Length > 0)
         {
             throw new CoppiceException(
                 ErrorKind.WouldLose, subject,
-                "has snapshots, layers left by them, or firmware variables, of other disks than the definition names",
-                "keep its disks and its firmware, or define another domain for the others");
+                $"has {string.Join(", ", lost)} in layers that Coppice made, and the definition has other images there, or none",
+                "keep these disks and the firmware as they are, or define another domain for the others");
         }
     }
 
-    /// <summary>
-    /// What stays as it is, by target: all hard disks if none of them changes, as snapshots may build on each other; else the
-    /// firmware's variables alone, if they stay.
-    /// </summary>
-    public static ImmutableHashSet<string> Kept(DomainDefinition one, DomainDefinition other)
-    {
-        var same = HardDisks(one).Where(d => HardDisks(other).Any(o => Identity(o) == Identity(d))).Select(d => d.Target);
-        return [.. HaveSameDisks(one, other) ? same : same.Where(t => t == DiskDevice.FlashTarget)];
-    }
+    /// <summary>The drives that stay as they are, by target: snapshots may have led them to layers of their own.</summary>
+    public static ImmutableHashSet<string> Kept(DomainDefinition one, DomainDefinition other) =>
+        [.. HardDisks(one).Select(d => d.Target).Where(target => one.HasSameDisk(other, target))];
 
     /// <summary>Whether two definitions name the same hard disks, variables and images.</summary>
-    public static bool HaveSameDisks(DomainDefinition one, DomainDefinition other)
-    {
-        var first = HardDisks(one).Select(Identity).ToHashSet();
-        return first.SetEquals(HardDisks(other).Select(Identity));
-    }
+    public static bool HaveSameDisks(DomainDefinition one, DomainDefinition other) =>
+        Kept(one, other).SetEquals(HardDisks(one).Concat(HardDisks(other)).Select(d => d.Target));
 
     public static IEnumerable<DiskDevice> HardDisks(DomainDefinition definition) =>
         definition.DisksAndFlash.Where(d => d.Kind is not DiskKind.Cdrom);
-
-    private static (string, string?, ImageFormat, bool) Identity(DiskDevice disk) =>
-        (disk.Target, disk.Source, disk.Format, disk.ReadOnly);
 }

@@ -9,8 +9,14 @@ internal static class DefinitionStore
 {
     private const int MaximumLength = 8 << 20;
 
-    /// <summary>The document as it is stored.</summary>
-    public static string ReadXml(DomainFolder folder, ShortId id)
+    /// <summary>A definition of a domain, which is called what the catalog calls it.</summary>
+    public static DomainDefinition Read(DomainFolder folder, Catalog catalog, ShortId id) =>
+        DomainXml.Parse(ReadStored(folder, id)) with { Name = catalog.Name };
+
+    /// <summary>The same as a document.</summary>
+    public static string ReadXml(DomainFolder folder, Catalog catalog, ShortId id) => DomainXml.Format(Read(folder, catalog, id));
+
+    private static string ReadStored(DomainFolder folder, ShortId id)
     {
         var path = folder.Definition(id);
         try
@@ -26,6 +32,4 @@ internal static class DefinitionStore
             throw Failure.Of(e);
         }
     }
-
-    public static DomainDefinition Read(DomainFolder folder, ShortId id) => DomainXml.Parse(ReadXml(folder, id));
 }

@@ -27,18 +27,24 @@ internal sealed class DomainFinder(HomeFolder home)
 
     /// <summary>The domain of a name or uuid.</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
-    public DomainFolder Find(string nameOrId)
-    {
-        if (Guid.TryParseExact(nameOrId, "D", out var id) && home.Domain(new DomainId(id)) is var folder && new CatalogStore(folder).Exists)
-        {
-            return folder;
-        }
-
-        return Named(nameOrId) ?? throw NotFound(nameOrId);
-    }
+    public DomainFolder Find(string nameOrId) => OfId(nameOrId) ?? Named(nameOrId) ?? throw NotFound(nameOrId);
 
     /// <summary>The domain of a name, or null. One whose root cannot be read has none.</summary>
     public DomainFolder? Named(string name) => Folders().FirstOrDefault(f => NameOf(f, out _) == name);
+
+    /// <summary>Refuses a name that is another domain's, or its uuid.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="folder">The domain that wants it.</param>
+    /// <param name="nextStep">What to do instead.</param>
+    /// <exception cref="CoppiceException">It is (<see cref="ErrorKind.AlreadyExists"/>).</exception>
+    public void RequireFree(string name, DomainFolder folder, string nextStep)
+    {
+        if ((OfId(name) ?? Named(name)) is { } other && other != folder)
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"domain '{name}'", $"exists already, with uuid {Path.GetFileName(other.Path)}", nextStep);
+        }
+    }
 
     /// <summary>
     /// Refuses while a domain cannot be read: its name and images are then unknown, and another domain might take them.
@@ -79,6 +85,11 @@ internal sealed class DomainFinder(HomeFolder home)
             yield return other;
         }
     }
+
+    private DomainFolder? OfId(string text) =>
+        Guid.TryParseExact(text, "D", out var id) && home.Domain(new DomainId(id)) is var folder && new CatalogStore(folder).Exists
+            ? folder
+            : null;
 
     private static bool IsReadable(DomainFolder folder, out Exception? problem) =>
         TryRead(folder, s => s.Read(), out problem) is not null || Leftovers.Are(folder);

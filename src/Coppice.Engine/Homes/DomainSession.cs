@@ -56,6 +56,12 @@ internal sealed class DomainSession : IDisposable
                 throw new CoppiceException(ErrorKind.NotFound, $"domain in {folder.Path}", "was undefined meanwhile");
             }
 
+            if (store.ReadName() is var now && now != name)
+            {
+                throw new CoppiceException(
+                    ErrorKind.WrongState, $"domain '{name}'", $"was renamed to '{now}' meanwhile", "try again with the name you mean");
+            }
+
             await session.RecoverAsync().ConfigureAwait(false);
             return session;
         }

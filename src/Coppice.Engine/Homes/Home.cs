@@ -67,10 +67,10 @@ public sealed class Home
     public Task<DomainView> ShowAsync(string nameOrId, CancellationToken cancellation = default) =>
         ReadAsync(nameOrId, folder => ViewAsync(folder, cancellation));
 
-    /// <summary>The definition in force of a domain, as the XML that is stored. Takes no lock.</summary>
+    /// <summary>The definition in force of a domain, in libvirt's format. Takes no lock.</summary>
     public Task<string> ReadDefinitionXmlAsync(string nameOrId) => ReadAsync(
         nameOrId,
-        folder => Task.FromResult(new CatalogStore(folder).Read(c => DefinitionStore.ReadXml(folder, c.Head.Definition))));
+        folder => Task.FromResult(new CatalogStore(folder).Read(c => DefinitionStore.ReadXml(folder, c, c.Head.Definition))));
 
     /// <summary>A snapshot of a domain in libvirt's format, with the definition it was taken with. Takes no lock.</summary>
     /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
@@ -79,12 +79,13 @@ public sealed class Home
         folder => Task.FromResult(new CatalogStore(folder).Read(c =>
         {
             var found = c.Find(snapshot);
-            return SnapshotDocument.From(c, found, DefinitionStore.ReadXml(folder, found.Definition));
+            return SnapshotDocument.From(c, found, DefinitionStore.ReadXml(folder, c, found.Definition));
         })));
 
     private Task<OperationResult> RunAsync(Call call) => call.Request switch
     {
         DefineDomain define => new Definer(call, _folder, _finder).RunAsync(define),
+        RenameDomain rename => new Renamer(call, _folder, _finder).RunAsync(rename),
         UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
         StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),
         DomainRequest request => PlanAndExecuteAsync(call, request),

@@ -64,8 +64,8 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
 
     private static bool IsHalfMade(DomainFolder folder)
     {
-        // Variables that no domain names yet are as their template made them.
-        string[] made = [folder.Path + "/definitions/", folder.Images(DiskDevice.FlashTarget) + "/"];
+        // Variables and a TPM that no domain names yet are as they were made.
+        string[] made = [folder.Path + "/definitions/", folder.Images(DiskDevice.FlashTarget) + "/", folder.TpmFolder + "/"];
         try
         {
             return !new CatalogStore(folder).Exists

@@ -11,9 +11,9 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 {
     public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation)
     {
-        var signal = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain;
+        var plain = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain or RenameDomain;
         var (catalog, definitions) = new CatalogStore(folder).Read(
-            c => (c, Definitions(signal ? [c.Head.Definition] : c.Definitions)));
+            c => (c, Definitions(c, plain ? [c.Head.Definition] : c.Definitions)));
         var definition = definitions[catalog.Head.Definition];
         var chains = ChainsToCheck(request, catalog);
         await Task.WhenAll(chains.Select(c => options.Storage.CheckAsync(c, cancellation))).ConfigureAwait(false);
@@ -24,15 +24,15 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Definition = definition,
             Definitions = definitions,
             Hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head),
-            Layers = signal
+            Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
-                : await LayersAsync(catalog, cancellation).ConfigureAwait(false),
-            Files = signal
+                : await LayersAsync(catalog, Destination(request, catalog), cancellation).ConfigureAwait(false),
+            Files = plain
                 ? ImmutableDictionary<string, FileObservation>.Empty
                 : await options.Storage.ObserveFilesAsync(
                     Reclaiming.MadeFor(folder, catalog).Concat(Holders(catalog)), cancellation).ConfigureAwait(false),
             // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
-            Capabilities = signal
+            Capabilities = plain
                 ? new CapabilitySet(options.Hypervisor.Prefix, "not asked", [])
                 : await options.Hypervisor.CapabilitiesAsync(cancellation).ConfigureAwait(false),
             Now = options.Time.GetUtcNow(),
@@ -47,9 +47,10 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         {
             return await options.Hypervisor.ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
         }
-        catch (CoppiceException e) when (request is KillDomain && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
+        catch (CoppiceException e) when (
+            request is KillDomain or RenameDomain && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
         {
-            // Killing is for processes that do not answer, and needs to know nothing of them.
+            // Killing is for processes that do not answer, and needs to know nothing of them; nor does renaming.
             return new HypervisorObservation { State = DomainState.Running, IsAlive = true };
         }
     }
@@ -58,14 +59,15 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     private static IEnumerable<string> Holders(Catalog catalog) =>
         new LayerGraph(catalog).All.Where(l => l.Inside is not null).Select(l => l.Path);
 
-    private ImmutableDictionary<ShortId, DomainDefinition> Definitions(IEnumerable<ShortId> ids) =>
-        ids.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, id));
+    private ImmutableDictionary<ShortId, DomainDefinition> Definitions(Catalog catalog, IEnumerable<ShortId> ids) =>
+        ids.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, catalog, id));
 
-    private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(Catalog catalog, CancellationToken cancellation)
+    private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(
+        Catalog catalog, IEnumerable<ShortId> more, CancellationToken cancellation)
     {
         var graph = new LayerGraph(catalog);
-        var layers = await Task.WhenAll(catalog.Head.Disks.Select(d =>
-            options.Storage.ObserveAsync(folder, graph[d.Layer], cancellation))).ConfigureAwait(false);
+        var layers = await Task.WhenAll(catalog.Head.Disks.Select(d => d.Layer).Concat(more).Distinct().Select(id =>
+            options.Storage.ObserveAsync(folder, graph[id], cancellation))).ConfigureAwait(false);
         return layers.DistinctBy(l => l.Layer).ToImmutableDictionary(l => l.Layer);
     }
 
@@ -74,13 +76,20 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         var graph = new LayerGraph(catalog);
         var tops = request switch
         {
+            ResizeDisk resize => catalog.Head.Disks.Where(d => d.Target == resize.Target).Select(d => d.Layer),
             StartDomain or CreateSnapshot => catalog.Head.Disks.Select(d => d.Layer),
-            RevertSnapshot revert => Target(revert, catalog)?.Disks.Where(d => d.IsKept).Select(d => d.Layer),
-            UndoRevert when catalog.Tips is [.., var tip] => tip.Head.Disks.Select(d => d.Layer),
-            _ => null,
+            _ => Destination(request, catalog),
         };
-        return [.. (tops ?? []).Distinct().Select(graph.Chain)];
+        return [.. tops.Distinct().Select(graph.Chain)];
     }
+
+    /// <summary>The layers that a revert leads to; none if it is no revert.</summary>
+    private static IEnumerable<ShortId> Destination(Request request, Catalog catalog) => request switch
+    {
+        RevertSnapshot revert => Target(revert, catalog)?.Disks.Where(d => d.IsKept).Select(d => d.Layer) ?? [],
+        UndoRevert when catalog.Tips is [.., var tip] => tip.Head.Disks.Select(d => d.Layer),
+        _ => [],
+    };
 
     /// <summary>The snapshot to revert to; null if there is none, which the planner puts into words.</summary>
     private static Snapshot? Target(RevertSnapshot request, Catalog catalog) => request.Snapshot is { } name

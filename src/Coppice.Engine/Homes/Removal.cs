@@ -19,7 +19,7 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
         CleanUp =
         [
             .. catalog.Head.Process is { } process ? [options.Hypervisor.End(process)] : Array.Empty<Step>(),
-            .. Reclaiming.All(folder, catalog, files, options.Storage),
+            .. Reclaiming.All(folder, catalog, files, options.Hypervisor, options.Storage),
         ],
     };
 

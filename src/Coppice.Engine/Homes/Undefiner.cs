@@ -9,10 +9,10 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
 
     public async Task<OperationResult> RunAsync(UndefineDomain request)
     {
-        var folder = finder.Find(request.Domain);
         using var homeLock = call.Options.PlanOnly
             ? null
             : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        var folder = finder.Find(request.Domain);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         RequireAllowed(request, observed);

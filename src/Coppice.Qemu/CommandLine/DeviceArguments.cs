@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Qemu.Processes;
 
 namespace Coppice.Qemu.CommandLine;
 
@@ -28,6 +29,7 @@ internal static class DeviceArguments
         .. definition.Devices.OfType<RandomDevice>().SelectMany((r, i) => Random(r, i, wiring)),
         .. definition.Devices.OfType<BalloonDevice>().Where(b => b.Present).SelectMany((b, i) =>
             Device(wiring.Pci(new QemuOption("virtio-balloon-pci").With("id", $"balloon{i}"), b.Address))),
+        .. definition.Tpm is { } tpm ? Tpm(tpm) : [],
         .. definition.Devices.OfType<WatchdogDevice>().Where(w => w.Model is WatchdogModel.I6300Esb).SelectMany((w, i) =>
             Device(wiring.Pci(new QemuOption("i6300esb").With("id", $"watchdog{i}"), w.Address))),
     ];
@@ -114,6 +116,13 @@ internal static class DeviceArguments
             .. Device(wiring.Pci(card, sound.Address)), .. Device(codec),
         ];
     }
+
+    private static string[] Tpm(TpmDevice tpm) =>
+    [
+        "-chardev", new QemuOption("socket").With("id", "tpm").With("path", RunFolder.TpmControlName).ToString(),
+        "-tpmdev", new QemuOption("emulator").With("id", "tpm0").With("chardev", "tpm").ToString(),
+        .. Device(new QemuOption(tpm.Model is TpmModel.Crb ? "tpm-crb" : "tpm-tis").With("id", "tpm0-port").With("tpmdev", "tpm0")),
+    ];
 
     private static string[] Input(InputDevice input, int index)
     {

@@ -23,6 +23,7 @@ internal static class CapabilityTable
             Capability.OfflineExternalDisk, Capability.OfflineInternalDisk, Capability.MixedDisks, Capability.ManualDisk,
             Capability.SavedDomain);
         return found
+            .Union(When(commands.Contains("block_resize"), Capability.OnlineResize))
             .Union(When(switches, Capability.OnlineExternalDiskOnly))
             .Union(When(marks, Capability.OnlineInternalDiskOnly))
             .Union(When(saves, Capability.ExternalMemory))

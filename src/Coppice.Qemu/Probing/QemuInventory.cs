@@ -25,7 +25,7 @@ internal sealed record QemuInventory(
     {
         var temporary = Directory.CreateTempSubdirectory("coppice-");
         var folder = new RunFolder(temporary.FullName);
-        var process = new QemuProcess(folder, time);
+        var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         try
         {
             await process.StartAsync(

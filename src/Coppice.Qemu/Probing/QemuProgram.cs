@@ -71,13 +71,6 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
         }
     }
 
-    private static string Find(string binary)
-    {
-        var folders = binary.Contains('/', StringComparison.Ordinal)
-            ? [""]
-            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
-        return folders.Select(f => Path.Combine(f, binary)).FirstOrDefault(File.Exists)
-            ?? throw new CoppiceException(
-                ErrorKind.Hypervisor, $"hypervisor {binary}", "is not installed", "install qemu-system-x86");
-    }
+    private static string Find(string binary) => SearchPath.Find(binary) ?? throw new CoppiceException(
+        ErrorKind.Hypervisor, $"hypervisor {binary}", "is not installed", "install qemu-system-x86");
 }

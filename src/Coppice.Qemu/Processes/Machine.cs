@@ -23,7 +23,7 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// <exception cref="CoppiceException">It does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public static async Task<Machine?> ConnectAsync(RunFolder folder, TimeProvider time, CancellationToken cancellation)
     {
-        var process = new QemuProcess(folder, time);
+        var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         if (process.Pid is not { } pid)
         {
             return null;

@@ -2,14 +2,15 @@ using Coppice.Core;
 
 namespace Coppice.Qemu.Processes;
 
-/// <summary>Where a process keeps its sockets, pid and log. Paths only; nothing is touched.</summary>
+/// <summary>Where a process, and the emulator of its TPM, keep sockets, pid and log. Paths only; nothing is touched.</summary>
 /// <param name="Path">The absolute path of the folder.</param>
 internal sealed record RunFolder(string Path)
 {
     /// <summary>
-    /// The names of files in it that QEMU is given relative to the folder, its working directory while it starts.
+    /// The names of sockets and pipes in it that QEMU is given relative to the folder, its working directory while it starts.
     /// </summary>
-    public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard", LogName = "qemu.log";
+    public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard",
+        TpmControlName = "tpm.sock";
 
     /// <summary>The folder of a process.</summary>
     public static RunFolder Of(HomeFolder home, ShortId process) => new(home.Process(process));
@@ -23,11 +24,8 @@ internal sealed record RunFolder(string Path)
     /// <summary>The pipes of the guard's monitor, without <c>.in</c> and <c>.out</c>.</summary>
     public string Guard => $"{Path}/{GuardName}";
 
-    /// <summary>The process id, and the folder as the kernel names it.</summary>
-    public string Pid => $"{Path}/pid";
-
-    /// <summary>What QEMU wrote to its standard error.</summary>
-    public string Log => $"{Path}/{LogName}";
+    /// <summary>The control channel of the emulator of its TPM.</summary>
+    public string TpmControl => $"{Path}/{TpmControlName}";
 
     /// <summary>How the images of each disk are opened.</summary>
     public string Drives => $"{Path}/drives.json";

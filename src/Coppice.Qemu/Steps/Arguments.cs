@@ -15,9 +15,12 @@ namespace Coppice.Qemu.Steps;
 /// <param name="MemoryHolder">The internal snapshot that holds it, if one does.</param>
 /// <param name="Images">The files it opens, by node name, for errors.</param>
 /// <param name="Drives">How the images of each disk are opened, for layers that are added later.</param>
+/// <param name="Tpm">What its TPM keeps, if it has one.</param>
+/// <param name="Predecessor">The process that had the same TPM before, and has ended.</param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
-    Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives);
+    Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives,
+    ShortId? Tpm, ShortId? Predecessor);
 
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
@@ -66,6 +69,12 @@ internal sealed record EndArguments(ShortId Process, ImmutableArray<string> Kept
 /// <summary>An internal snapshot to remove from an image that a process writes to.</summary>
 internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
 
+/// <summary>A disk to make larger, by the layer that it writes to.</summary>
+internal sealed record ResizeArguments(ShortId Process, Layer Layer, ByteCount Size);
+
+/// <summary>A TPM to make or remove.</summary>
+internal sealed record TpmArguments(ShortId State);
+
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
@@ -79,6 +88,9 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(TakeOverArguments))]
 [JsonSerializable(typeof(EndArguments))]
 [JsonSerializable(typeof(RemoveInternalArguments))]
+[JsonSerializable(typeof(ResizeArguments))]
+[JsonSerializable(typeof(TpmArguments))]
+[JsonSerializable(typeof(TpmCopy))]
 [JsonSerializable(typeof(SignalArguments))]
 [JsonSerializable(typeof(ImmutableDictionary<string, DriveMode>))]
 internal sealed partial class StepJson : JsonSerializerContext;

@@ -7,13 +7,14 @@ using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.Guards;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Qemu.Steps;
 
 /// <summary>
 /// The one pause of a snapshot. While the guest runs: the empty layers are added to the block graph, the memory file is
 /// opened and handed over, the images are flushed, the guard is armed. While it stands: stop, then transaction and migrate, or
-/// snapshot-save and transaction for memory inside a disk, cont. After that: everything is flushed.
+/// snapshot-save and transaction for memory inside a disk; the TPM's file is read; cont. After that: everything is flushed.
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 {
@@ -25,6 +26,12 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         await using var machine = await Machine.ConnectAsync(folder, time, cancellation)
             ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
+        Standstill.RequireSavable(request.Memory, folder, time);
+        if (request.TpmCopy is { } tpm)
+        {
+            TpmState.Of(context.Folder, tpm.From).Require();
+        }
+
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
         foreach (var image in request.Disks.Select(d => d.From.Path).Concat(request.Internals.Select(l => l.Path)).Distinct())
@@ -36,15 +43,21 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         var resumes = request.State is DomainState.Running;
         await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null), cancellation);
         var parts = new Stopwatches(time);
-        var woken = await Standstill.OrGoOnAsync(
+        var stood = await Standstill.OrGoOnAsync(
             machine, request.State, () => StandAsync(machine, request, parts, context, cancellation));
         var pause = parts.Elapsed;
         await guards.DisarmAsync(context, CancellationToken.None);
         await FlushDisksAsync(request, cancellation);
+        if (request.TpmCopy is { } copy)
+        {
+            await TpmState.Of(context.Folder, copy.To).WriteAsync(stood.Tpm, cancellation);
+            TpmState.Of(context.Folder, copy.From).Flush();
+        }
+
         var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
         return new StepReport
         {
-            Mechanism = Mechanism(request, woken),
+            Mechanism = Mechanism(request, stood.Woken),
             Pause = resumes && !request.StaysPaused ? pause : null,
             Written = written,
             Timings = parts.Timings,
@@ -68,6 +81,10 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         }
 
         Standstill.RemoveMemory(request.Memory, folder, context);
+        if (request.TpmCopy is { } copy)
+        {
+            TpmState.Of(context.Folder, copy.To).Remove();
+        }
     }
 
     public async Task<StepOutcome> ProbeAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
@@ -96,8 +113,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     }
 
     /// <summary>What is done while the guest stands still.</summary>
-    /// <returns>Whether it had to run for an instant to become savable.</returns>
-    private static async Task<bool> StandAsync(
+    private static async Task<Stood> StandAsync(
         Machine machine, CheckpointRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
     {
         await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
@@ -126,13 +142,20 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             await parts.TimeAsync("migrate", () => Standstill.SaveMemoryAsync(machine, request.Memory, context, cancellation));
         }
 
+        // Saving memory waits for a command that the TPM was carrying out: now what it keeps is what the memory knows.
+        var tpm = request.TpmCopy is { } copy ? TpmState.Of(context.Folder, copy.From).Read() : null;
         if (request is { State: DomainState.Running, StaysPaused: false })
         {
             await parts.TimeAsync("cont", machine.ResumeAsync);
         }
 
-        return woken;
+        return new Stood(woken, tpm);
     }
+
+    /// <summary>What came of a standstill.</summary>
+    /// <param name="Woken">Whether the guest had to run for an instant to become savable.</param>
+    /// <param name="Tpm">What its TPM kept.</param>
+    private sealed record Stood(bool Woken, byte[]? Tpm);
 
     private static async Task AddOverlaysAsync(
         Machine machine, RunFolder folder, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)

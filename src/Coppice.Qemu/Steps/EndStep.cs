@@ -4,11 +4,12 @@ using Coppice.Files;
 using Coppice.Qemu.Guards;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Qemu.Steps;
 
 /// <summary>Ends a process and removes its run folder.</summary>
-internal sealed class EndStep(GuardPost guards, TimeProvider time)
+internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider time)
 {
     private const int MaximumLinksBytes = 1 << 20;
 
@@ -17,12 +18,13 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
     public async Task<StepReport> ApplyAsync(EndArguments end, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, end.Process);
-        var process = new QemuProcess(folder, time);
+        var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         if (process.Pid is not null && !await QuitsAsync(process, folder, cancellation))
         {
             await process.KillAsync(cancellation);
         }
 
+        await tpm.EndAsync(folder, cancellation);
         var left = RemoveLinks(folder, end.Kept);
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))
@@ -78,7 +80,7 @@ internal sealed class EndStep(GuardPost guards, TimeProvider time)
     }
 
     /// <summary>QEMU closes its images when it is asked to quit; one that hangs is not waited for.</summary>
-    private static async Task<bool> QuitsAsync(QemuProcess process, RunFolder folder, CancellationToken cancellation)
+    private static async Task<bool> QuitsAsync(RunProcess process, RunFolder folder, CancellationToken cancellation)
     {
         try
         {

@@ -3,11 +3,12 @@ using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Qemu.Steps;
 
 /// <summary>Starts a process, with memory loaded if there is any; its guest stands still.</summary>
-internal sealed class LaunchStep(EndStep end, TimeProvider time)
+internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time)
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
@@ -18,10 +19,15 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
         DurableFolder.Create(folder.Path);
         var drives = JsonSerializer.SerializeToUtf8Bytes(launch.Drives, StepJson.Default.ImmutableDictionaryStringDriveMode);
         await DurableFile.CreateAsync(folder.Drives, drives, cancellation);
-        var process = new QemuProcess(folder, time);
+        var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         var parts = new Stopwatches(time);
         try
         {
+            if (launch.Tpm is { } state)
+            {
+                await StartTpmAsync(launch, TpmState.Of(context.Folder, state), context, cancellation);
+            }
+
             await process.StartAsync(launch.Binary, launch.CommandLine, cancellation);
             var qmp = await process.ConnectAsync(folder.Commands, $"domain '{launch.Domain}'", s_limit, cancellation);
             await using var machine = new Machine(qmp, time);
@@ -39,7 +45,7 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
         {
             // QEMU ends when it cannot open an image or load memory; what it says then is the reason.
             await process.WaitForEndAsync(TimeSpan.FromSeconds(1), cancellation);
-            throw LaunchErrors.Explain(process.Log(), launch, e);
+            throw LaunchErrors.Explain($"{process.Log()}\n{tpm.Log(folder)}", launch, e);
         }
     }
 
@@ -52,6 +58,17 @@ internal sealed class LaunchStep(EndStep end, TimeProvider time)
             RunFolder.Of(context.Folder.Home, launch.Process), time, cancellation);
         var stands = machine is not null && await machine.StatusAsync(cancellation) is not "inmigrate";
         return stands ? StepOutcome.Done : StepOutcome.NotDone;
+    }
+
+    private async Task StartTpmAsync(LaunchArguments launch, TpmState state, StepContext context, CancellationToken cancellation)
+    {
+        if (launch.Predecessor is { } ended)
+        {
+            // What the TPM keeps belongs to one emulator at a time.
+            await tpm.EndAsync(RunFolder.Of(context.Folder.Home, ended), cancellation);
+        }
+
+        await tpm.StartAsync(state, RunFolder.Of(context.Folder.Home, launch.Process), cancellation);
     }
 
     private static async Task LoadAsync(Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)

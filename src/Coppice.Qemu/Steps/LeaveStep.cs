@@ -16,6 +16,7 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         await using var machine = await Machine.ConnectAsync(folder, time, cancellation)
             ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
+        Standstill.RequireSavable(request.Memory, folder, time);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
         var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
         var otherwise = request.State is DomainState.Running ? folder : null;

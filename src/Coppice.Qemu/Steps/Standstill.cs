@@ -15,6 +15,19 @@ internal static class Standstill
     // What QEMU says when the write itself fails; other reasons have nothing to do with the file.
     private const string CannotWrite = "Unable to write to";
 
+    /// <summary>Refuses to keep memory that QEMU could not save, before anything is moved.</summary>
+    /// <exception cref="CoppiceException">The emulator of its TPM has ended (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public static void RequireSavable(MemoryImage memory, RunFolder folder, TimeProvider time)
+    {
+        var emulator = new RunProcess(folder, ProcessFiles.Tpm, time);
+        if (memory.Mode is not MemoryMode.None && emulator.WasStarted && emulator.Pid is null)
+        {
+            throw new CoppiceException(
+                ErrorKind.Hypervisor, $"TPM emulator in {folder.Path}", "has ended, and without it the guest's memory cannot be kept",
+                "do it without (snapshot create --disk-only, snapshot revert --discard-current), or stop and start the domain");
+        }
+    }
+
     /// <summary>Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if none goes to a file.</summary>
     /// <exception cref="CoppiceException">The name is taken (<see cref="ErrorKind.AlreadyExists"/>).</exception>
     public static async Task<SafeFileHandle?> OpenMemoryAsync(

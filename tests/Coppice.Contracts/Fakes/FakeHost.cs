@@ -36,6 +36,17 @@ public sealed class FakeHost
         State = State with { Images = State.Images.Add(name, State.Images[path]) };
     }
 
+    internal void Grow(ResizeArguments resize)
+    {
+        if (!IsGrown(resize))
+        {
+            Act($"grow {resize.Layer.Path}", s => s.With(resize.Layer.Path, i => i with { VirtualSize = resize.Size }));
+        }
+    }
+
+    internal bool IsGrown(ResizeArguments resize) =>
+        State.Images.TryGetValue(resize.Layer.Path, out var image) && image.VirtualSize.Bytes >= resize.Size.Bytes;
+
     /// <summary>A driver changes something.</summary>
     public void Act(string what, Func<FakeHostState, FakeHostState> change)
     {

@@ -11,6 +11,8 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 {
     private static readonly TimeSpan s_standing = TimeSpan.FromMilliseconds(2);
 
+    private readonly FakeTpm _tpm = new(host);
+
     public string Prefix => "machine";
 
     public Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation) => Task.FromResult(new CapabilitySet(
@@ -19,7 +21,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory,
             Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
             Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
-            Capability.ManualDisk, Capability.SavedDomain,
+            Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize,
         ]));
 
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
@@ -34,16 +36,27 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             {
                 State = found.State,
                 IsAlive = true,
-                ActiveImages = found.Drives.ToImmutableDictionary(d => d.Target, d => d.Path),
+                ActiveImages = found.Drives.Where(d => d.Target != FakeTpm.Target).ToImmutableDictionary(d => d.Target, d => d.Path),
                 MemoryEstimate = new ByteCount(1 << 20),
             });
 
     public Step Launch(LaunchRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var arguments = new LaunchArguments(request.Process, [.. request.Disks.Select(d => Drive(request, d))], request.Memory, request.MemoryHolder);
+        if (request.Definition.Tpm is not null && request.Tpm is null)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, "the TPM", "has nothing that it keeps");
+        }
+
+        var arguments = new LaunchArguments(request.Process, [.. request.Disks.Select(d => Drive(request, d))], request.Memory, request.MemoryHolder, request.Tpm);
         return Step.Of("machine.launch", $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments);
     }
+
+    public Step CreateTpm(DomainFolder folder, ShortId state) => FakeTpm.Create(folder, state);
+
+    public Step CopyTpm(DomainFolder folder, TpmCopy copy) => FakeTpm.Copy(folder, copy);
+
+    public Step RemoveTpm(DomainFolder folder, ShortId state) => FakeTpm.Remove(folder, state);
 
     public Step Checkpoint(CheckpointRequest request) =>
         Step.Of("machine.checkpoint", "checkpoint", StepUndo.Compensate, request, FakeJson.Default.CheckpointRequest);
@@ -64,6 +77,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         "machine.remove-inside", "remove inside", StepUndo.None, new RemoveInternalArguments(process, snapshot),
         FakeJson.Default.RemoveInternalArguments);
 
+    public Step Resize(ShortId process, Layer layer, ByteCount size) => Step.Of(
+        "machine.resize", $"grow {layer?.Path}", StepUndo.None, new ResizeArguments(process, layer!, size), FakeJson.Default.ResizeArguments);
+
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         "machine.signal", $"{signal} {process}", signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
         new SignalArguments(process, signal), FakeJson.Default.SignalArguments);
@@ -73,13 +89,23 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         ArgumentNullException.ThrowIfNull(step);
         ArgumentNullException.ThrowIfNull(context);
         cancellation.ThrowIfCancellationRequested();
+        if (_tpm.TryApply(step, context.Folder))
+        {
+            return Task.FromResult(StepReport.Nothing);
+        }
+
         switch (step.Kind)
         {
             case "machine.launch":
                 Apply(step.Read(FakeJson.Default.LaunchArguments), context);
                 break;
             case "machine.checkpoint":
-                return Task.FromResult(Apply(step.Read(FakeJson.Default.CheckpointRequest), cancellation));
+                return Task.FromResult(Apply(step.Read(FakeJson.Default.CheckpointRequest), context, cancellation));
+            case "machine.resize":
+                var resize = step.Read(FakeJson.Default.ResizeArguments);
+                Require(resize.Process!.Value);
+                host.Grow(resize);
+                break;
             case "machine.leave":
                 return Task.FromResult(Apply(step.Read(FakeJson.Default.LeaveRequest), context));
             case "machine.take-over":
@@ -102,6 +128,8 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     public Task UndoAsync(Step step, StepContext context, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(step);
+        ArgumentNullException.ThrowIfNull(context);
+        _tpm.Undo(step, context.Folder);
         switch (step.Kind)
         {
             case "machine.launch":
@@ -113,6 +141,11 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
                 foreach (var made in checkpoint.Internals)
                 {
                     RemoveInside(checkpoint.Process, made);
+                }
+
+                if (checkpoint.TpmCopy is { } copied)
+                {
+                    _tpm.Remove(context.Folder.Tpm(copied.To));
                 }
 
                 break;
@@ -135,6 +168,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         return Task.FromResult(step.Kind switch
         {
             "machine.checkpoint" => Probe(step.Read(FakeJson.Default.CheckpointRequest)),
+            "machine.resize" => Done(host.IsGrown(step.Read(FakeJson.Default.ResizeArguments))),
             "machine.launch" => Done(host.State.Processes.ContainsKey(step.Read(FakeJson.Default.LaunchArguments).Process)),
             "machine.leave" => Done(Find(step.Read(FakeJson.Default.LeaveRequest).Process) is null or { IsLeft: true }),
             "machine.end" => Done(Find(step.Read(FakeJson.Default.EndArguments).Process) is null),
@@ -152,6 +186,12 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     private void Apply(LaunchArguments request, StepContext context)
     {
         var drives = request.Drives;
+        if (request.Tpm is { } state)
+        {
+            _tpm.Require(context.Folder.Tpm(state));
+            drives = drives.Add(FakeTpm.Drive(context.Folder, state));
+        }
+
         foreach (var drive in drives)
         {
             RequireFree(drive);
@@ -165,10 +205,13 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
         var counter = memory ?? drives.Where(d => d.IsWritable).Select(d => host.State.Last(d.Path)).DefaultIfEmpty().Max();
         var domain = new DomainId(Guid.ParseExact(Path.GetFileName(context.Folder.Path), "D"));
-        host.Act("launch", s => s with
+        host.Act("launch", s => Loaded(s) with
         {
             Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)),
         });
+
+        FakeHostState Loaded(FakeHostState s) =>
+            memory is null || request.Tpm is not { } tpm ? s : FakeTpm.Loaded(s, context.Folder.Tpm(tpm), counter);
     }
 
     private long? MemoryOf(LaunchArguments request) => request switch
@@ -194,7 +237,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         }
     }
 
-    private StepReport Apply(CheckpointRequest request, CancellationToken cancellation)
+    private StepReport Apply(CheckpointRequest request, StepContext context, CancellationToken cancellation)
     {
         var process = Require(request.Process);
         foreach (var to in request.Disks.Select(d => d.To.Path))
@@ -222,6 +265,11 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             inside ? s : request.Internals.Aggregate(s, Marked), request.Process,
             p => p with { Drives = request.Disks.Aggregate(p.Drives, Moved) }));
         Keep(request.Memory, Find(request.Process)!.Counter, complete: true);
+        if (request.TpmCopy is { } copy)
+        {
+            _tpm.Copy(copy, context.Folder);
+        }
+
         var then = request.StaysPaused ? DomainState.Paused : request.State;
         host.Act("continue", s => FakeHost.Set(s, request.Process, p => p with { State = then, Guard = null }));
         return new StepReport { Mechanism = "fake checkpoint", Pause = TimeSpan.FromMilliseconds(1) };

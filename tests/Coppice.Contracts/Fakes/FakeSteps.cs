@@ -4,7 +4,11 @@ using Coppice.Core;
 
 namespace Coppice.Contracts.Fakes;
 
-internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive> Drives, MemoryImage Memory, Layer? MemoryHolder);
+internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive> Drives, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm);
+
+internal sealed record ResizeArguments(ShortId? Process, Layer Layer, ByteCount Size);
+
+internal sealed record TpmArguments(ShortId State);
 
 internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
 
@@ -25,6 +29,9 @@ internal sealed record RemoveArguments(string Path);
 internal sealed record WriteArguments(string Path, string Content);
 
 [JsonSerializable(typeof(LaunchArguments))]
+[JsonSerializable(typeof(ResizeArguments))]
+[JsonSerializable(typeof(TpmArguments))]
+[JsonSerializable(typeof(TpmCopy))]
 [JsonSerializable(typeof(CheckpointRequest))]
 [JsonSerializable(typeof(LeaveRequest))]
 [JsonSerializable(typeof(TakeOverArguments))]

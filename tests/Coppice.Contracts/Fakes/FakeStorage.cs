@@ -56,6 +56,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         {
             Layer = layer.Id,
             Exists = image is not null,
+            VirtualSize = image?.VirtualSize ?? default,
             IsEmpty = layer.Origin is LayerOrigin.Coppice && image is { Blocks.Count: 0 },
             OverlayFolder = folder.Images(layer.Disk),
             Free = new ByteCount(1L << 40),
@@ -102,6 +103,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         };
     }
 
+    public Step Resize(Layer layer, ByteCount size) => Step.Of(
+        "store.resize", $"grow {layer?.Path}", StepUndo.None, new ResizeArguments(null, layer!, size), FakeJson.Default.ResizeArguments);
+
     public Step Remove(string path, ByteCount bytes) =>
         Step.Of("store.remove", $"remove {path}", StepUndo.None, new RemoveArguments(path), FakeJson.Default.RemoveArguments) with
         {
@@ -133,6 +137,10 @@ public sealed class FakeStorage(FakeHost host) : IStorage
                 break;
             case "store.remove-inside":
                 RemoveInside(step.Read(FakeJson.Default.Layer));
+                break;
+            case "store.resize":
+                RequireUnused(step.Read(FakeJson.Default.ResizeArguments).Layer);
+                host.Grow(step.Read(FakeJson.Default.ResizeArguments));
                 break;
             case "store.remove":
                 Remove(step.Read(FakeJson.Default.RemoveArguments).Path);
@@ -187,6 +195,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             "store.variables" => IsMade(step.Read(FakeJson.Default.VariablesArguments)),
             "store.create-inside" or "store.expect-inside" => IsThere(step.Read(FakeJson.Default.Layer)),
             "store.remove-inside" => !IsThere(step.Read(FakeJson.Default.Layer)),
+            "store.resize" => host.IsGrown(step.Read(FakeJson.Default.ResizeArguments)),
             "store.remove" => !host.State.Images.ContainsKey(step.Read(FakeJson.Default.RemoveArguments).Path),
             _ => File.Exists(step.Read(FakeJson.Default.WriteArguments).Path),
         };

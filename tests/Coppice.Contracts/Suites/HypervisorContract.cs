@@ -186,6 +186,32 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
+    public async Task A_disk_grows_while_its_guest_runs_and_also_when_it_was_saved_and_stands_still()
+    {
+        await using var bed = Open();
+        var process = await StartAsync(bed);
+        var step = bed.Hypervisor.Resize(process, bed.Base, new ByteCount(2 << 20));
+        Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, step));
+        await ApplyAsync(bed, step);
+        Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, step));
+        await CountingAsync(bed, process);
+
+        await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Pause));
+        var overlay = bed.NewOverlay(bed.Base);
+        await ApplyAsync(bed, Checkpoint(bed, process, DomainState.Paused, bed.NewMemory(), overlay));
+        step = bed.Hypervisor.Resize(process, overlay, new ByteCount(4 << 20));
+        await ApplyAsync(bed, step);
+        await ApplyAsync(bed, bed.Hypervisor.Resize(process, overlay, new ByteCount(1 << 20)));
+        Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, step));
+        Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, process)).State);
+
+        await ApplyAsync(bed, bed.Hypervisor.End(process));
+        step = bed.Hypervisor.Resize(process, overlay, new ByteCount(8 << 20));
+        await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, step));
+        Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, step));
+    }
+
+    [Fact]
     public async Task An_image_that_a_process_writes_is_refused_to_another()
     {
         await using var bed = Open();

@@ -24,6 +24,12 @@ public interface IHypervisorBed : IAsyncDisposable
 
     bool Exists(MemoryImage memory);
 
+    /// <summary>Skips the test where there is nothing that emulates TPMs.</summary>
+    void RequireTpm();
+
+    /// <summary>What a TPM keeps, as a text; null if it is not there.</summary>
+    string? ReadTpm(ShortId state);
+
     /// <summary>The guest's counter. It grows while the guest runs.</summary>
     Task<long> CounterAsync(ShortId process);
 

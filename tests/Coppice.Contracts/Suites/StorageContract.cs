@@ -229,6 +229,41 @@ public abstract class StorageContract
         Assert.False(bed.Exists(copy.Path));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_image_that_nobody_uses_grows_and_is_observed_as_it_is(bool isOverlay)
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, step);
+        var layer = isOverlay ? overlay : backing;
+        Assert.Equal(layer.VirtualSize, (await bed.Storage.ObserveAsync(bed.Folder, layer, default)).VirtualSize);
+
+        var size = new ByteCount(3 << 20);
+        var resize = bed.Storage.Resize(layer, size);
+        Assert.Equal(StepOutcome.NotDone, await bed.Storage.ProbeAsync(resize, Context(bed), default));
+        await ApplyAsync(bed, resize);
+        await ApplyAsync(bed, resize);
+        Assert.Equal(StepOutcome.Done, await bed.Storage.ProbeAsync(resize, Context(bed), default));
+        Assert.Equal(size, (await bed.Storage.ObserveAsync(bed.Folder, layer, default)).VirtualSize);
+        await bed.Storage.CheckAsync([overlay, backing], default);
+    }
+
+    [Fact]
+    public async Task An_image_that_somebody_uses_does_not_grow()
+    {
+        await using var bed = Open();
+        var (overlay, _, step) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, step);
+        await using (bed.Use(overlay))
+        {
+            await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, bed.Storage.Resize(overlay, new ByteCount(3 << 20))));
+        }
+
+        Assert.Equal(overlay.VirtualSize, (await bed.Storage.ObserveAsync(bed.Folder, overlay, default)).VirtualSize);
+    }
+
     [Fact]
     public async Task A_text_file_is_written_once_and_taken_back()
     {

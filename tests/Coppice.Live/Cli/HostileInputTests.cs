@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Coppice.Engine;
 using Coppice.Live.Qemu;
 using Coppice.Live.Tree;
 
@@ -201,7 +202,7 @@ public sealed class HostileInputTests
         await using var home = new CliHome();
         await home.DoAsync("define", home.Write("d.xml", CliHome.Xml("web", await home.ImageAsync("vda.qcow2"))));
         var root = Directory.GetFiles(home.Home, "root.json", SearchOption.AllDirectories).Single();
-        var text = (await File.ReadAllTextAsync(root, TestContext.Current.CancellationToken)).Replace("\"version\": 2", "\"version\": 99", StringComparison.Ordinal);
+        var text = (await File.ReadAllTextAsync(root, TestContext.Current.CancellationToken)).Replace($"\"version\": {CatalogStore.Version}", "\"version\": 99", StringComparison.Ordinal);
         await File.WriteAllTextAsync(root, text, TestContext.Current.CancellationToken);
 
         await home.RefuseAsync(["snapshot", "create", "web", "s1"], "99");

@@ -6,6 +6,7 @@ using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Qemu;
 using Coppice.Qemu.Processes;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Live.Qemu;
 
@@ -126,8 +127,13 @@ internal sealed class QemuBed : IHypervisorBed
 
     public bool Exists(MemoryImage memory) => File.Exists(memory.File);
 
+    public void RequireTpm() => QemuPrograms.RequireTpm();
+
+    public string? ReadTpm(ShortId state) =>
+        Directory.Exists(Folder.Tpm(state)) ? Convert.ToHexString(File.ReadAllBytes($"{Folder.Tpm(state)}/{TpmState.FileName}")) : null;
+
     public Task KillAsync(ShortId process) =>
-        new QemuProcess(RunFolder.Of(Home, process), TimeProvider.System).KillAsync(Cancellation);
+        new RunProcess(RunFolder.Of(Home, process), ProcessFiles.Qemu, TimeProvider.System).KillAsync(Cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -136,7 +142,7 @@ internal sealed class QemuBed : IHypervisorBed
             await Hypervisor.ApplyAsync(Hypervisor.End(process), Context(), CancellationToken.None);
         }
 
-        Assert.Empty(Directory.GetFileSystemEntries($"{Home.Path}/run"));
+        Assert.Empty(Directory.Exists($"{Home.Path}/run") ? Directory.GetFileSystemEntries($"{Home.Path}/run") : []);
         Directory.Delete(Home.Path, recursive: true);
     }
 

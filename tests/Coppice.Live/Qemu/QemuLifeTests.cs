@@ -3,6 +3,7 @@ using Coppice.Live.Tree;
 using Coppice.Qemu;
 using Coppice.Qemu.Probing;
 using Coppice.Qemu.Processes;
+using Coppice.Qemu.Tpm;
 
 namespace Coppice.Live.Qemu;
 
@@ -95,7 +96,8 @@ public sealed class QemuLifeTests
         await using var bed = new QemuBed();
         Directory.CreateDirectory($"{bed.Home.Path}/run");
         var sealing = new Sealing(
-            new QemuProgram(new QemuOptions(), TimeProvider.System), new KvmProbe("/bin/false", TimeProvider.System), new FirmwareChoice([]));
+            new QemuProgram(new QemuOptions(), TimeProvider.System), new KvmProbe("/bin/false", TimeProvider.System), new FirmwareChoice([]),
+            new TpmEmulator("swtpm", TimeProvider.System));
         var open = bed.Definition with { Type = "kvm", Os = new OsSettings { Machine = "pc" } };
         var emulated = await sealing.SealAsync(open, QemuBed.Cancellation);
         Assert.Equal("qemu", emulated.Type);

@@ -1,4 +1,5 @@
 using Coppice.Live.Witness;
+using Coppice.Qemu.Probing;
 
 namespace Coppice.Live.Qemu;
 
@@ -16,10 +17,15 @@ public static class QemuPrograms
     public static void Require(string program)
     {
         var isThere = program == Usual
-            ? Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(f => File.Exists(Path.Combine(f, Usual)))
+            ? SearchPath.Find(Usual) is not null
             : File.Exists(program);
         Assert.SkipUnless(isThere, program == Usual
             ? "QEMU is not installed: apt-get install qemu-system-x86 qemu-utils"
             : $"{program} is not there: run build/qemu-backports, which also says why it cannot be");
     }
+
+    /// <summary>Skips the test where there is nothing that emulates TPMs.</summary>
+    public static void RequireTpm() => Assert.SkipWhen(
+        SearchPath.Find("swtpm") is null || SearchPath.Find("swtpm_setup") is null,
+        "the TPM emulator is not installed: apt-get install swtpm swtpm-tools");
 }

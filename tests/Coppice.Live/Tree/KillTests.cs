@@ -1,4 +1,5 @@
 using System.Globalization;
+using Coppice.Contracts;
 using Coppice.Core;
 
 namespace Coppice.Live.Tree;

@@ -109,6 +109,15 @@ public sealed class LiveDomain : IAsyncDisposable
 
     public Task<DomainView> ShowAsync() => Home.ShowAsync(Name, Cancellation);
 
+    /// <summary>Defines it with one more empty disk.</summary>
+    public async Task AddDiskAsync(string disk)
+    {
+        await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", ImagePath(disk), "64M");
+        var definition = (await ShowAsync()).Definition;
+        var added = definition.Disks[0] with { Target = disk, Source = ImagePath(disk), Address = null };
+        await RunAsync(new DefineDomain(definition with { Devices = [.. definition.Devices, added] }));
+    }
+
     /// <summary>Forgets the manager and opens the home anew, as the next command would.</summary>
     public void Reopen(string qemu = QemuPrograms.Usual) => Home = Open(HomePath, qemu);
 

@@ -1,3 +1,4 @@
+using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Live.Qemu;
 

@@ -111,6 +111,19 @@ public sealed class WitnessClient : IAsyncDisposable
     public async Task<string?> GetVariableAsync(string name, CancellationToken cancellation = default) =>
         (await AskAsync($"getvar {name}", cancellation)).Values.GetValueOrDefault("value");
 
+    /// <summary>Lets the guest's TPM keep a text of up to 63 bytes.</summary>
+    public Task PutIntoTpmAsync(string text, CancellationToken cancellation = default) => AskAsync($"tpmput {text}", cancellation);
+
+    public async Task<string?> ReadFromTpmAsync(CancellationToken cancellation = default) =>
+        (await AskAsync("tpmread", cancellation)).Values.GetValueOrDefault("value");
+
+    /// <summary>
+    /// Measures a word into a register of the guest's TPM, or nothing, and returns a checksum of the register. It is in the
+    /// TPM's RAM, so to speak: a boot clears it.
+    /// </summary>
+    public async Task<ulong> MeasureAsync(string word = "", CancellationToken cancellation = default) =>
+        (await AskAsync($"measure {word}".TrimEnd(), cancellation)).Checksum("crc64");
+
     /// <summary>Dirties RAM. A working set of 0 keeps the pages there are; a rate of 0 stops.</summary>
     public Task DirtyAsync(long bytesPerSecond, long workingSetBytes = 0, CancellationToken cancellation = default) =>
         AskAsync($"dirty {bytesPerSecond} {workingSetBytes}", cancellation);

@@ -119,6 +119,28 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task A_disk_is_resized()
+    {
+        using var desk = new Desk();
+        await desk.DefineAsync();
+        Assert.Equal(2, (await desk.TypeAsync("disk", "resize", "web", "vda", "20")).ExitCode);
+        Assert.Equal(3, (await desk.TypeAsync("disk", "resize", "web", "vdz", "20G")).ExitCode);
+        Desk.Succeeded(await desk.TypeAsync("disk", "resize", "web", "vda", "20G", "--plan"));
+        await desk.DoAsync("disk resize web vda 20G");
+        Assert.Equal(7, (await desk.TypeAsync("disk", "resize", "web", "vda", "10G")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_domain_is_renamed()
+    {
+        using var desk = new Desk();
+        await desk.DefineAsync();
+        await desk.DoAsync("rename web shop");
+        Desk.Succeeded(await desk.TypeAsync("show", "shop"));
+        Assert.Equal(3, (await desk.TypeAsync("show", "web")).ExitCode);
+    }
+
+    [Fact]
     public async Task An_editor_changes_name_and_description()
     {
         using var desk = new Desk();

@@ -66,6 +66,13 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
 
     public bool Exists(MemoryImage memory) => _host.State.Memories.ContainsKey(memory.File!);
 
+    public void RequireTpm()
+    {
+    }
+
+    public string? ReadTpm(ShortId state) =>
+        _host.State.Images.TryGetValue(Folder.Tpm(state), out var found) ? string.Join(' ', found.Blocks) : null;
+
     public bool Exists(string path) => _host.State.Images.ContainsKey(path);
 
     public void WriteInto(Layer layer, Layer backing)

@@ -90,6 +90,7 @@ internal static class Definitions
             new VideoDevice { Model = VideoModel.Virtio }, new VideoDevice { Model = VideoModel.None },
             new VideoDevice { Model = VideoModel.Vga, Memory = new ByteCount(16 << 20) },
             new SoundDevice { Model = SoundModel.Ich9 }, new WatchdogDevice { Model = WatchdogModel.I6300Esb, Action = WatchdogAction.Pause },
+            new TpmDevice { Model = TpmModel.Crb }, new TpmDevice { Model = TpmModel.Tis },
             new OtherDevice("sound") { Remainder = "<sound model=\"ac97\" />" },
             new OtherDevice("interface") { Remainder = "<interface type=\"bridge\"><source bridge=\"br0\" /></interface>" }));
 
@@ -207,6 +208,7 @@ internal static class Definitions
         .DistinctBy(d => d is CharacterDevice { Name: { } name } ? name : (object)d)
         .DistinctBy(d => d is InputDevice { Bus: InputBus.Usb } ? "usb" : (object)d)
         .DistinctBy(d => d is WatchdogDevice ? "watchdog" : (object)d)
+        .DistinctBy(d => d is TpmDevice ? "tpm" : (object)d)
         .Where((d, i) => d is not CharacterDevice { Role: CharacterRole.Serial } || i < 4);
 
     private static Gen<T?> OrNull<T>(params T[] values)

@@ -92,6 +92,7 @@ internal static class Documents
             <video><model type='vga' vram='16384' heads='1' primary='yes'/></video>
             <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
             <memballoon model='virtio'><stats period='10'/></memballoon>
+            <tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>
             <controller type='usb' index='0' model='none'/>
             <controller type='virtio-serial' index='0'/>
             <input type='keyboard' bus='ps2'/>

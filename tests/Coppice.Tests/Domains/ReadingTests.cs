@@ -103,6 +103,7 @@ public sealed class ReadingTests
             new VideoDevice { Model = VideoModel.Vga, Memory = new ByteCount(16 << 20) },
             new RandomDevice { Source = "/dev/urandom" },
             new BalloonDevice { Present = true },
+            new TpmDevice { Model = TpmModel.Crb },
             new ControllerDevice { Kind = ControllerKind.Usb, Model = ControllerModel.None },
             new ControllerDevice { Kind = ControllerKind.VirtioSerial },
             new InputDevice { Kind = InputKind.Keyboard, Bus = InputBus.Ps2 },

@@ -70,7 +70,7 @@ internal static class VirtInstall
     public static string Uefi(string image = "/images/web.qcow2") => Q35(image, os: " firmware=\"efi\"");
 
     /// <summary>With <c>--tpm emulator</c>.</summary>
-    public static string Tpm() => Q35(more: """<tpm model="tpm-crb"><backend type="emulator"/></tpm>""");
+    public static string Tpm(string image = "/images/web.qcow2") => Q35(image, more: """<tpm model="tpm-crb"><backend type="emulator"/></tpm>""");
 
     private static string Document(string machine, string devices, string outside, string os = "", string features = "") => $"""
         <domain type="qemu">

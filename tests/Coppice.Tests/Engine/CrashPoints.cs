@@ -24,7 +24,7 @@ internal sealed record CrashState(
 
     private static string HostKey(FakeHostState host) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{string.Join(';', host.Images.Keys)}|{string.Join(';', host.Memories)}|{string.Join(';', host.Processes.OrderBy(p => p.Key.Value).Select(p => $"{p.Key} {p.Value.State} {p.Value.Guard} {string.Join(',', p.Value.Drives)}"))}");
+        $"{string.Join(';', host.Images.Select(i => $"{i.Key} {i.Value.VirtualSize.Bytes} {string.Join(',', i.Value.Internals.Keys)}"))}|{string.Join(';', host.Memories)}|{string.Join(';', host.Processes.OrderBy(p => p.Key.Value).Select(p => $"{p.Key} {p.Value.State} {p.Value.Guard} {string.Join(',', p.Value.Drives)}"))}");
 }
 
 /// <summary>
@@ -37,10 +37,12 @@ internal sealed class CrashPoints
     private readonly FlushedDisk _flushed;
     private readonly List<CrashState> _states = [];
     private readonly HashSet<string> _seen = [];
+    private readonly Func<bool> _wanted;
     private long _acknowledged;
 
-    private CrashPoints(World world, long acknowledged, FlushedDisk? flushed)
+    private CrashPoints(World world, long acknowledged, FlushedDisk? flushed, Func<bool> wanted)
     {
+        _wanted = wanted;
         _world = world;
         _flushed = flushed?.Copy() ?? new FlushedDisk(world.Path1);
         _acknowledged = acknowledged;
@@ -50,10 +52,11 @@ internal sealed class CrashPoints
     /// <param name="acknowledged">What the guest has been told is safe.</param>
     /// <param name="run">What to do.</param>
     /// <param name="flushed">What is flushed at first; null if everything is.</param>
+    /// <param name="wanted">Asked at each point whether to keep it; null keeps all.</param>
     public static async Task<IReadOnlyList<CrashState>> CollectAsync(
-        World world, long acknowledged, Func<Action<OperationEvent>, Task> run, FlushedDisk? flushed = null)
+        World world, long acknowledged, Func<Action<OperationEvent>, Task> run, FlushedDisk? flushed = null, Func<bool>? wanted = null)
     {
-        var points = new CrashPoints(world, acknowledged, flushed);
+        var points = new CrashPoints(world, acknowledged, flushed, wanted ?? (() => true));
         FileActs.Observer = points.Before;
         world.Host.Acting = what => points.Pass(what, null);
         try
@@ -81,6 +84,12 @@ internal sealed class CrashPoints
     {
         _world.Host.Tick();
         _acknowledged = Math.Max(_acknowledged, Acknowledged(_world));
+        if (!_wanted())
+        {
+            _flushed.Complete();
+            return;
+        }
+
         var state = new CrashState(label, DiskImage.Read(_world.Path1), _flushed.Read(), _flushed.Copy(), _world.Host.State, _acknowledged, journal);
         if (_seen.Add(state.Key))
         {

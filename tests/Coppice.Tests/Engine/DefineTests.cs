@@ -157,7 +157,7 @@ public sealed class DefineTests : IDisposable
     }
 
     [Fact]
-    public async Task Other_disks_are_taken_only_while_nothing_builds_on_the_old_ones()
+    public async Task Another_image_is_taken_only_while_nothing_builds_on_the_old_one()
     {
         await _world.DefineAsync();
         _world.AddImage("/images/fresh.qcow2");
@@ -191,6 +191,7 @@ public sealed class DefineTests : IDisposable
         Assert.Equal("/images/one.iso", Disc(_world.Catalog.Head));
         await _world.RunAsync(new KillDomain(World.Name));
         await _world.RunAsync(new DefineDomain(WithDisc(null)));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
         Assert.DoesNotContain(_world.Catalog.Layers, l => l.Disk == "sda");
         Assert.Contains("/images/one.iso", _world.Host.State.Images.Keys);
     }
@@ -266,7 +267,7 @@ public sealed class DefineTests : IDisposable
         Assert.All(planned.Plan.CleanUp.SelectMany(s => s.Files), f => Assert.Equal(FakeHost.FileSize, f.Bytes));
         await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
         Inspection.CheckAll(_world);
-        Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], _world.Host.State.Images.Keys.Except([World.VariablesTemplate]));
+        Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], _world.Host.State.Images.Keys.Except([World.VariablesTemplate, "/images/more.qcow2"]));
     }
 
     [Fact]

@@ -82,7 +82,8 @@ internal sealed class FlushedDisk
         return Reachable();
     }
 
-    private void Complete()
+    /// <summary>What was begun last has happened by now.</summary>
+    public void Complete()
     {
         switch (_last)
         {

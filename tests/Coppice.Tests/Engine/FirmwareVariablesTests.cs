@@ -119,7 +119,6 @@ public sealed class FirmwareVariablesTests : IDisposable
     {
         await _world.RunAsync(new DefineDomain(Uefi()));
         var before = _world.Catalog.Head.Disks[^1];
-        _world.AddImage("/images/more.qcow2");
         var more = new DiskDevice { Target = "vdc", Source = "/images/more.qcow2", Format = ImageFormat.Qcow2 };
         await _world.RunAsync(new DefineDomain(Uefi() with { Disks = World.Definition().Disks.Add(more) }));
         Assert.Equal(["vda", "vdb", "vdc", "nvram"], _world.Catalog.Head.Disks.Select(d => d.Target));

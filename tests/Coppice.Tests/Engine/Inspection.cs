@@ -10,9 +10,9 @@ internal static class Inspection
     public static string Tree(Catalog catalog)
     {
         var snapshots = catalog.Snapshots.Values.OrderBy(s => s.Id.Value).Select(s =>
-            $"{s.Name} '{s.Description}' {s.Parent} {s.State} {s.Memory.File}{s.Memory.Layer} {string.Join(',', s.Disks)} {string.Join(',', s.Layers.Select(l => $"{l.Path}{l.Inside?.Tag}"))}");
+            $"{s.Name} '{s.Description}' {s.Parent} {s.State} {s.Memory.File}{s.Memory.Layer} {s.Tpm} {string.Join(',', s.Disks)} {string.Join(',', s.Layers.Select(l => $"{l.Path}{l.Inside?.Tag}"))}");
         var tips = catalog.Tips.Select(t => $"tip {t.Id} {t.Memory.File} {Head(t.Head)}");
-        return string.Join('\n', [.. snapshots, .. tips, $"current {catalog.Current}", $"head {Head(catalog.Head)}"]);
+        return string.Join('\n', [$"name {catalog.Name}", .. snapshots, .. tips, $"current {catalog.Current}", $"head {Head(catalog.Head)}"]);
     }
 
     /// <summary>The tree if the head follows the guest and nothing else happens.</summary>
@@ -41,7 +41,7 @@ internal static class Inspection
         var catalog = world.Catalog;
         CheckFiles(world, catalog);
         CheckImages(world, catalog);
-        CheckContents(world.Host.State, catalog);
+        CheckContents(world, world.Host.State, catalog);
         Assert.All(world.Host.State.Processes, p => Assert.Equal(catalog.Head.Process, p.Key));
         Assert.All(world.Host.State.Processes.Values, p => Assert.Null(p.Guard));
     }
@@ -54,7 +54,7 @@ internal static class Inspection
         return catalog.Tips.Select(t => t.Head).Append(catalog.Head).Max(h => h.Disks.Min(d => world.Host.State.Last(graph[d.Layer].Path)));
     }
 
-    private static string Head(Head head) => $"{head.Definition} {head.Process} {string.Join(',', head.Disks)} {head.Saved}";
+    private static string Head(Head head) => $"{head.Definition} {head.Process} {string.Join(',', head.Disks)} {head.Saved} {head.Tpm}";
 
     private static void CheckFiles(World world, Catalog catalog)
     {
@@ -71,10 +71,13 @@ internal static class Inspection
     {
         var graph = new LayerGraph(catalog);
         var ours = graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path).Order(StringComparer.Ordinal);
-        Assert.Equal(ours, world.Host.State.Images.Keys.Where(p => !p.StartsWith("/images/", StringComparison.Ordinal)));
+        Assert.Equal(
+            ours.Concat(catalog.Tpms.Select(world.Domain.Tpm)).Order(StringComparer.Ordinal),
+            world.Host.State.Images.Keys.Where(p => !p.StartsWith("/images/", StringComparison.Ordinal)));
         foreach (var top in graph.All)
         {
             Assert.Equal(graph.Chain(top.Id).Select(l => l.Path), world.Host.State.Chain(top.Path));
+            Assert.True(top.Inside is not null || top.VirtualSize == world.Host.State.Images[top.Path].VirtualSize, $"{top.Path} has another size");
         }
 
         // One that nobody needs may be listed although it is gone, or was never made: it is removed again when that can be done.
@@ -92,18 +95,18 @@ internal static class Inspection
         layers.Where(l => l.Inside is not null).Select(l => $"{l.Path} {l.Inside!.Tag}");
 
     /// <summary>The disks and the memory of each snapshot, tip and process are of one instant.</summary>
-    private static void CheckContents(FakeHostState host, Catalog catalog)
+    private static void CheckContents(World world, FakeHostState host, Catalog catalog)
     {
         var graph = new LayerGraph(catalog);
         foreach (var snapshot in catalog.Snapshots.Values)
         {
-            var disks = snapshot.Disks.Where(d => d.IsKept).Select(d => host.Last(graph[d.Layer]));
+            var disks = snapshot.Disks.Where(d => d.IsKept).Select(d => host.Last(graph[d.Layer])).Concat(Tpm(snapshot.Tpm));
             Assert.Single(disks.Append(Counter(host, snapshot.Memory, graph) ?? disks.First()).Distinct());
         }
 
         foreach (var tip in catalog.Tips)
         {
-            var disks = tip.Head.Disks.Select(d => host.Last(graph[d.Layer].Path));
+            var disks = tip.Head.Disks.Select(d => host.Last(graph[d.Layer].Path)).Concat(Tpm(tip.Head.Tpm));
             Assert.Single(disks.Append(Counter(host, tip.Memory, graph) ?? disks.First()).Distinct());
         }
 
@@ -115,8 +118,12 @@ internal static class Inspection
         foreach (var process in host.Processes.Values)
         {
             Assert.All(process.Drives, d => Assert.Equal(process.Counter, host.Last(d.Path)));
-            Assert.Equal(catalog.Head.Disks.Select(d => graph[d.Layer].Path), process.Drives.Select(d => d.Path));
+            Assert.Equal(
+                [.. catalog.Head.Disks.Select(d => graph[d.Layer].Path), .. catalog.Head.Tpm is { } tpm ? [world.Domain.Tpm(tpm)] : Array.Empty<string>()],
+                process.Drives.Select(d => d.Path));
         }
+
+        IEnumerable<long> Tpm(ShortId? state) => state is { } id ? [host.Last(world.Domain.Tpm(id))] : [];
     }
 
     private static long? Counter(FakeHostState host, MemoryImage memory, LayerGraph graph)

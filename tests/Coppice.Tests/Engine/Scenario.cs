@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Engine;
 
 namespace Coppice.Tests.Engine;
 
@@ -17,6 +18,40 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["redefine as UEFI"] = new(new DefineDomain(World.Uefi()), Off),
         ["create running, UEFI"] = new(new CreateSnapshot(Name) { Name = "new" }, Uefi),
         ["revert, UEFI"] = new(Revert("one"), async w => { await Uefi(w); await w.SnapshotAsync("one"); w.Host.Tick(); }),
+        ["define, TPM"] = new(new DefineDomain(World.Tpm()), null),
+        ["rename"] = new(new RenameDomain(Name, "shop"), WithSnapshots),
+        ["resize running"] = new(new ResizeDisk(Name, "vda", new ByteCount(4 << 20)), WithSnapshots),
+        ["resize off"] = new(new ResizeDisk(Name, "vda", new ByteCount(4 << 20)), Off),
+        ["redefine with a TPM"] = new(new DefineDomain(World.Tpm()), Off),
+        ["create running, TPM"] = new(new CreateSnapshot(Name) { Name = "new" }, Tpm),
+        ["create disk-only, TPM"] = new(new CreateSnapshot(Name) { Name = "new", DiskOnly = true }, Tpm),
+        ["create off, TPM"] = new(
+            new CreateSnapshot(Name) { Name = "new", Disks = [.. External("vda", "vdb")] },
+            async w => { await Tpm(w); await w.RunAsync(new KillDomain(Name)); }),
+        ["revert, TPM"] = new(Revert("one"), TpmWithSnapshot),
+        ["revert off, TPM"] = new(Revert("one"), async w => { await TpmWithSnapshot(w); await w.RunAsync(new KillDomain(Name)); }),
+        ["undo, TPM"] = new(new UndoRevert(Name), async w => { await TpmWithSnapshot(w); await w.RunAsync(Revert("one")); }),
+        ["delete, TPM"] = new(new DeleteSnapshot(Name, "one", MetadataOnly: false), TpmWithSnapshot),
+        ["undefine, TPM"] = new(
+            new UndefineDomain(Name, Snapshots: true),
+            async w => { await TpmWithSnapshot(w); await w.RunAsync(new KillDomain(Name)); }, Discards: true),
+        ["redefine with another disk"] = new(new DefineDomain(World.More()), OffWithSnapshot),
+        ["redefine without a disk"] = new(new DefineDomain(World.Definition()), async w =>
+        {
+            await OffWithSnapshot(w);
+            await w.RunAsync(new DefineDomain(World.More()));
+        }),
+        ["revert to fewer disks"] = new(Revert("fewer"), OffWithDisks),
+        ["revert to fewer disks, discarding"] = new(Revert("fewer") with { DiscardCurrent = true }, OffWithDisks, Discards: true),
+        ["revert to more disks"] = new(Revert("more"), async w => { await OffWithDisks(w); await w.RunAsync(Revert("fewer")); }),
+        ["undo to more disks"] = new(
+            new UndoRevert(Name),
+            async w =>
+            {
+                await OffWithSnapshot(w);
+                await w.RunAsync(new DefineDomain(World.More()));
+                await w.RunAsync(Revert("fewer"));
+            }),
         ["redefine"] = new(new DefineDomain(World.Definition() with { Memory = new ByteCount(2 << 20) }), Off),
         ["start"] = new(new StartDomain(Name, Paused: false), Off),
         ["start paused"] = new(new StartDomain(Name, Paused: true), Off),
@@ -92,7 +127,8 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
             Discards: true),
     };
 
-    public static TheoryData<string> Names => [.. All.Keys];
+    /// <summary>The names of some.</summary>
+    public static TheoryData<string> That(Func<string, bool> suits) => [.. All.Keys.Where(suits)];
 
     /// <summary>Does what leads to the operation.</summary>
     public async Task SetUpAsync(World world)
@@ -135,12 +171,35 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
 
     private static Task Off(World world) => Task.CompletedTask;
 
+    private static Task<OperationResult> OffWithSnapshot(World world) =>
+        world.RunAsync(new CreateSnapshot(Name) { Name = "fewer", Disks = [.. External("vda", "vdb")] });
+
+    private static async Task OffWithDisks(World world)
+    {
+        await OffWithSnapshot(world);
+        await world.RunAsync(new DefineDomain(World.More()));
+        await world.RunAsync(new CreateSnapshot(Name) { Name = "more", Disks = [.. External("vda", "vdb", "vdc")] });
+    }
+
     private static Task Running(World world) => world.StartAsync();
 
     private static async Task Uefi(World world)
     {
         await world.RunAsync(new DefineDomain(World.Uefi()));
         await world.StartAsync();
+    }
+
+    private static async Task Tpm(World world)
+    {
+        await world.RunAsync(new DefineDomain(World.Tpm()));
+        await world.StartAsync();
+    }
+
+    private static async Task TpmWithSnapshot(World world)
+    {
+        await Tpm(world);
+        await world.SnapshotAsync("one");
+        world.Host.Tick();
     }
 
     private static async Task Paused(World world)

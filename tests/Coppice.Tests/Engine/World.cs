@@ -17,11 +17,14 @@ internal sealed class World : IDisposable
     {
         var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         Path1 = $"{parent}/coppice-{Environment.ProcessId}-{Interlocked.Increment(ref s_worlds)}";
-        foreach (var path in Definition().Disks.Select(d => d.Source!).Append(VariablesTemplate))
+        foreach (var path in Definition().Disks.Select(d => d.Source!).Append(VariablesTemplate).Append("/images/more.qcow2"))
         {
             AddImage(path);
         }
     }
+
+    /// <summary>What leads to the domain whatever it is called.</summary>
+    public static string Id => Definition().Id.ToString();
 
     public string Path1 { get; }
 
@@ -53,6 +56,16 @@ internal sealed class World : IDisposable
         Os = new OsSettings { Firmware = new FirmwareSettings { Code = "/fw/code.fd", Template = VariablesTemplate, Variables = variables } },
     };
 
+    /// <summary>The same domain with a TPM.</summary>
+    public static DomainDefinition Tpm() =>
+        Definition() with { Devices = [.. Definition().Devices, new TpmDevice { Model = TpmModel.Crb }] };
+
+    /// <summary>The same domain with one disk more.</summary>
+    public static DomainDefinition More() => Definition() with
+    {
+        Disks = Definition().Disks.Add(new DiskDevice { Target = "vdc", Source = "/images/more.qcow2", Format = ImageFormat.Qcow2 }),
+    };
+
     /// <summary>A new one each time: nothing is known but what is on disk.</summary>
     public Home Open() => Home.Open(new HomeOptions
     {
@@ -79,9 +92,19 @@ internal sealed class World : IDisposable
     public async Task SettleAsync(Action<OperationEvent>? onEvent = null)
     {
         var error = await HomeTests.FailAsync(() => Open().RunAsync(
-            new EditSnapshot(Name, "no such snapshot", null, ""), new RunOptions { OnEvent = onEvent }));
+            new EditSnapshot(Id, "no such snapshot", null, ""), new RunOptions { OnEvent = onEvent }));
         Assert.Equal(ErrorKind.NotFound, error.Kind);
         Assert.False(Directory.Exists(Domain.Journals) && Directory.EnumerateFiles(Domain.Journals).Any(), "a journal is left");
+    }
+
+    /// <summary>What is in the domain's folder is gone with it.</summary>
+    public void ForgetRemoved()
+    {
+        if (!Directory.Exists(Domain.Path))
+        {
+            var gone = Host.State.Images.Keys.Where(p => p.StartsWith(Domain.Path, StringComparison.Ordinal));
+            Host.State = Host.State with { Images = Host.State.Images.RemoveRange(gone) };
+        }
     }
 
     public void AddImage(string path, string? backing = null) => Host.State = Host.State with

@@ -12,8 +12,14 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Step Launch(LaunchRequest request) =>
         Step("launch", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Layers[0].Path))}");
 
+    public Step CreateTpm(DomainFolder folder, ShortId state) => Step("create-tpm", $"{state}");
+
+    public Step CopyTpm(DomainFolder folder, TpmCopy copy) => Step("copy-tpm", $"{copy.From} to {copy.To}");
+
+    public Step RemoveTpm(DomainFolder folder, ShortId state) => Step("remove-tpm", $"{state}");
+
     public Step Checkpoint(CheckpointRequest request) =>
-        Step("checkpoint", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Target))}");
+        Step("checkpoint", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Target))}{(request.TpmCopy is { } tpm ? $" TPM {tpm.From} to {tpm.To}" : "")}");
 
     public Step Leave(LeaveRequest request) => Step("leave", $"{request.Process} {request.Memory.Mode} {request.Successor}");
 
@@ -39,6 +45,10 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Step RemoveInternal(Layer snapshot) => Step("remove-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
 
     public Step RemoveInternal(ShortId process, Layer snapshot) => Step("remove-inside-live", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
+
+    public Step Resize(ShortId process, Layer layer, ByteCount size) => Step("resize-live", $"{layer.Disk} to {size}");
+
+    public Step Resize(Layer layer, ByteCount size) => Step("resize", $"{layer.Disk} to {size}");
 
     public Step Remove(string path, ByteCount bytes) => Step("remove", path) with
     {

@@ -9,7 +9,8 @@ public sealed class LaunchErrorsTests
 {
     private static readonly LaunchArguments s_launch = new(
         new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], MemoryImage.None, null,
-        ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty);
+        ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty,
+        Tpm: null, Predecessor: null);
 
     [Theory]
     [InlineData(
@@ -20,6 +21,10 @@ public sealed class LaunchErrorsTests
     [InlineData("qemu-system-x86_64: load of migration failed: Invalid argument", ErrorKind.Damaged, "domain 'web'")]
     [InlineData("Could not access KVM kernel module: No such device", ErrorKind.Hypervisor, "domain 'web'")]
     [InlineData("qemu-system-x86_64: something new\u001b[2J", ErrorKind.Hypervisor, "domain 'web'")]
+    [InlineData("qemu-system-x86_64: tpm-emulator: TPM result for CMD_INIT: 0x9 operation failed", ErrorKind.Hypervisor, "domain 'web'")]
+    [InlineData(
+        "qemu-system-x86_64: tpm-emulator: TPM result for CMD_INIT: 0x9 operation failed\nSWTPM_NVRAM_Lock_Lockfile: Could not lock access to lockfile: Resource temporarily unavailable",
+        ErrorKind.WrongState, "domain 'web'")]
     [InlineData("", ErrorKind.Hypervisor, "domain 'web'")]
     public void What_qemu_says_is_told_by_subject_and_next_step(string log, ErrorKind kind, string subject)
     {

@@ -43,7 +43,7 @@ public sealed class LinkTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await new QemuProcess(Run, TimeProvider.System).KillAsync(CancellationToken.None);
+        await new RunProcess(Run, ProcessFiles.Qemu, TimeProvider.System).KillAsync(CancellationToken.None);
         Directory.Delete(_home.Path, recursive: true);
     }
 
@@ -111,7 +111,7 @@ public sealed class LinkTests : IAsyncLifetime
 
     private async Task<StepReport> TakeOverAsync()
     {
-        await new QemuProcess(Run, TimeProvider.System).StartAsync("/bin/sleep", ["60"], Cancellation);
+        await new RunProcess(Run, ProcessFiles.Qemu, TimeProvider.System).StartAsync("/bin/sleep", ["60"], Cancellation);
         await using var monitor = new FakeMonitor(
             line =>
             {

@@ -132,6 +132,18 @@ public sealed class QemuCommandLineTests
         Assert.Equal(expected, Interesting(definition, "-machine", "-smp", "-action", "-global", "-device", "-audiodev"));
     }
 
+    [Theory]
+    [InlineData(TpmModel.Crb, "tpm-crb")]
+    [InlineData(TpmModel.Tis, "tpm-tis")]
+    public void A_TPM_is_reached_over_the_socket_of_its_emulator(TpmModel model, string device)
+    {
+        var definition = s_web with { GenerationId = null, Devices = [new TpmDevice { Model = model }] };
+        Assert.Equal(
+            ["-tpmdev emulator,id=tpm0,chardev=tpm", $"-device {device},id=tpm0-port,tpmdev=tpm0"],
+            Interesting(definition, "-tpmdev", "-device"));
+        Assert.Contains("-chardev socket,id=tpm,path=tpm.sock", Interesting(definition, "-chardev"));
+    }
+
     [Fact]
     public void Sleep_states_that_are_wanted_and_a_CPU_that_can_migrate_are_asked_for()
     {

@@ -1,12 +1,13 @@
 using System.Globalization;
+using Xunit;
 
-namespace Coppice.Live;
+namespace Coppice.Contracts;
 
 /// <summary>
 /// What would take too long whole is sampled, another sample in each run. <c>COPPICE_SEED</c> repeats one,
 /// <c>COPPICE_TEST_ALL=1</c> takes everything.
 /// </summary>
-internal static class Sampling
+public static class Sampling
 {
     private static readonly int s_seed =
         int.TryParse(Environment.GetEnvironmentVariable("COPPICE_SEED"), CultureInfo.InvariantCulture, out var given)
@@ -20,6 +21,22 @@ internal static class Sampling
     {
         TellSeed();
         return new Random(s_seed);
+    }
+
+    /// <summary>Tells of things in a row which are taken, one in so many: always the first, and all if everything is.</summary>
+    /// <param name="name">What it is about; for another name others are taken.</param>
+    /// <param name="count">One in so many.</param>
+    public static Func<bool> OneIn(string name, int count)
+    {
+        TellSeed();
+        var random = new Random(name.Aggregate(s_seed, (hash, c) => unchecked((hash * 31) + c)));
+        var first = true;
+        return () =>
+        {
+            var taken = Everything || first || random.Next(count) == 0;
+            first = false;
+            return taken;
+        };
     }
 
     /// <summary>Writes the seed to the output of the test.</summary>

@@ -5,7 +5,7 @@ using Coppice.Tests.Images;
 namespace Coppice.Tests.Qemu;
 
 /// <summary>A process is known again whatever it does, and no other is taken for it.</summary>
-public sealed class QemuProcessTests : IDisposable
+public sealed class RunProcessTests : IDisposable
 {
     // The first thread ends by the system call; the other one stays until its input is closed, and holds all files.
     private const string HeadlessProgram = """
@@ -25,7 +25,7 @@ public sealed class QemuProcessTests : IDisposable
     [Fact]
     public async Task A_process_that_goes_to_another_folder_still_lives()
     {
-        var process = new QemuProcess(_folder, TimeProvider.System);
+        var process = new RunProcess(_folder, ProcessFiles.Qemu, TimeProvider.System);
         await process.StartAsync(
             "/bin/sh", ["-c", "cd / && : >$0/moved && exec sleep 60", _folder.Path], TestContext.Current.CancellationToken);
         while (!File.Exists($"{_folder.Path}/moved"))
@@ -41,8 +41,8 @@ public sealed class QemuProcessTests : IDisposable
     [Fact]
     public void A_pid_that_another_program_has_now_is_not_the_process()
     {
-        File.WriteAllText(_folder.Pid, $"{Environment.ProcessId} {_folder.Path}\n");
-        Assert.Null(new QemuProcess(_folder, TimeProvider.System).Pid);
+        File.WriteAllText($"{_folder.Path}/pid", $"{Environment.ProcessId} {_folder.Path}\n");
+        Assert.Null(new RunProcess(_folder, ProcessFiles.Qemu, TimeProvider.System).Pid);
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class QemuProcessTests : IDisposable
             await Task.Delay(5, cancellation);
         }
 
-        var process = new QemuProcess(_folder, TimeProvider.System);
+        var process = new RunProcess(_folder, ProcessFiles.Qemu, TimeProvider.System);
         Assert.Equal(program.Id, process.Pid);
         program.StandardInput.Close();
         await program.WaitForExitAsync(cancellation);

@@ -6,25 +6,45 @@ using Coppice.Qemu.Qmp;
 
 namespace Coppice.Qemu.Processes;
 
+/// <summary>What a process has in its run folder, by name.</summary>
+/// <param name="Pid">Its process id, and the folder as the kernel names it.</param>
+/// <param name="Log">What it wrote to its standard error.</param>
+/// <param name="Pipes">The named pipes that are made for it, with spaces between them.</param>
+internal sealed record ProcessFiles(string Pid, string Log, string Pipes)
+{
+    /// <summary>The hypervisor.</summary>
+    public static ProcessFiles Qemu { get; } = new("pid", "qemu.log", $"{RunFolder.GuardName}.in {RunFolder.GuardName}.out");
+
+    /// <summary>The emulator of its TPM.</summary>
+    public static ProcessFiles Tpm { get; } = new("tpm.pid", "tpm.log", "");
+}
+
 /// <summary>
-/// A process of QEMU in a session of its own, which outlives the command that started it. It is known by its run folder: a
-/// file there names its pid, and from before QEMU begins until it has ended the folder is its working directory or holds its
-/// standard error, or both. A pid that was given to another program, also after a restart of the machine, has neither there.
+/// A process in a session of its own, which outlives the command that started it. It is known by its run folder: a
+/// file there names its pid, and from before the program begins until it has ended the folder is its working directory or holds
+/// its standard error, or both. A pid that was given to another program, also after a restart of the machine, has neither there.
 /// </summary>
-internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
+internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvider time)
 {
     private const int MaximumLogBytes = 64 << 10;
 
-    // QEMU's sandbox forbids fork, so -daemonize is out. The pid is on disk before QEMU begins: there is no instant at which
-    // a process runs that nobody could find again. The folder is noted as the kernel names it, links resolved.
+    // QEMU's sandbox forbids fork, so -daemonize is out. The pid is on disk before the program begins: there is no instant at
+    // which a process runs that nobody could find again. The folder is noted as the kernel names it, links resolved.
     private const string StartScript = """
-        mkfifo -m 600 guard.in guard.out || exit
-        setsid sh -c 'echo "$$ $(pwd -P)" >pid.new && mv pid.new pid && exec "$@"' sh "$@" </dev/null >/dev/null 2>qemu.log &
+        pid=$1 log=$2 pipes=$3
+        shift 3
+        for pipe in $pipes; do mkfifo -m 600 "$pipe" || exit; done
+        setsid sh -c 'pid=$1; shift; echo "$$ $(pwd -P)" >"$pid.new" && mv "$pid.new" "$pid" && exec "$@"' sh "$pid" "$@" \
+            </dev/null >/dev/null 2>"$log" &
         """;
 
     private const int MaximumPidBytes = 8192;
 
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(2);
+
+    private string PidPath => $"{folder.Path}/{files.Pid}";
+
+    private string LogPath => $"{folder.Path}/{files.Log}";
 
     /// <summary>
     /// The process id; null if the process is not alive. One that was killed counts as alive until its last thread has let
@@ -36,7 +56,7 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
         {
             try
             {
-                var noted = DurableFile.ReadTextBounded(folder.Pid, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
+                var noted = DurableFile.ReadTextBounded(PidPath, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
                 var pid = int.Parse(noted[0], CultureInfo.InvariantCulture);
                 return noted.Length == 2 && (WorksIn(noted[1], pid) || IsEnding(noted[1], pid)) ? pid : null;
             }
@@ -47,21 +67,24 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
         }
     }
 
-    /// <summary>Starts it. The run folder must exist and be empty.</summary>
+    /// <summary>Whether one was started in this run folder, alive or not.</summary>
+    public bool WasStarted => File.Exists(PidPath);
+
+    /// <summary>Starts it. The run folder must exist, without files of an earlier one.</summary>
     /// <param name="binary">The program.</param>
     /// <param name="arguments">Its arguments, with paths relative to the run folder.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public async Task StartAsync(string binary, IReadOnlyList<string> arguments, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = folder.Path };
-        foreach (var argument in (string[])["-c", StartScript, "sh", binary, .. arguments])
+        foreach (var argument in (string[])["-c", StartScript, "sh", files.Pid, files.Log, files.Pipes, binary, .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
 
         using var shell = Process.Start(start)!;
         await shell.WaitForExitAsync(cancellation);
-        while (Pid is null && Log().Length == 0 && !File.Exists(folder.Pid))
+        while (Pid is null && Log().Length == 0 && !File.Exists(PidPath))
         {
             await Task.Delay(s_interval, time, cancellation);
         }
@@ -118,12 +141,12 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
         }
     }
 
-    /// <summary>What QEMU complained about, at most the last 64 KiB.</summary>
+    /// <summary>What it complained about, at most the last 64 KiB.</summary>
     public string Log()
     {
         try
         {
-            using var log = File.OpenRead(folder.Log);
+            using var log = File.OpenRead(LogPath);
             log.Seek(-Math.Min(log.Length, MaximumLogBytes), SeekOrigin.End);
             using var reader = new StreamReader(log);
             return reader.ReadToEnd();
@@ -136,9 +159,9 @@ internal sealed class QemuProcess(RunFolder folder, TimeProvider time)
 
     // While QEMU is loaded, its library libpmem walks through folders of /sys: its standard error stays. While it ends, its
     // files are closed first: its working directory stays.
-    private static bool WorksIn(string folder, int pid) =>
+    private bool WorksIn(string folder, int pid) =>
         WorkingFolder($"/proc/{pid}") == folder
-            || new FileInfo($"/proc/{pid}/fd/2").LinkTarget == $"{folder}/{RunFolder.LogName}";
+            || new FileInfo($"/proc/{pid}/fd/2").LinkTarget == $"{folder}/{files.Log}";
 
     private static string? WorkingFolder(string task) => new FileInfo($"{task}/cwd").LinkTarget;
 

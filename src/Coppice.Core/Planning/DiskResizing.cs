@@ -1,0 +1,83 @@
+namespace Coppice.Core;
+
+/// <summary>Plans that a disk gets larger, in the image that it writes to. Snapshots keep the size it had.</summary>
+internal static class DiskResizing
+{
+    private const int SectorBytes = 512;
+
+    public static Plan Plan(PlanContext context, ResizeDisk request)
+    {
+        var layer = Writable(context, request.Target);
+        RequireGrowable(context, layer, request.Size);
+        var larger = layer with { VirtualSize = request.Size };
+        if (larger == layer)
+        {
+            // Somebody else may have made it so large.
+            return layer == context.Graph[layer.Id] ? context.Plan("nothing to do") : Noted(context, larger, "take down its size");
+        }
+
+        return Noted(context, larger, "grow the image in place") with
+        {
+            Switch = context.LiveProcess is { } process
+                ? context.Hypervisor.Resize(process, layer, request.Size)
+                : context.Storage.Resize(layer, request.Size),
+        };
+    }
+
+    private static Plan Noted(PlanContext context, Layer larger, string mechanism) =>
+        context.Plan(mechanism) with { Commit = context.NoChange with { PutLayers = [larger] } };
+
+    private static Layer Writable(PlanContext context, string target)
+    {
+        var disks = context.Observed.Definition.Disks
+            .Where(d => d is { ReadOnly: false, Kind: DiskKind.Disk }).Select(d => d.Target).ToArray();
+        return disks.Contains(target)
+            ? context.Current(context.Head.Disks.First(d => d.Target == target).Layer)
+            : throw new CoppiceException(
+                ErrorKind.NotFound, $"disk '{target}' of {context.Subject}", "is none that the guest writes to",
+                $"name one of: {string.Join(", ", disks)}");
+    }
+
+    private static void RequireGrowable(PlanContext context, Layer layer, ByteCount size)
+    {
+        var subject = $"disk '{layer.Disk}' of {context.Subject}";
+        if (context.Observed.Layers.GetValueOrDefault(layer.Id) is not { VirtualSize.Bytes: > 0 })
+        {
+            throw new CoppiceException(ErrorKind.Damaged, subject, $"{layer.Path} does not tell how large it is", "restore the image");
+        }
+
+        if (size.Bytes % SectorBytes != 0)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, subject, $"has sectors of {SectorBytes} bytes, and {size.Bytes} are not whole ones",
+                "give a round size");
+        }
+
+        if (size.Bytes < layer.VirtualSize.Bytes)
+        {
+            throw new CoppiceException(
+                ErrorKind.WouldLose, subject, $"has {layer.VirtualSize}, and whatever lies beyond {size} would be lost",
+                "add a smaller disk and copy to it inside the guest");
+        }
+
+        if (context.Graph.Chain(layer.Id).Skip(1).FirstOrDefault(l => l.VirtualSize.Bytes > layer.VirtualSize.Bytes) is { } below)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, subject, $"builds on {below.Path}, which is larger: its end would show in the disk",
+                "make a copy of the disk, with: qemu-img convert");
+        }
+
+        if (context.Head.Saved is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, context.Subject, "is saved, and its memory knows the disk as it is",
+                $"let it go on first: coppice start {context.Catalog.Name}");
+        }
+
+        if (context.LiveProcess is not null)
+        {
+            context.Observed.Capabilities.Require(
+                Capability.OnlineResize, subject, $"stop the domain first: coppice stop {context.Catalog.Name}");
+        }
+    }
+}

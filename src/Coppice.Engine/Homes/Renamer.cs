@@ -1,0 +1,21 @@
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>Gives a domain a name that no other has. Holds the lock of the home unless it only plans.</summary>
+internal sealed class Renamer(Call call, HomeFolder home, DomainFinder finder)
+{
+    public async Task<OperationResult> RunAsync(RenameDomain request)
+    {
+        using var held = call.Options.PlanOnly
+            ? null
+            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        var folder = finder.Find(request.Domain);
+        finder.RequireAllReadable();
+        finder.RequireFree(request.Name, folder, "choose another name");
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        var plan = Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
+        return await session.ExecuteAsync(plan).ConfigureAwait(false);
+    }
+}
