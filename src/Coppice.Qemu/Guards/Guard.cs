@@ -19,7 +19,8 @@ internal sealed record GuardOrder(DomainFolder Folder, ShortId Operation, RunFol
 /// </summary>
 internal sealed class Guard : IDisposable
 {
-    // A cancelled migration ends a while after the command, and "cont" is refused until then: hence the repetitions. QEMU's
+    // The manager may have died before it had flushed the root: what a guest writes to the new head must not be undone by a loss of
+    // power that brings the old root back. A cancelled migration ends a while after the command, and "cont" is refused until then: hence the repetitions. QEMU's
     // answers are thrown away, or the pipe would fill over the years.
     private const string Script = """
         lock=$1 root=$2 operation=$3 otherwise=$4 committed=$5
@@ -27,7 +28,12 @@ internal sealed class Guard : IDisposable
         flock -w 10 9 || exit
         echo armed
         read -r word && exit
-        if grep -q "\"last\": \"committed $operation\"" "$root"; then guest=$committed; else guest=$otherwise; fi
+        if grep -q "\"last\": \"committed $operation\"" "$root"; then
+            sync "${root%/*}"
+            guest=$committed
+        else
+            guest=$otherwise
+        fi
         [ -p "$guest.in" ] || exit
         exec 8<>"$guest.in"
         for pause in 0.02 0.05 0.1 0.2 0.3 0.3; do

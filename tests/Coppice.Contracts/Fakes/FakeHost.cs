@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 
 namespace Coppice.Contracts.Fakes;
@@ -64,17 +65,26 @@ public sealed class FakeHost
     }
 
     /// <summary>The manager is killed; the guards that it had armed do their work.</summary>
-    public void ManagerDies()
+    /// <returns>The folders that they have flushed.</returns>
+    public ImmutableArray<string> ManagerDies()
     {
+        var flushed = ImmutableArray.CreateBuilder<string>();
         foreach (var (id, process) in State.Processes.Where(p => p.Value.Guard is not null))
         {
             var guard = process.Guard!;
             var committed = guard.Operation is { } operation
                 && File.Exists(guard.Root)
                 && File.ReadAllLines(guard.Root).Any(l => l.Contains($"\"last\": \"committed {operation}\"", StringComparison.Ordinal));
+            if (committed)
+            {
+                flushed.Add(Path.GetDirectoryName(guard.Root)!);
+            }
+
             State = committed ? Continue(State, guard.Successor, guard.SuccessorRuns) : Set(State, id, p => p with { State = guard.Then, IsLeft = false });
             State = Set(State, id, p => p with { Guard = null });
         }
+
+        return flushed.ToImmutable();
     }
 
     /// <summary>The power fails: what runs is gone, what was acknowledged is on disk.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Engine;
@@ -91,14 +92,16 @@ public abstract class CrashTests(ITestOutputHelper output)
             return;
         }
 
-        Restore(world, state, power, killed);
+        var flushed = Restore(world, state, power, killed);
         counts.Crashes++;
         counts.Nested += nested ? 1 : 0;
         try
         {
             if (!nested)
             {
-                var inner = await CrashPoints.CollectAsync(world, state.Acknowledged, e => TouchAsync(world, e), power ? null : state.Flushing, counts.IsTriedTwice);
+                var flushing = power ? null : state.Flushing.With(flushed);
+                var inner = await CrashPoints.CollectAsync(
+                    world, state.Acknowledged, e => TouchAsync(world, e), flushing, counts.IsTriedTwice);
                 expected.Check(world, state.Acknowledged, power);
                 if (counts.GoesOn())
                 {
@@ -123,8 +126,10 @@ public abstract class CrashTests(ITestOutputHelper output)
         }
     }
 
-    internal static void Restore(World world, CrashState state, bool power, DiskImage killed)
+    /// <returns>The folders that guards have flushed.</returns>
+    internal static ImmutableArray<string> Restore(World world, CrashState state, bool power, DiskImage killed)
     {
+        ImmutableArray<string> flushed = [];
         (power ? state.Flushed : killed).WriteTo(world.Path1);
         world.Host.State = state.Host;
         if (power)
@@ -133,10 +138,11 @@ public abstract class CrashTests(ITestOutputHelper output)
         }
         else
         {
-            world.Host.ManagerDies();
+            flushed = world.Host.ManagerDies();
         }
 
         world.Host.Tick();
+        return flushed;
     }
 
     internal static Task<OperationResult> RunAsync(World world, Request request, Action<OperationEvent>? onEvent) =>

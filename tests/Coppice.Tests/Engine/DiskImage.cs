@@ -69,6 +69,19 @@ internal sealed class FlushedDisk
         return new FlushedDisk(_root, _durable, _flushed);
     }
 
+    /// <summary>The same, with some folders flushed.</summary>
+    public FlushedDisk With(IEnumerable<string> folders)
+    {
+        var copy = Copy();
+        foreach (var folder in folders)
+        {
+            copy.Before(FileAct.FlushFolder, folder);
+        }
+
+        copy.Complete();
+        return copy;
+    }
+
     /// <summary>An act begins; the one before it has happened.</summary>
     public void Before(FileAct act, string path)
     {
