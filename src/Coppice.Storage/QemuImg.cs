@@ -33,15 +33,13 @@ internal sealed class QemuImg(TimeProvider time)
 
     /// <summary>Copies a raw image.</summary>
     public Task ConvertAsync(string source, string path, ImageFormat format, CancellationToken cancellation) => RunAsync(
-        source, ["convert", "-q", "-O", format.Name(), "--", $"json:{Node("raw", source).ToJsonString()}", path], cancellation);
+        source, ["convert", "-q", "-O", format.Name(), "--", Raw(source), path], cancellation);
 
     /// <summary>Whether an image that builds on nothing has the content of a raw one; not so if either cannot be read.</summary>
     public async Task<bool> HoldsAsync(string path, ImageFormat format, string source, CancellationToken cancellation)
     {
-        var image = format is ImageFormat.Qcow2 ? Alone(path) : $"json:{Node("raw", path).ToJsonString()}";
         var (code, _) = await TryAsync(
-            ["compare", "-q", "-U", "--", image, $"json:{Node("raw", source).ToJsonString()}"], s_limit, path, cancellation)
-            .ConfigureAwait(false);
+            ["compare", "-q", "-U", "--", Alone(path, format), Raw(source)], s_limit, path, cancellation).ConfigureAwait(false);
         return code == 0;
     }
 
@@ -57,12 +55,7 @@ internal sealed class QemuImg(TimeProvider time)
 
     /// <summary>Makes an image larger.</summary>
     public Task ResizeAsync(ResizeArguments image, CancellationToken cancellation) => RunAsync(
-        image.Path,
-        [
-            "resize", "-q", "--",
-            image.Format is ImageFormat.Qcow2 ? Alone(image.Path) : $"json:{Node("raw", image.Path).ToJsonString()}", Size(image.SizeBytes),
-        ],
-        cancellation);
+        image.Path, ["resize", "-q", "--", Alone(image.Path, image.Format), Size(image.SizeBytes)], cancellation);
 
     /// <summary>
     /// Copies the disk of an internal snapshot, without its memory, out of an image that may be in use: only the clusters that
@@ -129,6 +122,10 @@ internal sealed class QemuImg(TimeProvider time)
 
     /// <summary>A qcow2 image without what it builds on, for what concerns its own tables only.</summary>
     private static string Alone(string path) => Spelled(Node("qcow2", path), null);
+
+    private static string Alone(string path, ImageFormat format) => format is ImageFormat.Qcow2 ? Alone(path) : Raw(path);
+
+    private static string Raw(string path) => $"json:{Node("raw", path).ToJsonString()}";
 
     /// <summary>An image and its parent; below the parent nothing is opened.</summary>
     private static string Source(CopyArguments copy)

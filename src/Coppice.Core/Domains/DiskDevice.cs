@@ -105,6 +105,9 @@ public sealed record DiskDevice : Device
     /// <summary>The guest cannot write to it; it takes no part in snapshots.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Whether the guest can write to it: neither read-only nor a CD-ROM.</summary>
+    public bool IsWritten => !ReadOnly && Kind is not DiskKind.Cdrom;
+
     /// <summary>The default of this disk for snapshots (<c>snapshot=</c>, R144); null if the definition is silent.</summary>
     public DiskMode? Snapshot { get; init; }
 

@@ -30,7 +30,7 @@ internal static class DiskResizing
     private static Layer Writable(PlanContext context, string target)
     {
         var disks = context.Observed.Definition.Disks
-            .Where(d => d is { ReadOnly: false, Kind: DiskKind.Disk }).Select(d => d.Target).ToArray();
+            .Where(d => d.IsWritten).Select(d => d.Target).ToArray();
         return disks.Contains(target)
             ? context.Current(context.Head.Disks.First(d => d.Target == target).Layer)
             : throw new CoppiceException(

@@ -61,8 +61,7 @@ internal static class RevertChecks
 
     /// <summary>Whether a drive of a definition is never written; one that it does not have is not.</summary>
     public static bool IsReadOnly(DomainDefinition definition, string target) =>
-        definition.DisksAndFlash.FirstOrDefault(d => d.Target == target)
-            is not { ReadOnly: false, Kind: not DiskKind.Cdrom };
+        definition.DisksAndFlash.FirstOrDefault(d => d.Target == target) is not { IsWritten: true };
 
     /// <summary>Whether a layer must not be written: a snapshot has it, or others build on it.</summary>
     public static bool IsFrozen(PlanContext context, ShortId layer) =>

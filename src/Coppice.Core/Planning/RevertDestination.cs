@@ -15,11 +15,11 @@ internal sealed record RevertDestination(
     string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<NewLayer> Made, MemoryImage Memory,
     DomainState State, SnapshotId? Current, Tip? Tip)
 {
-    /// <summary>What its TPM keeps.</summary>
-    public ShortId? Tpm { get; init; }
-
-    /// <summary>The copy that is made for that.</summary>
+    /// <summary>The copy that is made of what the snapshot's TPM kept.</summary>
     public TpmCopy? TpmCopy { get; init; }
+
+    /// <summary>What its TPM keeps: that copy, or what the tip has.</summary>
+    public ShortId? Tpm => TpmCopy?.To ?? Tip?.Head.Tpm;
 
     /// <summary>Whether a process runs it afterwards.</summary>
     public bool IsActive => State is not (DomainState.Off or DomainState.Saved);

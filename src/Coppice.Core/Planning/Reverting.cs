@@ -16,7 +16,6 @@ internal static class Reverting
         ImmutableArray<HeadDisk> disks =
             [.. snapshot.Disks.Select(d => new HeadDisk(d.Target, d.IsKept ? d.Layer : NotKept(context, snapshot, definition, d)))];
         var made = Made(context, disks, definition, snapshot.Name);
-        var tpm = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null;
         var destination = new RevertDestination(
             $"snapshot '{snapshot.Name}'",
             snapshot.Definition,
@@ -27,8 +26,7 @@ internal static class Reverting
             snapshot.Id,
             Tip: null)
         {
-            Tpm = tpm?.To,
-            TpmCopy = tpm,
+            TpmCopy = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null,
         };
         return Move(context, destination, keepTip: !request.DiscardCurrent);
     }
@@ -46,10 +44,7 @@ internal static class Reverting
         // A disk that took no part in a revert went on being written, and may have been frozen since.
         var made = Made(context, tip.Head.Disks, context.Observed.Definitions[tip.Head.Definition], "tip");
         var destination = new RevertDestination(
-            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip)
-        {
-            Tpm = tip.Head.Tpm,
-        };
+            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip);
         return Move(context, destination, keepTip: true);
     }
 

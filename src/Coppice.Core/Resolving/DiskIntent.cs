@@ -96,7 +96,7 @@ internal static class DiskIntents
         // A file or a format alone means external, as in libvirt's schema.
         var asked = request?.Mode ?? (request is { File: not null } or { Format: not null } ? DiskMode.External : null);
         CheckFileAndFormat(domain, device.Target, asked, request);
-        if (device.ReadOnly || device.Kind == DiskKind.Cdrom)
+        if (!device.IsWritten)
         {
             return asked is null or DiskMode.None
                 ? new DiskIntent(device, null, DiskMode.None, null)

@@ -78,7 +78,7 @@ internal sealed record ImageUse(
     // A drive that the definition does not have is a tip's, and may be one that is written.
     private static ImmutableArray<string> WrittenBy(DomainDefinition definition, IEnumerable<Layer> tops)
     {
-        var reading = definition.DisksAndFlash.Where(d => d.Kind is DiskKind.Cdrom || d.ReadOnly).Select(d => d.Target)
+        var reading = definition.DisksAndFlash.Where(d => !d.IsWritten).Select(d => d.Target)
             .ToHashSet(StringComparer.Ordinal);
         return [.. tops.Where(l => !reading.Contains(l.Disk)).Select(l => l.Path)];
     }

@@ -18,7 +18,7 @@ internal static class DriveArguments
 
     private static (string? Node, JsonObject? Blockdev) Images(DiskDevice disk, DiskChain? chain)
     {
-        var readOnly = disk.ReadOnly || disk.Kind is DiskKind.Cdrom;
+        var readOnly = !disk.IsWritten;
         return (chain, disk.Source) switch
         {
             ({ } found, _) =>

@@ -19,9 +19,9 @@ internal sealed record GuardOrder(DomainFolder Folder, ShortId Operation, RunFol
 /// </summary>
 internal sealed class Guard : IDisposable
 {
-    // The manager may have died before it had flushed the root: what a guest writes to the new head must not be undone by a loss of
-    // power that brings the old root back. A cancelled migration ends a while after the command, and "cont" is refused until then: hence the repetitions. QEMU's
-    // answers are thrown away, or the pipe would fill over the years.
+    // The manager may have died before it had flushed the root: what a guest writes to the new head must not be undone by a loss
+    // of power that brings the old root back. A cancelled migration ends a while after the command, and "cont" is refused until
+    // then: hence the repetitions. QEMU's answers are thrown away, or the pipe would fill over the years.
     private const string Script = """
         lock=$1 root=$2 operation=$3 otherwise=$4 committed=$5
         exec 9>>"$lock"

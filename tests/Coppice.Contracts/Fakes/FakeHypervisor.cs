@@ -181,7 +181,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     private static FakeDrive Drive(LaunchRequest request, DiskChain chain) => new(
         chain.Target,
         chain.Layers[0].Path,
-        request.Definition.DisksAndFlash.First(d => d.Target == chain.Target) is { ReadOnly: false, Kind: not DiskKind.Cdrom });
+        request.Definition.DisksAndFlash.First(d => d.Target == chain.Target).IsWritten);
 
     private void Apply(LaunchArguments request, StepContext context)
     {

@@ -79,12 +79,7 @@ public abstract partial class HypervisorContract
     public async Task What_a_guest_that_stands_still_has_in_its_TPM_is_copied_as_it_is()
     {
         await using var bed = Open();
-        bed.RequireTpm();
-        await ApplyAsync(bed, bed.Hypervisor.CreateTpm(bed.Folder, s_tpm));
-        var process = bed.NewProcess();
-        await ApplyAsync(bed, bed.Hypervisor.Launch(WithTpm(bed, process, s_tpm)));
-        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
-        await CountingAsync(bed, process);
+        var process = await StartWithTpmAsync(bed);
         await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Pause));
         var kept = bed.ReadTpm(s_tpm);
         await ApplyAsync(bed, bed.Hypervisor.Checkpoint(new CheckpointRequest(process, DomainState.Paused, bed.NewMemory(), [], default)
@@ -101,12 +96,7 @@ public abstract partial class HypervisorContract
     public async Task A_checkpoint_copies_the_TPM_in_the_same_instant_and_gives_the_copy_back(bool keepsMemory)
     {
         await using var bed = Open();
-        bed.RequireTpm();
-        await ApplyAsync(bed, bed.Hypervisor.CreateTpm(bed.Folder, s_tpm));
-        var process = bed.NewProcess();
-        await ApplyAsync(bed, bed.Hypervisor.Launch(WithTpm(bed, process, s_tpm)));
-        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
-        await CountingAsync(bed, process);
+        var process = await StartWithTpmAsync(bed);
         var (memory, overlay) = (keepsMemory ? bed.NewMemory() : MemoryImage.None, bed.NewOverlay(bed.Base));
         var step = bed.Hypervisor.Checkpoint(
             new CheckpointRequest(process, DomainState.Running, memory, [new DiskSwitch("vda", bed.Base, overlay)], default)
@@ -124,6 +114,17 @@ public abstract partial class HypervisorContract
         Assert.Null(bed.ReadTpm(s_copied));
         Assert.NotNull(bed.ReadTpm(s_tpm));
         await CountingAsync(bed, process);
+    }
+
+    private static async Task<ShortId> StartWithTpmAsync(IHypervisorBed bed)
+    {
+        bed.RequireTpm();
+        await ApplyAsync(bed, bed.Hypervisor.CreateTpm(bed.Folder, s_tpm));
+        var process = bed.NewProcess();
+        await ApplyAsync(bed, bed.Hypervisor.Launch(WithTpm(bed, process, s_tpm)));
+        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
+        await CountingAsync(bed, process);
+        return process;
     }
 
     private static LaunchRequest WithTpm(IHypervisorBed bed, ShortId process, ShortId state, params Layer[] chain)
