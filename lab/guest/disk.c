@@ -59,11 +59,35 @@ static int is_disk(const struct dirent *entry)
     return strncmp(entry->d_name, "vd", 2) == 0 || strncmp(entry->d_name, "sd", 2) == 0;
 }
 
+static bool is_among(struct dirent *const *entries, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(entries[i]->d_name, name) == 0)
+            return true;
+    return false;
+}
+
+// A disk that was taken out. What knew it stays: another thread may be about to write to it, and is told that it cannot.
+static void forget_gone(struct dirent *const *entries, int count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < found_count; i++) {
+        if (is_among(entries, count, found_disks[i]->name)) {
+            found_disks[kept++] = found_disks[i];
+        } else {
+            close(found_disks[i]->fd);
+            found_disks[i]->fd = -1;
+        }
+    }
+    found_count = kept;
+}
+
 size_t disks_find(struct disk **found)
 {
     struct dirent **entries = NULL;
     pthread_mutex_lock(&found_lock);
     int count = scandir("/sys/block", &entries, is_disk, alphasort);
+    forget_gone(entries, count);
     for (int i = 0; i < count; i++) {
         if (found_count < DISKS_MAX && !is_open(entries[i]->d_name))
             open_disk(entries[i]->d_name);

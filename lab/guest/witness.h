@@ -39,7 +39,7 @@ struct disk {
     uint64_t expected[SLOTS]; // crc of each slot's block as RAM remembers it
     void *blocks;             // room for all slots, aligned for O_DIRECT
 };
-// All usable disks in order of name; disks plugged in later appear on the next call.
+// All usable disks in order of name; disks plugged in later appear on the next call, those taken out are gone.
 size_t disks_find(struct disk **found);
 struct disk *disk_named(const char *name);
 // Into and from disk->blocks; the caller holds the lock. A write is flushed.

@@ -62,6 +62,16 @@ internal static class Values
         return file.Length > 0 ? new NewDisk(Path.GetFullPath(file), format) : throw new FormatException($"a file name is missing in '{text}'");
     }
 
+    /// <summary>How a disk is attached.</summary>
+    public static DiskBus Bus(string text) => text switch
+    {
+        "virtio" => DiskBus.Virtio,
+        "scsi" => DiskBus.Scsi,
+        "sata" => DiskBus.Sata,
+        "ide" => DiskBus.Ide,
+        _ => throw new FormatException($"'{text}' is no bus: write virtio, scsi, sata or ide"),
+    };
+
     /// <summary>Whole seconds.</summary>
     public static TimeSpan Seconds(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)

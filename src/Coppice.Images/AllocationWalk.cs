@@ -37,6 +37,13 @@ internal static class AllocationWalk
         }
     }
 
+    /// <summary>Whether any part of the disk has an L2 table.</summary>
+    public static bool HasTables(Qcow2Header header, ImageBytes bytes)
+    {
+        Qcow2HeaderRules.RequireReadableTables(header, bytes);
+        return ReadL1(header, bytes).Any(b => b != 0);
+    }
+
     /// <summary>The part of the L1 table that describes the disk; behind it lies memory that savevm stored.</summary>
     private static byte[] ReadL1(Qcow2Header header, ImageBytes bytes)
     {

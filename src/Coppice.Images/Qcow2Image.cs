@@ -95,6 +95,12 @@ public sealed class Qcow2Image : IDisposable
     /// </summary>
     public bool HasAllocatedData(CancellationToken cancel = default) => Extents(cancel).Any();
 
+    /// <summary>
+    /// Whether a guest may have written to the layer. Sound also while QEMU has the image open: it keeps what L2 tables say to
+    /// itself for a while, but writes at once that there is one (the L1 table).
+    /// </summary>
+    public bool HasBeenWritten() => AllocationWalk.HasTables(Header, _bytes);
+
     /// <summary>How much of the disk the layer defines.</summary>
     public GuestAllocation MeasureAllocation(CancellationToken cancel = default)
     {

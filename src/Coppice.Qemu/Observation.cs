@@ -27,11 +27,13 @@ internal sealed class Observation(TimeProvider time)
             await using var qmp = await process.ConnectAsync(
                 folder.Readers, $"domain '{definition.Name}' (process {pid})", s_limit, cancellation);
             var status = await qmp.ExecuteAsync("query-status", null, cancellation);
+            var (images, unplugged) = await DrivesAsync(qmp, definition, cancellation);
             return new HypervisorObservation
             {
                 State = StateOf(status.TextOrEmpty("status")),
                 IsAlive = true,
-                ActiveImages = await ActiveImagesAsync(qmp, definition, cancellation),
+                ActiveImages = images,
+                Unplugged = unplugged,
                 MemoryEstimate = Estimate(pid, definition.Memory),
             };
         }
@@ -57,23 +59,28 @@ internal sealed class Observation(TimeProvider time)
         _ => DomainState.Paused,
     };
 
-    private static async Task<ImmutableDictionary<string, string>> ActiveImagesAsync(
+    private static async Task<(ImmutableDictionary<string, string> Images, ImmutableHashSet<string> Unplugged)> DrivesAsync(
         QmpConnection qmp, DomainDefinition definition, CancellationToken cancellation)
     {
         var graph = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
         var files = graph.Items().ToLookup(n => n.TextOrEmpty("node-name"), n => n.TextOrEmpty("file"));
         var images = ImmutableDictionary.CreateBuilder<string, string>();
+        var unplugged = ImmutableHashSet.CreateBuilder<string>();
         foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
         {
             // Only the nodes of files have plain paths.
             var node = await Machine.NodeOfAsync(qmp, disk.Target, cancellation);
-            if (BlockNodes.FileNameOf(node) is { } file && files[file].FirstOrDefault() is { Length: > 0 } path)
+            if (node is null)
+            {
+                unplugged.Add(disk.Target);
+            }
+            else if (BlockNodes.FileNameOf(node) is { } file && files[file].FirstOrDefault() is { Length: > 0 } path)
             {
                 images[disk.Target] = path;
             }
         }
 
-        return images.ToImmutable();
+        return (images.ToImmutable(), unplugged.ToImmutable());
     }
 
     /// <summary>RAM that was never touched takes no room in a memory image; device state takes a few MiB.</summary>

@@ -183,6 +183,14 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain disk) =>
+        HotPlugSteps.Plug(process, definition, disk);
+
+    /// <inheritdoc/>
+    public (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk) =>
+        HotPlugSteps.Unplug(process, definition, disk);
+
+    /// <inheritdoc/>
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         SignalKind, $"send '{SignalStep.CommandOf(signal)}' to process {process}",
         signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
@@ -211,6 +219,7 @@ public sealed class QemuHypervisor : IHypervisor
         var checkpoint = new CheckpointStep(guards, time);
         var leave = new LeaveStep(guards, time);
         var signal = new SignalStep(guards, time);
+        var hotPlug = new HotPlugSteps(time);
         return new Dictionary<string, StepKind>
         {
             [LaunchKind] = new StepKind<LaunchArguments>(
@@ -228,6 +237,10 @@ public sealed class QemuHypervisor : IHypervisor
                 json.RemoveInternalArguments, new RemoveInternalStep(time).ApplyAsync, Undo: null, Probe: null),
             [ResizeKind] = new StepKind<ResizeArguments>(
                 json.ResizeArguments, new ResizeStep(time).ApplyAsync, Undo: null, ResizeStep.ProbeAsync),
+            [HotPlugSteps.OpenKind] = hotPlug.Open,
+            [HotPlugSteps.CloseKind] = hotPlug.Close,
+            [HotPlugSteps.PlugKind] = hotPlug.PlugIn,
+            [HotPlugSteps.UnplugKind] = hotPlug.TakeOut,
             [SignalKind] = new StepKind<SignalArguments>(
                 json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
         };

@@ -151,7 +151,7 @@ public sealed class FileStorage : IStorage
         return ImageErrors.Guard($"disk '{layer.Disk}'", () =>
         {
             using var image = Qcow2Image.Open(layer.Path);
-            return !image.HasAllocatedData();
+            return !image.HasBeenWritten();
         });
     }
 

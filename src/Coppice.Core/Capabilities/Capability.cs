@@ -56,6 +56,9 @@ public enum Capability
     /// <summary>Make a disk of an active domain larger.</summary>
     OnlineResize,
 
+    /// <summary>Plug disks into an active domain, and take them out.</summary>
+    HotPlug,
+
     /// <summary>Map a memory image instead of reading it.</summary>
     MappedMemory,
 }

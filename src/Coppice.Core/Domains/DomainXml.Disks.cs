@@ -82,7 +82,8 @@ public static partial class DomainXml
         return isKnown ? target : throw dev.Refuse($"'{dev.Shown()}' does not name a drive", "use a name like vda, sda or hda");
     }
 
-    private static DiskBus UsualBus(string target) => target[0] switch
+    /// <summary>What a target says of its bus.</summary>
+    internal static DiskBus UsualBus(string target) => target[0] switch
     {
         'v' => DiskBus.Virtio,
         'h' => DiskBus.Ide,

@@ -17,6 +17,11 @@ public sealed record HypervisorObservation
     /// <summary>The path of the image each disk writes to now, by target, as the process itself says.</summary>
     public ImmutableDictionary<string, string> ActiveImages { get; init; } = ImmutableDictionary<string, string>.Empty;
 
+    /// <summary>
+    /// The disks of the definition that the process does not have: its guest let go of them after nobody waited for it any more.
+    /// </summary>
+    public ImmutableHashSet<string> Unplugged { get; init; } = [];
+
     /// <summary>About how many bytes a memory image would have.</summary>
     public ByteCount MemoryEstimate { get; init; }
 
@@ -187,6 +192,30 @@ public interface IHypervisor : IStepExecutor
     /// SATA. It cannot be taken back; probing tells by the size of the image.
     /// </summary>
     Step Resize(ShortId process, Layer layer, ByteCount size);
+
+    /// <summary>
+    /// Plugs a disk into a process. Prepare opens its images, and its undo closes them. The switch shows the disk to the guest; it
+    /// cannot be taken back, since the guest may use the disk at once.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">The sealed definition that has the disk.</param>
+    /// <param name="disk">The disk.</param>
+    /// <exception cref="CoppiceException">
+    /// It sits where nothing can be plugged in while a guest runs (<see cref="ErrorKind.MissingCapability"/>).
+    /// </exception>
+    (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain disk);
+
+    /// <summary>
+    /// Takes a disk out of a process. The switch asks the guest to let go of it, and waits; a guest that does not, or not in
+    /// time, keeps it. Clean-up closes the images; also if they are closed already, or the process is gone.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">The sealed definition that has the disk.</param>
+    /// <param name="disk">The disk.</param>
+    /// <exception cref="CoppiceException">
+    /// It sits where nothing can be taken out while a guest runs (<see cref="ErrorKind.MissingCapability"/>).
+    /// </exception>
+    (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk);
 
     /// <summary>Sends a plain command. Pause and resume undo each other; the others cannot be undone.</summary>
     Step Signal(ShortId process, DomainSignal signal);

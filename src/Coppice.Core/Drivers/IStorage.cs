@@ -11,7 +11,7 @@ public sealed record LayerObservation
     /// <summary>Whether the image is there.</summary>
     public bool Exists { get; init; }
 
-    /// <summary>Whether nothing was written to it since it was made: nothing is lost if it goes.</summary>
+    /// <summary>Whether nothing was written to it since it was made, also by a guest that runs: nothing is lost if it goes.</summary>
     public bool IsEmpty { get; init; }
 
     /// <summary>How large the disk is that the image holds now; 0 if it cannot be told.</summary>

@@ -44,6 +44,7 @@ internal static class Lifecycle
     public static Plan Save(PlanContext context)
     {
         var process = context.RequireActive();
+        context.RequireWhole();
         if (context.State is not (DomainState.Running or DomainState.Paused or DomainState.IoError))
         {
             throw new CoppiceException(

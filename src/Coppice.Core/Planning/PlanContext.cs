@@ -28,6 +28,18 @@ internal sealed record PlanContext(Request Request, Observed Observed, IHypervis
     public ShortId RequireActive() => LiveProcess
         ?? throw new CoppiceException(ErrorKind.WrongState, Subject, "is not running", $"start it with: coppice start {Catalog.Name}");
 
+    /// <summary>Refuses while the process lacks a disk that the catalog has: memory that is kept now would not fit it.</summary>
+    /// <exception cref="CoppiceException">A disk was let go of (<see cref="ErrorKind.WrongState"/>).</exception>
+    public void RequireWhole()
+    {
+        if (Observed.Hypervisor.Unplugged.Order(StringComparer.Ordinal).FirstOrDefault() is { } target)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"disk '{target}' of {Subject}", "is gone from its guest, and the domain has it on record still",
+                $"finish that: coppice disk detach {Catalog.Name} {target}");
+        }
+    }
+
     public Plan Plan(string mechanism) => new()
     {
         Id = Observed.Ids.NextShort(),

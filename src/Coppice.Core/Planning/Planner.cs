@@ -23,6 +23,7 @@ public static class Planner
             ResumeDomain => Lifecycle.Resume(context),
             RebootDomain => Lifecycle.Reboot(context),
             ResizeDisk resize => DiskResizing.Plan(context, resize),
+            DetachDisk detach => DiskPlugging.Detach(context, detach),
             CreateSnapshot create => SnapshotCreation.Plan(context, create),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
             UndoRevert undo => Reverting.ToNewestTip(context, undo),

@@ -146,6 +146,7 @@ internal static class Reverting
             : MemoryImage.None;
         if (active)
         {
+            context.RequireWhole();
             MemoryRoom.Require(context, memory.File!);
         }
 

@@ -13,6 +13,7 @@ internal static class SnapshotCreation
 
     public static Plan Plan(PlanContext context, CreateSnapshot request)
     {
+        context.RequireWhole();
         var resolved = SnapshotResolver.Resolve(request, context.Observed);
         var switches = Switches(context, resolved);
         var internals = Internals(context, resolved);

@@ -60,6 +60,30 @@ public sealed record RebootDomain(string Domain) : DomainRequest("reboot", Domai
 /// <param name="Size">How large it is to be.</param>
 public sealed record ResizeDisk(string Domain, string Target, ByteCount Size) : DomainRequest("disk resize", Domain);
 
+/// <summary>Give a domain one disk more, while it runs or is off.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Image">The image.</param>
+public sealed record AttachDisk(string Domain, NewDisk Image) : DomainRequest("disk attach", Domain)
+{
+    /// <summary>What it is to be called; null for the first name of its bus that is free.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>How it is attached; null leaves that to the target, and is virtio without one.</summary>
+    public DiskBus? Bus { get; init; }
+
+    /// <summary>The guest cannot write to it.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>The serial number that the guest sees.</summary>
+    public string? Serial { get; init; }
+}
+
+/// <summary>Take a disk from a domain, while it runs or is off. Its image stays, and snapshots keep what they have of it.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Target">The disk, by target.</param>
+/// <param name="Discard">Also if what was written to it since the last snapshot goes with it.</param>
+public sealed record DetachDisk(string Domain, string Target, bool Discard) : DomainRequest("disk detach", Domain);
+
 /// <summary>What is asked of a disk in a snapshot.</summary>
 /// <param name="Target">The disk, by target or by the path of its image.</param>
 /// <param name="Mode">How it takes part; null leaves it to the rules.</param>

@@ -5,7 +5,8 @@ using Coppice.Files;
 namespace Coppice.Engine;
 
 /// <summary>
-/// Makes a domain known, or gives one that is off another definition. Holds the lock of the home unless it only plans.
+/// Makes a domain known, gives one that is off another definition, or any a disk more. Holds the lock of the home unless it only
+/// plans: no image may come to two domains.
 /// </summary>
 internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 {
@@ -21,11 +22,8 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             DurableFolder.Create(home.Path);
         }
 
-        using var held = call.Options.PlanOnly
-            ? null
-            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
-        var leftovers = held is null ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
-        finder.RequireAllReadable();
+        using var held = await LockAsync().ConfigureAwait(false);
+        var leftovers = await TidiedAsync(held).ConfigureAwait(false);
         var folder = home.Domain(definition.Id);
         var store = new CatalogStore(folder);
         if (store.Exists)
@@ -33,11 +31,39 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             definition = FirmwareVariables.Kept(definition, store.ReadWithDefinition().Definition);
         }
 
-        var sealedOne = await call.Home.Hypervisor.SealAsync(definition, call.Cancellation).ConfigureAwait(false);
+        var sealedOne = await SealAsync(definition).ConfigureAwait(false);
         var result = store.Exists
             ? await RedefineAsync(folder, sealedOne).ConfigureAwait(false)
             : await DefineAsync(folder, sealedOne).ConfigureAwait(false);
         return result with { Warnings = [.. leftovers, .. result.Warnings] };
+    }
+
+    /// <summary>Gives a domain one disk more, which runs or is off.</summary>
+    public async Task<OperationResult> RunAsync(AttachDisk request)
+    {
+        using var held = await LockAsync().ConfigureAwait(false);
+        var leftovers = await TidiedAsync(held).ConfigureAwait(false);
+        var folder = finder.Find(request.Domain);
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        DefinitionRules.RequireNotSaved(observed.Catalog);
+        var definition = DomainDisks.Added(observed.Definition, request);
+        DefinitionRules.CheckSources(definition);
+        var result = await ReplaceAsync(session, observed, await SealAsync(definition).ConfigureAwait(false)).ConfigureAwait(false);
+        return result with { Warnings = [.. leftovers, .. result.Warnings] };
+    }
+
+    private Task<DomainDefinition> SealAsync(DomainDefinition definition) => call.Home.Hypervisor.SealAsync(definition, call.Cancellation);
+
+    private async Task<FileLock?> LockAsync() => call.Options.PlanOnly
+        ? null
+        : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+
+    private async Task<ImmutableArray<string>> TidiedAsync(FileLock? held)
+    {
+        var leftovers = held is null ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        finder.RequireAllReadable();
+        return leftovers;
     }
 
     private async Task<OperationResult> DefineAsync(DomainFolder folder, DomainDefinition definition)
@@ -114,13 +140,19 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
         DefinitionRules.RequireRedefinable(definition, observed);
+        return await ReplaceAsync(session, observed, definition).ConfigureAwait(false);
+    }
+
+    private async Task<OperationResult> ReplaceAsync(DomainSession session, Observed observed, DomainDefinition definition)
+    {
+        var folder = observed.Folder;
         var kept = DefinitionRules.Kept(definition, observed.Definition);
         var relied = Relied(observed.Catalog, kept);
         var drives = await DiscoverFreeAsync(folder, definition, (relied, observed.Definition)).ConfigureAwait(false);
         var (tpm, made) = Tpm(folder, definition, observed.Catalog.Head.Tpm);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Keeping(
-            kept, Change(folder, definition, drives, tpm, out var written), observed.Catalog, new LayerGraph(relied));
+            kept, Change(folder, definition, drives, tpm, out var written), observed, new LayerGraph(relied));
         var reclaimed = Reclaiming.After(observed, call.Home.Hypervisor, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
@@ -128,17 +160,27 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             Commit = reclaimed.Change,
             CleanUp =
             [
-                .. observed.Catalog.Head.Process is { } ended ? [call.Home.Hypervisor.End(ended)] : Array.Empty<Step>(),
+                .. EndedProcess(observed) is { } ended ? [call.Home.Hypervisor.End(ended)] : Array.Empty<Step>(),
                 .. reclaimed.Removals,
             ],
         };
+        if (call.Request is AttachDisk)
+        {
+            var added = drives.Chains.First(c => observed.Definition.DisksAndFlash.All(d => d.Target != c[0].Disk));
+            plan = DiskPlugging.Plugged(
+                plan with { Mechanism = $"a disk more on {added[0].Path}" }, observed, call.Home.Hypervisor, definition,
+                new DiskChain(added[0].Disk, added));
+        }
+
         return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
+
+    private static ShortId? EndedProcess(Observed observed) => observed.Hypervisor.IsAlive ? null : observed.Catalog.Head.Process;
 
     private Plan Plan(DomainFolder folder, DomainDefinition definition, string mechanism) => new()
     {
         Id = call.Home.Ids.NextShort(),
-        Operation = "define",
+        Operation = call.Request.Operation,
         Domain = definition.Id,
         Mechanism = $"{mechanism} in {folder.Path}",
     };
@@ -173,11 +215,12 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 
     /// <summary>The disks that stay, where snapshots have led them; the others follow the definition.</summary>
     private static CatalogChange Keeping(
-        ImmutableHashSet<string> kept, CatalogChange change, Catalog catalog, LayerGraph relied) => change with
+        ImmutableHashSet<string> kept, CatalogChange change, Observed observed, LayerGraph relied) => change with
     {
         Head = change.Head with
         {
-            Disks = [.. change.Head.Disks.Select(d => kept.Contains(d.Target) ? catalog.Head.Disks.First(h => h.Target == d.Target) : d)],
+            Process = observed.Hypervisor.IsAlive ? observed.Catalog.Head.Process : null,
+            Disks = [.. change.Head.Disks.Select(d => kept.Contains(d.Target) ? observed.Catalog.Head.Disks.First(h => h.Target == d.Target) : d)],
         },
         PutLayers = [.. change.PutLayers.Where(l => !kept.Contains(l.Disk) && !IsKnown(l, relied))],
     };

@@ -30,13 +30,7 @@ internal static class DefinitionRules
                 ErrorKind.WrongState, subject, "is running and cannot be defined anew", $"stop it first: coppice stop {catalog.Name}");
         }
 
-        if (catalog.Head.Saved is not null)
-        {
-            throw new CoppiceException(
-                ErrorKind.WrongState, subject, "is saved, and its memory fits the definition that it has",
-                $"let it go on (coppice start {catalog.Name}) or boot it without that memory (--anew), then stop it");
-        }
-
+        RequireNotSaved(catalog);
         if (definition.Name != catalog.Name)
         {
             throw new CoppiceException(
@@ -60,7 +54,18 @@ internal static class DefinitionRules
             throw new CoppiceException(
                 ErrorKind.WouldLose, subject,
                 $"has {string.Join(", ", lost)} in layers that Coppice made, and the definition has other images there, or none",
-                "keep these disks and the firmware as they are, or define another domain for the others");
+                $"keep the firmware and these disks as they are, or take such a disk away with: coppice disk detach {catalog.Name} DISK");
+        }
+    }
+
+    /// <summary>The memory of a domain that is saved fits one definition only.</summary>
+    public static void RequireNotSaved(Catalog catalog)
+    {
+        if (catalog.Head.Saved is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"domain '{catalog.Name}'", "is saved, and its memory fits the definition that it has",
+                $"let it go on (coppice start {catalog.Name}) or boot it without that memory (--anew), then stop it");
         }
     }
 

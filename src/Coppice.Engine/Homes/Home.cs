@@ -85,6 +85,7 @@ public sealed class Home
     private Task<OperationResult> RunAsync(Call call) => call.Request switch
     {
         DefineDomain define => new Definer(call, _folder, _finder).RunAsync(define),
+        AttachDisk attach => new Definer(call, _folder, _finder).RunAsync(attach),
         RenameDomain rename => new Renamer(call, _folder, _finder).RunAsync(rename),
         UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
         StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),

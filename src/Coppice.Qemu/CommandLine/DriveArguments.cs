@@ -13,8 +13,16 @@ internal static class DriveArguments
         {
             var (node, blockdev) = Images(disk, request.Disks.FirstOrDefault(d => d.Target == disk.Target));
             IEnumerable<string> images = blockdev is null ? [] : ["-blockdev", blockdev.ToJsonString()];
-            return images.Concat(["-device", Device(disk, node, wiring, turns.TryGetValue(disk, out var turn) ? turn : null)]);
+            var device = Device(disk, node, wiring, turns.TryGetValue(disk, out var turn) ? turn : null);
+            return images.Concat(["-device", device.ToString()]);
         });
+
+    /// <summary>A drive for a guest that runs: its chain, and the device; firmware has no part in it.</summary>
+    public static (JsonObject Images, JsonObject Device) Hot(DiskDevice disk, DiskChain chain, Wiring wiring)
+    {
+        var (node, images) = Images(disk, chain);
+        return (images!, Device(disk, node, wiring, turn: null).ToDevice());
+    }
 
     private static (string? Node, JsonObject? Blockdev) Images(DiskDevice disk, DiskChain? chain)
     {
@@ -29,15 +37,14 @@ internal static class DriveArguments
         };
     }
 
-    private static string Device(DiskDevice disk, string? node, Wiring wiring, int? turn)
+    private static QemuOption Device(DiskDevice disk, string? node, Wiring wiring, int? turn)
     {
         var device = new QemuOption(Driver(disk)).With("id", Machine.DiskId(disk.Target));
         return wiring.Drive(device, disk)
             .With("drive", node)
             .With("serial", disk.Serial)
             .With("bootindex", turn)
-            .With("write-cache", WriteCache(disk, node))
-            .ToString();
+            .With("write-cache", WriteCache(disk, node));
     }
 
     private static string? WriteCache(DiskDevice disk, string? node) => disk.Cache switch

@@ -9,12 +9,27 @@ internal sealed class Wiring(DomainDefinition definition)
     public bool IsQ35 { get; } = definition.Os.Machine?.Contains("q35", StringComparison.Ordinal) == true;
 
     /// <summary>Plugs a PCI device in; one without an address goes where QEMU puts it.</summary>
-    public QemuOption Pci(QemuOption device, DeviceAddress? address) => address is PciAddress pci
-        ? device
-            .With("bus", pci.Bus > 0 ? $"pci.{pci.Bus}" : IsQ35 ? "pcie.0" : "pci.0")
-            .With("multifunction", pci.Multifunction ? "on" : null)
-            .With("addr", pci.Function == 0 ? $"0x{pci.Slot:x}" : $"0x{pci.Slot:x}.0x{pci.Function:x}")
-        : device;
+    public QemuOption Pci(QemuOption device, DeviceAddress? address)
+    {
+        if (address is not PciAddress pci)
+        {
+            return device;
+        }
+
+        var plugged = device.With("bus", pci.Bus > 0 ? $"pci.{pci.Bus}" : IsQ35 ? "pcie.0" : "pci.0");
+        return (pci.Multifunction ? plugged.With("multifunction", true) : plugged)
+            .With("addr", pci.Function == 0 ? $"0x{pci.Slot:x}" : $"0x{pci.Slot:x}.0x{pci.Function:x}");
+    }
+
+    /// <summary>Why a drive cannot be plugged in or taken out while the guest runs; null if it can.</summary>
+    public string? WhyFixed(DiskDevice disk) => disk switch
+    {
+        { Bus: DiskBus.Ide } => "the IDE bus is fixed while the guest runs",
+        { Bus: DiskBus.Sata } => "the SATA bus is fixed while the guest runs",
+        { Bus: DiskBus.Virtio, Address: PciAddress { Bus: 0 } } when IsQ35 =>
+            "it sits on the first bus of a q35 machine, which is fixed while the guest runs",
+        _ => null,
+    };
 
     /// <summary>Plugs a drive in.</summary>
     public QemuOption Drive(QemuOption device, DiskDevice disk) => (disk.Bus, disk.Address) switch

@@ -10,6 +10,7 @@ internal static class CapabilityTable
         ["stop", "cont", "transaction", "blockdev-add", "blockdev-del", "blockdev-snapshot"];
     private static readonly string[] s_marking =
         ["stop", "cont", "transaction", "blockdev-snapshot-internal-sync", "blockdev-snapshot-delete-internal-sync"];
+    private static readonly string[] s_plugging = ["device_add", "device_del", "blockdev-add", "blockdev-del"];
     private static readonly string[] s_savingInside = ["snapshot-save", "query-jobs", "job-dismiss", "migrate-incoming", "getfd"];
     private static readonly string[] s_saving =
         ["stop", "cont", "getfd", "migrate", "migrate-incoming", "migrate_cancel", "query-migrate"];
@@ -24,6 +25,7 @@ internal static class CapabilityTable
             Capability.SavedDomain);
         return found
             .Union(When(commands.Contains("block_resize"), Capability.OnlineResize))
+            .Union(When(s_plugging.All(commands.Contains), Capability.HotPlug))
             .Union(When(switches, Capability.OnlineExternalDiskOnly))
             .Union(When(marks, Capability.OnlineInternalDiskOnly))
             .Union(When(saves, Capability.ExternalMemory))

@@ -45,13 +45,23 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         }
     }
 
-    /// <summary>The node name of the image that a disk uses now; empty for an empty drive.</summary>
-    public static async Task<string> NodeOfAsync(QmpConnection qmp, string target, CancellationToken cancellation)
+    /// <summary>The node name of the image that a disk uses now; empty for an empty drive, null if there is no such drive.</summary>
+    public static async Task<string?> NodeOfAsync(QmpConnection qmp, string target, CancellationToken cancellation)
     {
-        var arguments = new JsonObject { ["path"] = PathOf(target), ["property"] = "drive" };
-        var node = await qmp.ExecuteAsync("qom-get", arguments, cancellation);
-        return node.ValueKind == System.Text.Json.JsonValueKind.String ? node.GetString()! : "";
+        try
+        {
+            var arguments = new JsonObject { ["path"] = PathOf(target), ["property"] = "drive" };
+            var node = await qmp.ExecuteAsync("qom-get", arguments, cancellation);
+            return node.ValueKind == System.Text.Json.JsonValueKind.String ? node.GetString()! : "";
+        }
+        catch (QmpRefusalException e) when (e.ErrorClass is NoSuchDevice)
+        {
+            return null;
+        }
     }
+
+    /// <summary>What QEMU's errors about a device that is not there have as their class.</summary>
+    public const string NoSuchDevice = "DeviceNotFound";
 
     // The second of two chips on the board; the first holds the firmware's code.
     private static string PathOf(string target) =>

@@ -72,6 +72,27 @@ internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
 /// <summary>A disk to make larger, by the layer that it writes to.</summary>
 internal sealed record ResizeArguments(ShortId Process, Layer Layer, ByteCount Size);
 
+/// <summary>The images of a disk to open in a process, for a device that is going to use them.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Domain">The domain's name, for errors.</param>
+/// <param name="Disk">The disk, with its chain.</param>
+/// <param name="Images">The block nodes, as QEMU takes them.</param>
+/// <param name="Mode">How layers that are added later are opened.</param>
+internal sealed record OpenImagesArguments(ShortId Process, string Domain, DiskChain Disk, string Images, DriveMode Mode);
+
+/// <summary>The images of a disk to close, once no device uses them.</summary>
+internal sealed record CloseImagesArguments(ShortId Process, DiskChain Disk);
+
+/// <summary>A device to show to a guest.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Domain">The domain's name, for errors.</param>
+/// <param name="Disk">The disk, with its chain.</param>
+/// <param name="Device">The device, as QEMU takes it.</param>
+internal sealed record PlugArguments(ShortId Process, string Domain, DiskChain Disk, string Device);
+
+/// <summary>A disk for a guest to let go of.</summary>
+internal sealed record UnplugArguments(ShortId Process, string Domain, string Target);
+
 /// <summary>A TPM to make or remove.</summary>
 internal sealed record TpmArguments(ShortId State);
 
@@ -89,6 +110,10 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(EndArguments))]
 [JsonSerializable(typeof(RemoveInternalArguments))]
 [JsonSerializable(typeof(ResizeArguments))]
+[JsonSerializable(typeof(OpenImagesArguments))]
+[JsonSerializable(typeof(CloseImagesArguments))]
+[JsonSerializable(typeof(PlugArguments))]
+[JsonSerializable(typeof(UnplugArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]
 [JsonSerializable(typeof(SignalArguments))]

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Files;
@@ -18,8 +17,6 @@ namespace Coppice.Qemu.Steps;
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 {
-    private const int MaximumDrivesBytes = 1 << 20;
-
     public async Task<StepReport> ApplyAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
@@ -165,8 +162,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             return;
         }
 
-        var drives = JsonSerializer.Deserialize(
-            DurableFile.ReadTextBounded(folder.Drives, MaximumDrivesBytes), StepJson.Default.ImmutableDictionaryStringDriveMode)!;
+        var drives = DriveModes.Read(folder);
         foreach (var disk in disks)
         {
             await RemoveOverlayAsync(machine, disk, cancellation);

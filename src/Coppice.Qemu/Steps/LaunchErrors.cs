@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.RegularExpressions;
 using Coppice.Core;
 
@@ -29,18 +30,13 @@ internal static partial class LaunchErrors
     /// <summary>The error for a process that ended while it was started.</summary>
     public static CoppiceException Explain(string log, LaunchArguments launch, Exception cause)
     {
-        var lines = log.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var domain = $"domain '{launch.Domain}'";
-        foreach (var known in s_known)
+        if (Known(log, domain, launch.Images, cause) is { } known)
         {
-            if (lines.FirstOrDefault(l => l.Contains(known.Words, StringComparison.Ordinal)) is { } line)
-            {
-                return new CoppiceException(
-                    known.Kind, Subject(line, launch, domain), $"{known.Problem} (QEMU: {Clean(line)})", known.NextStep, cause);
-            }
+            return known;
         }
 
-        var last = lines.LastOrDefault(l => !l.Contains("warning:", StringComparison.Ordinal));
+        var last = Lines(log).LastOrDefault(l => !l.Contains("warning:", StringComparison.Ordinal));
         return last is null
             ? new CoppiceException(
                 ErrorKind.Hypervisor, domain, $"QEMU did not start: {cause.Message}", $"see whether {launch.Binary} runs", cause)
@@ -48,9 +44,33 @@ internal static partial class LaunchErrors
                 ErrorKind.Hypervisor, domain, $"QEMU refused to start: {Clean(last)}", "correct the definition", cause);
     }
 
-    private static string Subject(string line, LaunchArguments launch, string domain)
+    /// <summary>The error for words of QEMU's that are known; null for others.</summary>
+    /// <param name="log">What QEMU said.</param>
+    /// <param name="subject">What it was about, unless it names an image or another file of it.</param>
+    /// <param name="images">The files that it was to open, by node name.</param>
+    /// <param name="cause">The failure that led to the question.</param>
+    public static CoppiceException? Known(
+        string log, string subject, ImmutableDictionary<string, string> images, Exception cause)
     {
-        var image = launch.Images.FirstOrDefault(
+        var lines = Lines(log);
+        foreach (var known in s_known)
+        {
+            if (lines.FirstOrDefault(l => l.Contains(known.Words, StringComparison.Ordinal)) is { } line)
+            {
+                return new CoppiceException(
+                    known.Kind, Subject(line, images, subject), $"{known.Problem} (QEMU: {Clean(line)})", known.NextStep, cause);
+            }
+        }
+
+        return null;
+    }
+
+    private static string[] Lines(string log) =>
+        log.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static string Subject(string line, ImmutableDictionary<string, string> images, string domain)
+    {
+        var image = images.FirstOrDefault(
             i => line.Contains(i.Key, StringComparison.Ordinal) || line.Contains(i.Value, StringComparison.Ordinal));
         if (image.Value is { } path)
         {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Processes;
@@ -17,8 +16,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
         var folder = RunFolder.Of(context.Folder.Home, launch.Process);
         await end.ApplyAsync(new EndArguments(launch.Process, []), context, cancellation);
         DurableFolder.Create(folder.Path);
-        var drives = JsonSerializer.SerializeToUtf8Bytes(launch.Drives, StepJson.Default.ImmutableDictionaryStringDriveMode);
-        await DurableFile.CreateAsync(folder.Drives, drives, cancellation);
+        await DriveModes.WriteAsync(folder, launch.Drives, cancellation);
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         var parts = new Stopwatches(time);
         try

@@ -10,7 +10,7 @@ namespace Coppice.Contracts.Fakes;
 /// </summary>
 public sealed class FakeHost
 {
-    private const int Blocks = 3;
+    internal const int Blocks = 3;
 
     /// <summary>What every file takes on disk.</summary>
     public static readonly ByteCount FileSize = new(4096);
@@ -47,6 +47,23 @@ public sealed class FakeHost
 
     internal bool IsGrown(ResizeArguments resize) =>
         State.Images.TryGetValue(resize.Layer.Path, out var image) && image.VirtualSize.Bytes >= resize.Size.Bytes;
+
+    /// <summary>Refuses an image that is missing, or that another process writes.</summary>
+    internal void RequireFree(FakeDrive drive)
+    {
+        var chain = State.Chain(drive.Path).ToArray();
+        if (chain.FirstOrDefault(p => !State.Images.ContainsKey(p)) is { } missing)
+        {
+            throw new CoppiceException(ErrorKind.Hypervisor, $"image {missing}", "could not be opened: no such file");
+        }
+
+        var locked = State.Processes.Values.SelectMany(p => p.Drives).Any(d =>
+            (d.IsWritable && chain.Contains(d.Path)) || (drive.IsWritable && State.Chain(d.Path).Contains(drive.Path)));
+        if (locked)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, $"image {drive.Path}", "failed to get a lock: another process uses it");
+        }
+    }
 
     /// <summary>A driver changes something.</summary>
     public void Act(string what, Func<FakeHostState, FakeHostState> change)
@@ -102,7 +119,7 @@ public sealed class FakeHost
     private static FakeHostState Write(FakeHostState state, ShortId id, FakeProcess process)
     {
         var next = process.Counter + 1;
-        foreach (var drive in process.Drives.Where(d => d.IsWritable))
+        foreach (var drive in process.Drives.Where(d => d is { IsWritable: true, IsPlugged: true }))
         {
             var bad = state.Last(drive.Path) == process.Counter ? 0 : 1;
             var image = state.Images[drive.Path];

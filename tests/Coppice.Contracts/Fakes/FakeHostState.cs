@@ -28,8 +28,8 @@ public sealed record FakeMemory(long Counter, bool IsComplete);
 /// <param name="SuccessorRuns">Whether it is to run.</param>
 public sealed record FakeGuard(DomainState Then, ShortId? Operation = null, string? Root = null, ShortId? Successor = null, bool SuccessorRuns = false);
 
-/// <summary>A disk of a process.</summary>
-public sealed record FakeDrive(string Target, string Path, bool IsWritable);
+/// <summary>A disk of a process. It has the image open also while the guest does not see it.</summary>
+public sealed record FakeDrive(string Target, string Path, bool IsWritable, bool IsPlugged = true);
 
 /// <summary>A virtual machine that runs, or stands still. Its RAM is one number: the last one that it has written.</summary>
 public sealed record FakeProcess(

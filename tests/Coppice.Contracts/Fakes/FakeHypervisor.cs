@@ -12,6 +12,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     private static readonly TimeSpan s_standing = TimeSpan.FromMilliseconds(2);
 
     private readonly FakeTpm _tpm = new(host);
+    private readonly FakeHotPlug _hotPlug = new(host);
 
     public string Prefix => "machine";
 
@@ -21,7 +22,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory,
             Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
             Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
-            Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize,
+            Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize, Capability.HotPlug,
         ]));
 
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
@@ -36,7 +37,8 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             {
                 State = found.State,
                 IsAlive = true,
-                ActiveImages = found.Drives.Where(d => d.Target != FakeTpm.Target).ToImmutableDictionary(d => d.Target, d => d.Path),
+                ActiveImages = Plugged(found).ToImmutableDictionary(d => d.Target, d => d.Path),
+                Unplugged = [.. definition.DisksAndFlash.Where(d => d.Source is not null).Select(d => d.Target).Except(Plugged(found).Select(d => d.Target))],
                 MemoryEstimate = new ByteCount(1 << 20),
             });
 
@@ -80,6 +82,12 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     public Step Resize(ShortId process, Layer layer, ByteCount size) => Step.Of(
         "machine.resize", $"grow {layer?.Path}", StepUndo.None, new ResizeArguments(process, layer!, size), FakeJson.Default.ResizeArguments);
 
+    public (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain disk) =>
+        FakeHotPlug.Plug(process, definition, disk);
+
+    public (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk) =>
+        FakeHotPlug.Unplug(process, definition, disk);
+
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         "machine.signal", $"{signal} {process}", signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
         new SignalArguments(process, signal), FakeJson.Default.SignalArguments);
@@ -89,7 +97,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         ArgumentNullException.ThrowIfNull(step);
         ArgumentNullException.ThrowIfNull(context);
         cancellation.ThrowIfCancellationRequested();
-        if (_tpm.TryApply(step, context.Folder))
+        if (_tpm.TryApply(step, context.Folder) || _hotPlug.TryApply(step))
         {
             return Task.FromResult(StepReport.Nothing);
         }
@@ -130,6 +138,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         ArgumentNullException.ThrowIfNull(step);
         ArgumentNullException.ThrowIfNull(context);
         _tpm.Undo(step, context.Folder);
+        _hotPlug.Undo(step);
         switch (step.Kind)
         {
             case "machine.launch":
@@ -172,9 +181,12 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             "machine.launch" => Done(host.State.Processes.ContainsKey(step.Read(FakeJson.Default.LaunchArguments).Process)),
             "machine.leave" => Done(Find(step.Read(FakeJson.Default.LeaveRequest).Process) is null or { IsLeft: true }),
             "machine.end" => Done(Find(step.Read(FakeJson.Default.EndArguments).Process) is null),
-            _ => StepOutcome.Unknown,
+            _ => _hotPlug.Probe(step) is { } done ? Done(done) : StepOutcome.Unknown,
         });
     }
+
+    private static IEnumerable<FakeDrive> Plugged(FakeProcess process) =>
+        process.Drives.Where(d => d.IsPlugged && d.Target != FakeTpm.Target);
 
     private static StepOutcome Done(bool done) => done ? StepOutcome.Done : StepOutcome.NotDone;
 
@@ -194,7 +206,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
         foreach (var drive in drives)
         {
-            RequireFree(drive);
+            host.RequireFree(drive);
         }
 
         var memory = MemoryOf(request);
@@ -220,22 +232,6 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         { Memory.File: { } file } => host.State.Memories.GetValueOrDefault(file) is { IsComplete: true } found ? found.Counter : null,
         _ => null,
     };
-
-    private void RequireFree(FakeDrive drive)
-    {
-        var chain = host.State.Chain(drive.Path).ToArray();
-        if (chain.FirstOrDefault(p => !host.State.Images.ContainsKey(p)) is { } missing)
-        {
-            throw new CoppiceException(ErrorKind.Hypervisor, $"image {missing}", "could not be opened: no such file");
-        }
-
-        var locked = host.State.Processes.Values.SelectMany(p => p.Drives).Any(d =>
-            (d.IsWritable && chain.Contains(d.Path)) || (drive.IsWritable && host.State.Chain(d.Path).Contains(drive.Path)));
-        if (locked)
-        {
-            throw new CoppiceException(ErrorKind.WrongState, $"image {drive.Path}", "failed to get a lock: another process uses it");
-        }
-    }
 
     private StepReport Apply(CheckpointRequest request, StepContext context, CancellationToken cancellation)
     {

@@ -8,6 +8,8 @@ internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive
 
 internal sealed record ResizeArguments(ShortId? Process, Layer Layer, ByteCount Size);
 
+internal sealed record DriveArguments(ShortId Process, FakeDrive Drive);
+
 internal sealed record TpmArguments(ShortId State);
 
 internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
@@ -30,6 +32,7 @@ internal sealed record WriteArguments(string Path, string Content);
 
 [JsonSerializable(typeof(LaunchArguments))]
 [JsonSerializable(typeof(ResizeArguments))]
+[JsonSerializable(typeof(DriveArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]
 [JsonSerializable(typeof(CheckpointRequest))]

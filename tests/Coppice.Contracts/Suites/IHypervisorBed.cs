@@ -22,6 +22,22 @@ public interface IHypervisorBed : IAsyncDisposable
     /// <summary>An empty layer that exists.</summary>
     Layer NewOverlay(Layer below);
 
+    /// <summary>An image of its own, for a disk that a guest lets go of at once.</summary>
+    Layer NewImage();
+
+    /// <summary>The definition with that disk too, called <c>sdb</c>.</summary>
+    DomainDefinition With(Layer image) => Definition with
+    {
+        Devices =
+        [
+            .. Definition.Devices,
+            new DiskDevice
+            {
+                Target = "sdb", Bus = DiskBus.Scsi, Address = new DriveAddress(0, 0, 1, 0), Source = image.Path, Format = image.Format,
+            },
+        ],
+    };
+
     bool Exists(MemoryImage memory);
 
     /// <summary>Skips the test where there is nothing that emulates TPMs.</summary>

@@ -16,6 +16,7 @@ public sealed partial class ReadmeTests
         await using var home = new CliHome();
         Directory.CreateDirectory(Path.Combine(home.Folder, "images"));
         await home.ImageAsync("images/web.qcow2");
+        await home.ImageAsync("images/data.qcow2");
         home.Write("web.xml", CliHome.Xml("other", await home.ImageAsync("images/other.qcow2")));
         var commands = Commands().ToList();
         Assert.True(commands.Count > 12, "the README has lost its commands");

@@ -42,7 +42,11 @@ internal sealed class QemuBed : IHypervisorBed
             Type = "qemu",
             Name = "counter, with a comma",
             Memory = new ByteCount(memory),
-            Disks = [new DiskDevice { Target = "vda", Source = Base.Path, Format = ImageFormat.Raw }],
+            Devices =
+            [
+                new DiskDevice { Target = "vda", Source = Base.Path, Format = ImageFormat.Raw },
+                new ControllerDevice { Kind = ControllerKind.Scsi, Model = ControllerModel.VirtioScsi },
+            ],
         };
     }
 
@@ -74,11 +78,15 @@ internal sealed class QemuBed : IHypervisorBed
     {
         var overlay = NewLayer(below.Disk, ImageFormat.Qcow2, below.Id);
         var format = below.Format is ImageFormat.Raw ? "raw" : "qcow2";
-        using var image = Process.Start(
-            "qemu-img", ["create", "-q", "-f", "qcow2", "-b", below.Path, "-F", format, overlay.Path]);
-        image.WaitForExit();
-        Assert.Equal(0, image.ExitCode);
+        MakeImage("-f", "qcow2", "-b", below.Path, "-F", format, overlay.Path);
         return overlay;
+    }
+
+    public Layer NewImage()
+    {
+        var image = NewLayer("sdb", ImageFormat.Qcow2, null);
+        MakeImage("-f", "qcow2", image.Path, "1M");
+        return image;
     }
 
     /// <summary>Another disk with the same boot sector.</summary>
@@ -144,6 +152,13 @@ internal sealed class QemuBed : IHypervisorBed
 
         Assert.Empty(Directory.Exists($"{Home.Path}/run") ? Directory.GetFileSystemEntries($"{Home.Path}/run") : []);
         Directory.Delete(Home.Path, recursive: true);
+    }
+
+    private static void MakeImage(params string[] arguments)
+    {
+        using var image = Process.Start("qemu-img", ["create", "-q", .. arguments]);
+        image.WaitForExit();
+        Assert.Equal(0, image.ExitCode);
     }
 
     private ShortId NextId() => new((++_ids).ToString("x8", CultureInfo.InvariantCulture));

@@ -118,6 +118,13 @@ public sealed class LiveDomain : IAsyncDisposable
         await RunAsync(new DefineDomain(definition with { Devices = [.. definition.Devices, added] }));
     }
 
+    /// <summary>Gives it one more empty disk, while it runs or is off.</summary>
+    public async Task<OperationResult> AttachAsync(string disk)
+    {
+        await RunAsync("qemu-img", "create", "-q", "-f", "qcow2", ImagePath(disk), "64M");
+        return await RunAsync(new AttachDisk(Name, new NewDisk(ImagePath(disk), ImageFormat.Qcow2)) { Target = disk });
+    }
+
     /// <summary>Forgets the manager and opens the home anew, as the next command would.</summary>
     public void Reopen(string qemu = QemuPrograms.Usual) => Home = Open(HomePath, qemu);
 

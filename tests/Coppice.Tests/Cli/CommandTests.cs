@@ -131,6 +131,22 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task A_disk_is_attached_and_detached()
+    {
+        using var desk = new Desk();
+        await desk.DefineAsync();
+        const string image = "/images/more.qcow2";
+        desk.AddImage(image);
+        Assert.Equal(2, (await desk.TypeAsync("disk", "attach", "web", image, "--bus", "floppy")).ExitCode);
+        Assert.Equal(4, (await desk.TypeAsync("disk", "attach", "web", image, "--target", "vda")).ExitCode);
+        Desk.Succeeded(await desk.TypeAsync("disk", "attach", "web", image, "--plan"));
+        await desk.DoAsync($"disk attach web {image} --serial one --read-only");
+        Assert.Equal(3, (await desk.TypeAsync("disk", "detach", "web", "vdz")).ExitCode);
+        await desk.DoAsync("disk detach web vdb");
+        Assert.Equal(3, (await desk.TypeAsync("disk", "detach", "web", "vdb", "--discard")).ExitCode);
+    }
+
+    [Fact]
     public async Task A_domain_is_renamed()
     {
         using var desk = new Desk();

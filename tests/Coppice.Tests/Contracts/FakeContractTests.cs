@@ -53,6 +53,8 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
 
     public Layer NewOverlay(Layer below) => NewLayer(below, LayerOrigin.Coppice);
 
+    public Layer NewImage() => NewLayer(null, LayerOrigin.User) with { Disk = "sdb" };
+
     public DiskDevice NewDisk() => Definition.Disks[0] with { Source = NewLayer(null, LayerOrigin.User).Path };
 
     public string NewPath() => $"/images/{++_ids}";

@@ -22,6 +22,20 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["rename"] = new(new RenameDomain(Name, "shop"), WithSnapshots),
         ["resize running"] = new(new ResizeDisk(Name, "vda", new ByteCount(4 << 20)), WithSnapshots),
         ["resize off"] = new(new ResizeDisk(Name, "vda", new ByteCount(4 << 20)), Off),
+        ["attach running"] = new(Attach(), WithSnapshots),
+        ["attach off"] = new(Attach(), OffWithSnapshot),
+        ["detach running"] = new(Detach("vdc"), async w => { await WithSnapshots(w); await w.RunAsync(Attach()); w.Host.Tick(); }),
+        ["detach running, discarding"] = new(
+            Detach("vdc") with { Discard = true },
+            async w =>
+            {
+                await WithSnapshots(w);
+                await w.RunAsync(Attach());
+                await w.SnapshotAsync("three");
+                w.Host.Tick();
+            },
+            Discards: true),
+        ["detach off"] = new(Detach("vdc"), OffWithDisks),
         ["redefine with a TPM"] = new(new DefineDomain(World.Tpm()), Off),
         ["create running, TPM"] = new(new CreateSnapshot(Name) { Name = "new" }, Tpm),
         ["create disk-only, TPM"] = new(new CreateSnapshot(Name) { Name = "new", DiskOnly = true }, Tpm),
@@ -143,6 +157,10 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     public static IEnumerable<DiskRequest> External(params string[] targets) => targets.Select(t => new DiskRequest(t, DiskMode.External));
 
     public static RevertSnapshot Revert(string snapshot) => new(Name, snapshot, RevertState.AsTaken, DiscardCurrent: false, Force: false);
+
+    public static AttachDisk Attach() => new(Name, new NewDisk("/images/more.qcow2", ImageFormat.Qcow2));
+
+    public static DetachDisk Detach(string target) => new(Name, target, Discard: false);
 
     /// <summary>One disk inside its image, with the memory; the other one, which is raw, moves.</summary>
     private static CreateSnapshot Inside(string name, string target) => new(Name)

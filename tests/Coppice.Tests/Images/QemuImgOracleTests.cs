@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Coppice.Images;
 
@@ -150,6 +151,36 @@ public sealed class QemuImgOracleTests : IDisposable
         Assert.Equal(ImageFault.Forbidden, Refusal(data));
         using var image = Qcow2Image.Open(secret);
         Assert.Equal(Qcow2Encryption.Aes, image.Header.Encryption);
+    }
+
+    [Theory]
+    [InlineData("write 0 4k")]
+    [InlineData("write -z -u 0 64k")]
+    public async Task That_an_image_was_written_shows_while_QEMU_still_keeps_its_tables_to_itself(string write)
+    {
+        Assert.SkipUnless(Tool.HasQemuImg, Tool.NoQemuImg);
+        var path = await CreateAsync("image.qcow2", "qcow2", "64M");
+        Assert.False(HasBeenWritten(path));
+        ProcessStartInfo start = new("qemu-io", ["-f", "qcow2", path]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using var writer = Process.Start(start)!;
+        await writer.StandardInput.WriteAsync($"{write}\nmap\n");
+        await writer.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
+        while (await writer.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line
+            && !line.Contains("bytes", StringComparison.Ordinal))
+        {
+        }
+
+        Assert.True(HasBeenWritten(path));
+        writer.StandardInput.Close();
+        await writer.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await writer.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(HasBeenWritten(path));
+    }
+
+    private static bool HasBeenWritten(string path)
+    {
+        using var image = Qcow2Image.Open(path);
+        return image.HasBeenWritten();
     }
 
     private async Task<string> CreateAsync(string name, string format, params string[] arguments)

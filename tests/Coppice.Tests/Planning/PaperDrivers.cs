@@ -48,6 +48,12 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Step Resize(ShortId process, Layer layer, ByteCount size) => Step("resize-live", $"{layer.Disk} to {size}");
 
+    public (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain disk) =>
+        (Step("open", disk.Layers[0].Path), Step("plug", disk.Target));
+
+    public (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk) =>
+        (Step("unplug", disk.Target), Step("close", disk.Target));
+
     public Step Resize(Layer layer, ByteCount size) => Step("resize", $"{layer.Disk} to {size}");
 
     public Step Remove(string path, ByteCount bytes) => Step("remove", path) with

@@ -1,0 +1,66 @@
+namespace Coppice.Core;
+
+/// <summary>The disks of a definition as they come and go one by one.</summary>
+public static class DomainDisks
+{
+    private const int Letters = 26;
+
+    /// <summary>A definition with one disk more, behind the others. It is not sealed: the disk has no address yet.</summary>
+    /// <exception cref="CoppiceException">
+    /// The target is taken (<see cref="ErrorKind.AlreadyExists"/>), or a value is not sound (<see cref="ErrorKind.InvalidInput"/>).
+    /// </exception>
+    public static DomainDefinition Added(DomainDefinition definition, AttachDisk request)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        ArgumentNullException.ThrowIfNull(request);
+        var bus = request.Bus ?? (request.Target is [_, ..] target ? DomainXml.UsualBus(target) : DiskBus.Virtio);
+        var disk = new DiskDevice
+        {
+            Target = request.Target ?? FreeTarget(definition, bus),
+            Bus = bus,
+            Source = request.Image.Path,
+            Format = request.Image.Format,
+            ReadOnly = request.ReadOnly,
+            Serial = request.Serial,
+
+            // As the others: whoever made the domain has decided what a snapshot of which nothing is said does (R144).
+            Snapshot = request.ReadOnly ? null : definition.Disks.FirstOrDefault(d => d.IsWritten)?.Snapshot,
+        };
+        if (definition.DisksAndFlash.Any(d => d.Target == disk.Target))
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"disk '{disk.Target}' of domain '{definition.Name}'", "is there already",
+                "choose another --target, or leave it out");
+        }
+
+        // Firmware boots from the first disk unless it is told otherwise.
+        var behind = definition.Devices.ToList().FindLastIndex(d => d is DiskDevice) + 1;
+        var devices = definition.Devices.ToList();
+        devices.Insert(behind, disk);
+
+        // One set of rules for what is sound, whether it came as XML or as options.
+        return DomainXml.Parse(DomainXml.Format(definition with { Devices = [.. devices] }));
+    }
+
+    /// <summary>A definition without a disk. Its controller stays.</summary>
+    /// <exception cref="CoppiceException">It has no such disk (<see cref="ErrorKind.NotFound"/>).</exception>
+    public static DomainDefinition Removed(DomainDefinition definition, string target)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        return definition.Disks.Any(d => d.Target == target)
+            ? definition with { Devices = [.. definition.Devices.Where(d => d is not DiskDevice disk || disk.Target != target)] }
+            : throw new CoppiceException(
+                ErrorKind.NotFound, $"disk '{target}' of domain '{definition.Name}'", "is not there",
+                $"name one of: {string.Join(", ", definition.Disks.Select(d => d.Target))}");
+    }
+
+    private static string FreeTarget(DomainDefinition definition, DiskBus bus)
+    {
+        var prefix = bus switch { DiskBus.Virtio => "vd", DiskBus.Ide => "hd", _ => "sd" };
+        var taken = definition.Disks.Select(d => d.Target).ToHashSet(StringComparer.Ordinal);
+        return Enumerable.Range(0, Letters).Select(i => $"{prefix}{(char)('a' + i)}").FirstOrDefault(t => !taken.Contains(t))
+            ?? throw new CoppiceException(
+                ErrorKind.InvalidInput, $"domain '{definition.Name}'", $"has all the disks from {prefix}a to {prefix}z",
+                $"name the next one: --target {prefix}aa");
+    }
+}
