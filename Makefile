@@ -13,9 +13,10 @@ export DOTNET_NOLOGO := 1
 packages:
 	@build/setup
 
-# Where the second QEMU cannot be had, its tests are skipped, and counted.
+# Where the second QEMU or the guest agent cannot be had, their tests are skipped, and counted.
 setup: packages
 	@build/qemu-backports || true
+	@build/guest-agent || true
 
 build:
 	@dotnet build Coppice.slnx -c Release -v q --nologo
@@ -47,7 +48,7 @@ page: packages build
 
 lint:
 	@dotnet format Coppice.slnx --verify-no-changes --severity warn
-	@for script in build/setup build/qemu-backports build/test lab/demo lab/guest/build .ci/run; do bash -n $$script; done
+	@for script in build/setup build/qemu-backports build/guest-agent build/test lab/demo lab/guest/build .ci/run; do bash -n $$script; done
 
 bench: packages publish
 	@bench/run $(PUBLISHED)/coppice

@@ -2,6 +2,8 @@
 #include "witness.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -15,6 +17,24 @@ uint64_t clock_us(void)
 uint64_t clock_ms(void)
 {
     return clock_us() / 1000;
+}
+
+uint64_t clock_wall_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t clock_rtc_s(void)
+{
+    char text[32] = "";
+    FILE *file = fopen("/sys/class/rtc/rtc0/since_epoch", "re");
+    if (file && !fgets(text, sizeof text, file))
+        text[0] = 0;
+    if (file)
+        fclose(file);
+    return strtoull(text, NULL, 10);
 }
 
 void clock_sleep_us(uint64_t us)

@@ -239,6 +239,11 @@ static void gap(struct request *request)
     port_say("%s ok longest_us=%" U, request->id, pulse_take_longest_gap_us());
 }
 
+static void clocks(struct request *request)
+{
+    port_say("%s ok wall_us=%" U " rtc_s=%" U, request->id, clock_wall_us(), clock_rtc_s());
+}
+
 static void beat(struct request *request)
 {
     pulse_set_beat_ms((unsigned)next_number(request));
@@ -266,6 +271,7 @@ static const struct {
     {"read", read_note}, {"set", set},           {"get", get},       {"dirty", dirty}, {"memory", memory},
     {"setvar", set_variable}, {"getvar", get_variable},
     {"tpmput", tpm_store}, {"tpmread", tpm_load}, {"measure", measure},
+    {"clocks", clocks},
     {"gap", gap},       {"beat", beat},          {"poweroff", turn_off}, {"reboot", restart},
 };
 

@@ -12,6 +12,9 @@
 uint64_t clock_ms(void);
 uint64_t clock_us(void);
 void clock_sleep_us(uint64_t us);
+// What the clock of the system and that of the hardware say; 0 without hardware that has one.
+uint64_t clock_wall_us(void);
+uint64_t clock_rtc_s(void);
 uint64_t random_u64(void);
 
 // crc64.c: CRC-64/XZ, so that a host can compute the same.

@@ -34,6 +34,7 @@ internal sealed class Observation(TimeProvider time)
                 IsAlive = true,
                 ActiveImages = images,
                 Unplugged = unplugged,
+                Version = qmp.Version.ToString(),
                 MemoryEstimate = Estimate(pid, definition.Memory),
             };
         }

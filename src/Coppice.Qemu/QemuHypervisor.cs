@@ -20,7 +20,7 @@ public sealed class QemuHypervisor : IHypervisor
 {
     private const string LaunchKind = "qemu.launch", CheckpointKind = "qemu.checkpoint", LeaveKind = "qemu.leave",
         TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal", RemoveInternalKind = "qemu.remove-internal",
-        ResizeKind = "qemu.resize";
+        ResizeKind = "qemu.resize", GuestTimeKind = "qemu.set-guest-time";
 
     private const long BytesPerSecond = 400L << 20;
 
@@ -77,7 +77,7 @@ public sealed class QemuHypervisor : IHypervisor
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
             request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
-            request.Tpm, request.Predecessor);
+            request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null);
         var loading = request switch
         {
             { Memory.File: { } file } => $" and load {file}",
@@ -147,6 +147,15 @@ public sealed class QemuHypervisor : IHypervisor
             process, run, Endpoints.Links(definition), [.. HostForward.Of(definition)], [.. ScreenAddress.Of(definition)]);
         var summary = run ? $"let process {process} run as the domain" : $"make process {process} the domain, paused";
         return Step.Of(TakeOverKind, summary, StepUndo.None, takeOver, StepJson.Default.TakeOverArguments);
+    }
+
+    /// <inheritdoc/>
+    public Step SetGuestTime(ShortId process, DomainDefinition definition)
+    {
+        var agent = Endpoints.OfAgent(definition);
+        return Step.Of(
+            GuestTimeKind, $"have the agent in the guest of process {process} set its clock", StepUndo.None,
+            new GuestTimeArguments(process, definition.Name, agent.Id, agent.Socket!), StepJson.Default.GuestTimeArguments);
     }
 
     /// <inheritdoc/>
@@ -232,6 +241,8 @@ public sealed class QemuHypervisor : IHypervisor
             [LeaveKind] = new StepKind<LeaveRequest>(json.LeaveRequest, leave.ApplyAsync, leave.UndoAsync, leave.ProbeAsync),
             [TakeOverKind] = new StepKind<TakeOverArguments>(
                 json.TakeOverArguments, new TakeOverStep(guards, time).ApplyAsync, Undo: null, Probe: null),
+            [GuestTimeKind] = new StepKind<GuestTimeArguments>(
+                json.GuestTimeArguments, new GuestTimeStep(time).ApplyAsync, Undo: null, Probe: null),
             [EndKind] = new StepKind<EndArguments>(json.EndArguments, end.ApplyAsync, Undo: null, EndStep.ProbeAsync),
             [RemoveInternalKind] = new StepKind<RemoveInternalArguments>(
                 json.RemoveInternalArguments, new RemoveInternalStep(time).ApplyAsync, Undo: null, Probe: null),

@@ -27,8 +27,12 @@ internal static class LifecycleCommands
         var domain = KnownNames.Domain();
         var paused = new Option<bool>("--paused") { Description = "Stand still before the first or next instruction" };
         var anew = new Option<bool>("--anew") { Description = "Boot it also if it was saved; the saved memory goes" };
-        return new CoppiceCommand("start", "Start a domain that is off, or let one that was saved go on", domain, paused, anew)
-            .Requests(run => new StartDomain(run.Get(domain), run.Get(paused), run.Get(anew)), "started");
+        var clock = SnapshotCommands.SyncTime();
+        var command = new CoppiceCommand(
+            "start", "Start a domain that is off, or let one that was saved go on", domain, paused, anew, clock);
+        SnapshotCommands.Exclude(command, paused, clock);
+        return command.Requests(
+            run => new StartDomain(run.Get(domain), run.Get(paused), run.Get(anew)) { SyncTime = run.Get(clock) }, "started");
     }
 
     private static CoppiceCommand Stop()

@@ -34,9 +34,12 @@ internal static class SnapshotCommands
         {
             Description = "Also if the memory and a disk that took no part in the snapshot may not fit each other",
         };
+        var clock = SyncTime();
         var command = new CoppiceCommand(
-            "revert", "Put a domain back on a snapshot, RAM and disks together", domain, snapshot, running, paused, discard, force);
+            "revert", "Put a domain back on a snapshot, RAM and disks together",
+            domain, snapshot, running, paused, discard, force, clock);
         Exclude(command, running, paused);
+        Exclude(command, paused, clock);
         return command
             .Asks(run => run.Get(discard) ? $"Revert '{run.Get(domain)}' and lose what it did since its current snapshot?" : null)
             .Requests(
@@ -45,7 +48,10 @@ internal static class SnapshotCommands
                     run.Get(snapshot),
                     run.Get(running) ? RevertState.Running : run.Get(paused) ? RevertState.Paused : RevertState.AsTaken,
                     run.Get(discard),
-                    run.Get(force)),
+                    run.Get(force))
+                {
+                    SyncTime = run.Get(clock),
+                },
                 "reverted to {snapshot}");
     }
 
@@ -56,8 +62,9 @@ internal static class SnapshotCommands
         {
             Description = "Load the memory even if a disk that went on being written may not fit it",
         };
-        return new CoppiceCommand("undo", "Return to what the last revert left; undoing twice leads back", domain, force)
-            .Requests(run => new UndoRevert(run.Get(domain), run.Get(force)), "revert undone");
+        var clock = SyncTime();
+        return new CoppiceCommand("undo", "Return to what the last revert left; undoing twice leads back", domain, force, clock)
+            .Requests(run => new UndoRevert(run.Get(domain), run.Get(force)) { SyncTime = run.Get(clock) }, "revert undone");
     }
 
     private static CoppiceCommand Delete()
@@ -69,6 +76,12 @@ internal static class SnapshotCommands
             .Asks(run => $"Delete snapshot '{run.Get(snapshot)}' of '{run.Get(domain)}'?")
             .Requests(run => new DeleteSnapshot(run.Get(domain), run.Get(snapshot), run.Get(metadata)), "snapshot deleted");
     }
+
+    /// <summary>What a guest needs that goes on from memory: its clock stood still meanwhile.</summary>
+    public static Option<bool> SyncTime() => new("--sync-time")
+    {
+        Description = "Have the agent in the guest set its clock, which else says when the memory was stored",
+    };
 
     /// <summary>Refuses two options that contradict each other.</summary>
     public static void Exclude(Command command, Option one, Option other) => command.Validators.Add(result =>

@@ -59,6 +59,9 @@ public enum Capability
     /// <summary>Plug disks into an active domain, and take them out.</summary>
     HotPlug,
 
+    /// <summary>Set the clock of a guest through its agent (<c>--sync-time</c>).</summary>
+    GuestTime,
+
     /// <summary>Map a memory image instead of reading it.</summary>
     MappedMemory,
 }

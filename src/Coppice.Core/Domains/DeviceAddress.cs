@@ -37,6 +37,16 @@ public sealed record VirtioSerialAddress(int Controller, int Bus, int Port) : De
     public override string ToString() => $"{Controller}:{Bus}:{Port}";
 }
 
+/// <summary>
+/// A transport for a virtio device on a machine without PCI: the one whose number is the device's place among those with such
+/// an address.
+/// </summary>
+public sealed record VirtioMmioAddress : DeviceAddress
+{
+    /// <summary>As libvirt writes it.</summary>
+    public override string ToString() => "virtio-mmio";
+}
+
 /// <summary>A port of a USB controller.</summary>
 /// <param name="Bus">The index of the controller.</param>
 /// <param name="Port">The port, dotted behind hubs: <c>1.2</c>.</param>

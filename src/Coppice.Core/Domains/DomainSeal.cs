@@ -27,15 +27,27 @@ public static class DomainSeal
     public static DomainDefinition AssignAddresses(DomainDefinition definition)
     {
         ArgumentNullException.ThrowIfNull(definition);
-        var machine = MachineFamily.Of(definition);
         var devices = new DeviceSlots(definition.Name, definition.Devices);
         AddSerialOfConsole(devices);
         NumberPorts(devices);
-        DriveAddresses.Assign(devices, machine);
         AssignVirtioSerial(devices);
-        AssignUsb(devices);
-        ImpliedControllers.Add(devices, machine);
-        PciAddresses.Assign(devices, machine);
+        if (definition.Os.IsMicrovm)
+        {
+            VirtioMmioAddresses.RefuseMissing(definition);
+            DriveAddresses.AssignScsi(devices);
+            ImpliedControllers.Add(devices);
+            VirtioMmioAddresses.Assign(devices);
+        }
+        else
+        {
+            var machine = MachineFamily.Of(definition);
+            DriveAddresses.Assign(devices, machine);
+            AssignUsb(devices);
+            ImpliedControllers.RefuseMisplaced(devices, machine);
+            ImpliedControllers.Add(devices);
+            PciAddresses.Assign(devices, machine);
+        }
+
         return definition with { Devices = devices.ToList() };
     }
 

@@ -22,6 +22,7 @@ public static partial class DomainXml
             "virtio-serial" => place.Attribute("port") is not { } port ? null : new VirtioSerialAddress(
                 place.Attribute("controller").Number(0, HighestIndex) ?? 0, place.Attribute("bus").Number(0, 0) ?? 0,
                 port.Number(0, DomainSeal.HighestVirtioSerialPort) ?? 0),
+            "virtio-mmio" => new VirtioMmioAddress(),
             _ => place.Attribute("port") is not { } port ? null : new UsbAddress(
                 place.Attribute("bus").Number(0, HighestIndex) ?? 0, ReadUsbPort(port)),
         };
@@ -73,6 +74,7 @@ public static partial class DomainXml
             new XAttribute("type", "virtio-serial"), new XAttribute("controller", serial.Controller),
             new XAttribute("bus", serial.Bus), new XAttribute("port", serial.Port),
         ],
+        VirtioMmioAddress => [new XAttribute("type", "virtio-mmio")],
         UsbAddress usb => new XAttribute?[]
         {
             new("type", "usb"), new("bus", usb.Bus), new("port", usb.Port),

@@ -14,13 +14,18 @@ internal static class DriveAddresses
             throw devices.Refuse(disk, $"the machine {machine.Name} has no IDE controller", "use bus='sata'");
         }
 
-        foreach (var bus in new[] { DiskBus.Ide, DiskBus.Sata, DiskBus.Scsi })
-        {
-            devices.Assign(
-                $"a place on the {DomainWords.DiskBuses[bus]} bus", d => d is DiskDevice disk && disk.Bus == bus,
-                _ => Places(bus), (_, address) => Exists(bus, address));
-        }
+        Assign(devices, DiskBus.Ide);
+        Assign(devices, DiskBus.Sata);
+        AssignScsi(devices);
     }
+
+    /// <summary>The same on a machine that has neither IDE nor SATA.</summary>
+    /// <exception cref="CoppiceException">An address is taken or does not exist.</exception>
+    public static void AssignScsi(DeviceSlots devices) => Assign(devices, DiskBus.Scsi);
+
+    private static void Assign(DeviceSlots devices, DiskBus bus) => devices.Assign(
+        $"a place on the {DomainWords.DiskBuses[bus]} bus", d => d is DiskDevice disk && disk.Bus == bus,
+        _ => Places(bus), (_, address) => Exists(bus, address));
 
     private static IEnumerable<DriveAddress> Places(DiskBus bus) => bus switch
     {

@@ -132,7 +132,7 @@ public static class ElementTables
         ("os/loader/@readonly", "yes"), ("os/loader/@format", "raw"), ("os/nvram/@type", "file"),
         ("os/nvram/@format", "raw qcow2"), ("os/nvram/@templateFormat", "raw"),
         ("cpu/@migratable", "on"), ("clock/@offset", "utc localtime"), ("clock/timer/@name", "rtc pit hpet tsc kvmclock"),
-        ("devices/*/address/@type", "pci drive virtio-serial usb"), ("devices/*/address/@domain", "0 0x0 0x00 0x0000"),
+        ("devices/*/address/@type", "pci drive virtio-serial usb virtio-mmio"), ("devices/*/address/@domain", "0 0x0 0x00 0x0000"),
         ("devices/disk/driver/@name", "qemu"),
         ("devices/interface/@type", "user"), ("devices/interface/model/@type", "virtio e1000 e1000e"),
         ("devices/serial/@type", "pty unix file null"), ("devices/serial/target/@type", "isa-serial"),

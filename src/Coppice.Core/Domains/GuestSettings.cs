@@ -108,6 +108,12 @@ public sealed record OsSettings
     /// </summary>
     public string? Machine { get; init; }
 
+    /// <summary>
+    /// Whether it is the machine without PCI. It has no versions: what a device keeps in memory may be another thing in another
+    /// version of the hypervisor.
+    /// </summary>
+    public bool IsMicrovm => Machine == "microvm";
+
     /// <summary>UEFI firmware; null means BIOS.</summary>
     public FirmwareSettings? Firmware { get; init; }
 

@@ -7,10 +7,8 @@ internal static class ImpliedControllers
     public static ControllerDevice Usb { get; } = new() { Kind = ControllerKind.Usb, Model = ControllerModel.QemuXhci };
 
     /// <summary>Adds them, and names the models of those that left it open.</summary>
-    /// <exception cref="CoppiceException">A controller or watchdog is one that the machine cannot have.</exception>
-    public static void Add(DeviceSlots devices, MachineFamily machine)
+    public static void Add(DeviceSlots devices)
     {
-        RefuseMisplaced(devices, machine);
         devices.Replace<ControllerDevice>(c => c.Model == ControllerModel.Default ? c with { Model = UsualModel(c.Kind) } : c);
         var declared = devices.OfType<ControllerDevice>().Select(c => (c.Kind, c.Index)).ToHashSet();
         var spokenOf = devices.OfType<DiskDevice>().Where(d => d.Address is DriveAddress)
@@ -39,7 +37,9 @@ internal static class ImpliedControllers
         _ => ControllerModel.Default,
     };
 
-    private static void RefuseMisplaced(DeviceSlots devices, MachineFamily machine)
+    /// <summary>Names what the machine cannot have.</summary>
+    /// <exception cref="CoppiceException">There is such a controller or watchdog.</exception>
+    public static void RefuseMisplaced(DeviceSlots devices, MachineFamily machine)
     {
         var isQ35 = machine.DriveController == ControllerKind.Sata;
         if (!isQ35 && devices.OfType<WatchdogDevice>().FirstOrDefault(w => w.Model == WatchdogModel.Itco) is { } watchdog)

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Coppice.Core;
 
-/// <summary>What the machine types of a family have on their first PCI bus from the start.</summary>
+/// <summary>What the machine types of a family with PCI have on their first bus from the start.</summary>
 /// <param name="Name">How messages call it.</param>
 /// <param name="BuiltIn">The functions that the machine itself occupies.</param>
 /// <param name="DriveController">The kind of its built-in drive controller, which has index 0.</param>
@@ -48,7 +48,7 @@ internal sealed record MachineFamily(
         var machine when machine.StartsWith("pc-q35-", StringComparison.Ordinal) => Q35,
         var machine => throw new CoppiceException(
             ErrorKind.MissingCapability, $"domain '{definition.Name}'", $"the machine type '{machine}' is not supported",
-            "use pc or q35"),
+            "use pc, q35 or microvm"),
     };
 
     /// <summary>Whether a controller is the one that the machine has anyway.</summary>

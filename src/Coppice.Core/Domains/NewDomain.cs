@@ -127,7 +127,7 @@ public sealed record NewDomain
             Role = CharacterRole.Channel,
             Target = CharacterTarget.Virtio,
             Backend = CharacterBackend.Unix,
-            Name = "org.qemu.guest_agent.0",
+            Name = GuestAgentChannel.Name,
         },
     ];
 

@@ -14,6 +14,9 @@ public sealed record HypervisorObservation
     /// <summary>The process that was recorded is alive. Domains that are off have none.</summary>
     public bool IsAlive { get; init; }
 
+    /// <summary>The version of the hypervisor in the process, as it says itself; null if it tells none.</summary>
+    public string? Version { get; init; }
+
     /// <summary>The path of the image each disk writes to now, by target, as the process itself says.</summary>
     public ImmutableDictionary<string, string> ActiveImages { get; init; } = ImmutableDictionary<string, string>.Empty;
 
@@ -172,6 +175,16 @@ public interface IHypervisor : IStepExecutor
 
     /// <summary>Makes a process the one behind the domain's consoles, ports and screen, and lets it run if asked. Clean-up.</summary>
     Step TakeOver(ShortId process, DomainDefinition definition, bool run);
+
+    /// <summary>
+    /// Asks the agent in a guest that runs to set its clock to what the host's says when the step is carried out. Clean-up. A
+    /// guest that cannot be asked, or does not obey in a few seconds, is a warning and no failure; nothing is done if the
+    /// process is gone.
+    /// </summary>
+    /// <exception cref="CoppiceException">
+    /// The definition has no channel to an agent (<see cref="ErrorKind.MissingCapability"/>).
+    /// </exception>
+    Step SetGuestTime(ShortId process, DomainDefinition definition);
 
     /// <summary>Ends a process at once and removes its sockets. Clean-up; also for one that is gone already.</summary>
     /// <param name="process">The process.</param>

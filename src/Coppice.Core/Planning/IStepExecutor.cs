@@ -44,6 +44,11 @@ public sealed record StepReport
     /// <summary>The bytes that were written.</summary>
     public ByteCount Written { get; init; }
 
+    /// <summary>
+    /// What did not come about, and what to do about it: the step counts as done and is not repeated. Null if all did.
+    /// </summary>
+    public string? Warning { get; init; }
+
     /// <summary>How long its parts took.</summary>
     public ImmutableArray<Timing> Timings { get; init; } = [];
 }

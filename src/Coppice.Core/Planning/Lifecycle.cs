@@ -16,6 +16,7 @@ internal static class Lifecycle
         var change = context.NoChange with { Head = context.Head with { Process = process, Saved = null } };
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var runs = !request.Paused && saved?.State is not DomainState.Paused;
+        var clock = request.SyncTime && saved is not null ? GuestTime.Set(context, process, context.Observed.Definition, runs) : null;
         return context.Plan(saved is null ? "boot" : "saved memory (stream)") with
         {
             Prepare =
@@ -31,6 +32,7 @@ internal static class Lifecycle
             [
                 .. EndRecorded(context, context.Observed.Definition),
                 context.Hypervisor.TakeOver(process, context.Observed.Definition, runs),
+                .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
         };
@@ -54,6 +56,7 @@ internal static class Lifecycle
         var memory = new MemoryImage
         {
             Mode = MemoryMode.External, File = context.Observed.Folder.Memory(context.Observed.Ids.NextShort()),
+            WrittenBy = context.WriterOf(MemoryMode.External),
         };
         MemoryRoom.Require(context, memory.File);
         return context.Plan("memory (stream) to a file") with

@@ -62,6 +62,9 @@ internal sealed record PlanContext(Request Request, Observed Observed, IHypervis
         return size.Bytes > 0 ? recorded with { VirtualSize = size } : recorded;
     }
 
+    /// <summary>The version of the hypervisor that would write memory now; null if none is to be written.</summary>
+    public string? WriterOf(MemoryMode mode) => mode is MemoryMode.None ? null : Observed.Hypervisor.Version;
+
     /// <summary>The snapshot a user named.</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
     public Snapshot Find(string nameOrId) => Catalog.Find(nameOrId);

@@ -21,6 +21,12 @@ internal sealed record RevertDestination(
     /// <summary>What its TPM keeps: that copy, or what the tip has.</summary>
     public ShortId? Tpm => TpmCopy?.To ?? Tip?.Head.Tpm;
 
+    /// <summary>Whether the clock of a guest that goes on from memory is to be set.</summary>
+    public bool SyncTime { get; init; }
+
+    /// <summary>Whether its guest goes on from memory, now or once it is started, rather than boots.</summary>
+    public bool HasMemory => Memory.Mode is not MemoryMode.None || Tip?.Head.Saved is not null;
+
     /// <summary>Whether a process runs it afterwards.</summary>
     public bool IsActive => State is not (DomainState.Off or DomainState.Saved);
 }

@@ -27,6 +27,7 @@ internal static class Reverting
             Tip: null)
         {
             TpmCopy = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null,
+            SyncTime = request.SyncTime,
         };
         return Move(context, destination, keepTip: !request.DiscardCurrent);
     }
@@ -44,7 +45,10 @@ internal static class Reverting
         // A disk that took no part in a revert went on being written, and may have been frozen since.
         var made = Made(context, tip.Head.Disks, context.Observed.Definitions[tip.Head.Definition], "tip");
         var destination = new RevertDestination(
-            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip);
+            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip)
+        {
+            SyncTime = request.SyncTime,
+        };
         return Move(context, destination, keepTip: true);
     }
 
@@ -73,6 +77,7 @@ internal static class Reverting
         };
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
+        var clock = destination.SyncTime && destination.HasMemory ? GuestTime.Set(context, process, definition, runs) : null;
         return context.Plan(Mechanism(destination, tip)) with
         {
             Prepare =
@@ -87,6 +92,7 @@ internal static class Reverting
             [
                 .. context.Head.Process is { } old ? [context.Hypervisor.End(old, active ? definition : null)] : Array.Empty<Step>(),
                 .. takeOver is null ? Array.Empty<Step>() : [takeOver],
+                .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
         };
@@ -142,7 +148,11 @@ internal static class Reverting
 
         var id = context.Observed.Ids.NextShort();
         var memory = active
-            ? new MemoryImage { Mode = MemoryMode.External, File = context.Observed.Folder.Memory(id), Format = MemoryFormat.Stream }
+            ? new MemoryImage
+            {
+                Mode = MemoryMode.External, File = context.Observed.Folder.Memory(id), Format = MemoryFormat.Stream,
+                WrittenBy = context.WriterOf(MemoryMode.External),
+            }
             : MemoryImage.None;
         if (active)
         {

@@ -114,7 +114,11 @@ internal static class SnapshotCreation
         State = resolved.State is DomainState.Saved ? context.Head.Saved!.State : resolved.State,
         Parent = context.Catalog.Current,
         Definition = context.Head.Definition,
-        Memory = resolved.Memory with { Layer = internals.FirstOrDefault(l => l.Disk == resolved.Memory.Disk)?.Id },
+        Memory = resolved.Memory with
+        {
+            Layer = internals.FirstOrDefault(l => l.Disk == resolved.Memory.Disk)?.Id,
+            WrittenBy = resolved.Memory.WrittenBy ?? context.WriterOf(resolved.Memory.Mode),
+        },
         Disks =
         [
             .. from disk in resolved.Disks

@@ -32,7 +32,11 @@ public sealed record RenameDomain(string Domain, string Name) : DomainRequest("r
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Paused">Stand still before the first or next instruction.</param>
 /// <param name="Anew">Boot it also if it was saved; the saved memory goes.</param>
-public sealed record StartDomain(string Domain, bool Paused, bool Anew = false) : DomainRequest("start", Domain);
+public sealed record StartDomain(string Domain, bool Paused, bool Anew = false) : DomainRequest("start", Domain)
+{
+    /// <summary>Set the guest's clock if it goes on from saved memory.</summary>
+    public bool SyncTime { get; init; }
+}
 
 /// <summary>Keep the memory of an active domain in a file and switch it off, so that the next start goes on from there (R37).</summary>
 public sealed record SaveDomain(string Domain) : DomainRequest("save", Domain);
@@ -148,12 +152,20 @@ public enum RevertState
 /// <param name="DiscardCurrent">Do not keep what is left behind as a tip.</param>
 /// <param name="Force">Also if memory and an excluded disk may not fit each other (R180).</param>
 public sealed record RevertSnapshot(string Domain, string? Snapshot, RevertState State, bool DiscardCurrent, bool Force)
-    : DomainRequest("snapshot revert", Domain);
+    : DomainRequest("snapshot revert", Domain)
+{
+    /// <summary>Set the guest's clock if it goes on from the snapshot's memory.</summary>
+    public bool SyncTime { get; init; }
+}
 
 /// <summary>Return to the newest tip; what is left becomes a tip in turn, so that undoing twice leads back.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Force">Also if memory and a disk that went on being written may not fit each other (R180).</param>
-public sealed record UndoRevert(string Domain, bool Force = false) : DomainRequest("snapshot undo", Domain);
+public sealed record UndoRevert(string Domain, bool Force = false) : DomainRequest("snapshot undo", Domain)
+{
+    /// <summary>Set the guest's clock if it goes on from the tip's memory.</summary>
+    public bool SyncTime { get; init; }
+}
 
 /// <summary>Remove a snapshot.</summary>
 /// <param name="Domain">Its name or uuid.</param>

@@ -88,6 +88,9 @@ public sealed record MemoryImage
     /// <summary>Who made the file, which decides who may remove it.</summary>
     public LayerOrigin Origin { get; init; } = LayerOrigin.Coppice;
 
+    /// <summary>The version of the hypervisor that wrote it, as it says itself; null if it is not known.</summary>
+    public string? WrittenBy { get; init; }
+
     /// <summary>No memory.</summary>
     public static MemoryImage None { get; } = new() { Mode = MemoryMode.None };
 }

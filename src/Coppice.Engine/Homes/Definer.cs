@@ -131,7 +131,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         }
 
         steps.Tell(OperationPoint.Ended, plan);
-        return Results.Executed(plan, catalog, steps.Runs);
+        return Results.Executed(plan, catalog, steps.Runs, []);
     }
 
     private async Task<OperationResult> RedefineAsync(DomainFolder folder, DomainDefinition definition)

@@ -88,7 +88,7 @@ internal sealed class DomainSession : IDisposable
 
         var steps = _call.Steps(_folder);
         var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
-        return Results.Executed(plan, _store.Read(), steps.Runs) with { Warnings = [.. Warnings, .. warnings] };
+        return Results.Executed(plan, _store.Read(), steps.Runs, [.. Warnings, .. warnings]);
     }
 
     public void Dispose() => _lock?.Dispose();

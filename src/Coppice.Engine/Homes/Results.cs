@@ -9,7 +9,12 @@ internal static class Results
     public static OperationResult Planned(Plan plan, Catalog? catalog) =>
         new() { Plan = plan, Executed = false, Catalog = catalog, Mechanism = plan.Mechanism };
 
-    public static OperationResult Executed(Plan plan, Catalog? catalog, ImmutableArray<StepRun> runs)
+    /// <param name="plan">What was planned.</param>
+    /// <param name="catalog">The catalog afterwards.</param>
+    /// <param name="runs">What was carried out.</param>
+    /// <param name="warnings">What went wrong besides what the steps tell.</param>
+    public static OperationResult Executed(
+        Plan plan, Catalog? catalog, ImmutableArray<StepRun> runs, IEnumerable<string> warnings)
     {
         var reports = runs.Select(r => r.Report).ToArray();
         var mechanisms = reports.Select(r => r.Mechanism).OfType<string>().Distinct().ToArray();
@@ -21,6 +26,7 @@ internal static class Results
             Steps = runs,
             Mechanism = mechanisms.Length == 0 ? plan.Mechanism : string.Join(", ", mechanisms),
             Pause = Pause(runs),
+            Warnings = [.. warnings, .. reports.Select(r => r.Warning).OfType<string>()],
             Written = reports.Aggregate(default(ByteCount), (sum, report) => sum + report.Written),
         };
     }

@@ -29,7 +29,7 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
         new CatalogStore(folder).Forget();
         steps.Tell(OperationPoint.Committed, plan);
         var warnings = await removal.RunAsync(plan).ConfigureAwait(false);
-        return Results.Executed(plan, null, steps.Runs) with { Warnings = [.. session.Warnings, .. warnings] };
+        return Results.Executed(plan, null, steps.Runs, [.. session.Warnings, .. warnings]);
     }
 
     private static void RequireAllowed(UndefineDomain request, Observed observed)

@@ -54,6 +54,9 @@ public sealed record OperationResult
     /// <summary>The mechanism that was used, as the driver reports it.</summary>
     public required string Mechanism { get; init; }
 
-    /// <summary>What went wrong without keeping the request from being done; the next command on the domain tries it again.</summary>
+    /// <summary>
+    /// What went wrong without keeping the request from being done. Most say that the next command on the domain tries it again; the
+    /// others say what to do.
+    /// </summary>
     public ImmutableArray<string> Warnings { get; init; } = [];
 }

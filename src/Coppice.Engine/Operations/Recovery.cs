@@ -27,6 +27,8 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
             warnings.AddRange(settlement.Warnings);
         }
 
+        warnings.AddRange(steps.Runs.Select(r => r.Report.Warning).OfType<string>());
+
         return warnings.ToImmutable();
     }
 

@@ -14,7 +14,7 @@ internal static class DeviceArguments
         .OfType<ControllerDevice>()
         .Where(c => !wiring.IsOnBoard(c))
         .OrderBy(c => c.Kind is ControllerKind.Pci ? 0 : c.FirstPort is null ? 1 : 2)
-        .SelectMany(c => Device(wiring.Pci(Controller(c), c.Address)));
+        .SelectMany(c => Device(wiring.Plug(Controller(c, wiring), c)));
 
     public static IEnumerable<string> Of(DomainDefinition definition, Wiring wiring, IReadOnlyDictionary<Device, int> turns) =>
     [
@@ -28,15 +28,15 @@ internal static class DeviceArguments
         .. definition.Devices.OfType<InputDevice>().Where(i => i.Bus is InputBus.Usb).SelectMany(Input),
         .. definition.Devices.OfType<RandomDevice>().SelectMany((r, i) => Random(r, i, wiring)),
         .. definition.Devices.OfType<BalloonDevice>().Where(b => b.Present).SelectMany((b, i) =>
-            Device(wiring.Pci(new QemuOption("virtio-balloon-pci").With("id", $"balloon{i}"), b.Address))),
+            Device(wiring.Plug(new QemuOption(wiring.Virtio("balloon")).With("id", $"balloon{i}"), b))),
         .. definition.Tpm is { } tpm ? Tpm(tpm) : [],
         .. definition.Devices.OfType<WatchdogDevice>().Where(w => w.Model is WatchdogModel.I6300Esb).SelectMany((w, i) =>
-            Device(wiring.Pci(new QemuOption("i6300esb").With("id", $"watchdog{i}"), w.Address))),
+            Device(wiring.Plug(new QemuOption("i6300esb").With("id", $"watchdog{i}"), w))),
     ];
 
     private static string[] Device(QemuOption device) => ["-device", device.ToString()];
 
-    private static QemuOption Controller(ControllerDevice controller) => controller.Kind switch
+    private static QemuOption Controller(ControllerDevice controller, Wiring wiring) => controller.Kind switch
     {
         ControllerKind.Pci => new QemuOption("pcie-root-port").With("id", $"pci.{controller.Index}")
             .With("chassis", controller.Chassis ?? controller.Index).With("port", controller.Port),
@@ -45,8 +45,8 @@ internal static class DeviceArguments
         ControllerKind.Usb => new QemuOption(UsbModel(controller.Model)).With("id", $"usb{controller.Index}")
             .With("p2", controller.Ports).With("p3", controller.Ports),
         ControllerKind.Sata => new QemuOption("ahci").With("id", $"sata{controller.Index}"),
-        ControllerKind.Scsi => new QemuOption("virtio-scsi-pci").With("id", $"scsi{controller.Index}"),
-        _ => new QemuOption("virtio-serial-pci").With("id", $"virtio-serial{controller.Index}")
+        ControllerKind.Scsi => new QemuOption(wiring.Virtio("scsi")).With("id", $"scsi{controller.Index}"),
+        _ => new QemuOption(wiring.Virtio("serial")).With("id", $"virtio-serial{controller.Index}")
             .With("max_ports", controller.Ports),
     };
 
@@ -84,12 +84,12 @@ internal static class DeviceArguments
         {
             NetworkModel.E1000 => "e1000",
             NetworkModel.E1000e => "e1000e",
-            _ => "virtio-net-pci",
+            _ => wiring.Virtio("net"),
         };
         var backend = NetworkBackend(index);
         var card = new QemuOption(model)
             .With("id", $"nic{index}").With("netdev", backend).With("mac", network.Mac).With("bootindex", turn);
-        return ["-netdev", new QemuOption("user").With("id", backend).ToString(), .. Device(wiring.Pci(card, network.Address))];
+        return ["-netdev", new QemuOption("user").With("id", backend).ToString(), .. Device(wiring.Plug(card, network))];
     }
 
     private static string[] Video(VideoDevice video, int index, Wiring wiring)
@@ -101,7 +101,7 @@ internal static class DeviceArguments
             VideoModel.Bochs => ("bochs-display", null),
             _ => ("VGA", "vgamem_mb"),
         };
-        var card = wiring.Pci(new QemuOption(model).With("id", $"video{index}"), video.Address);
+        var card = wiring.Plug(new QemuOption(model).With("id", $"video{index}"), video);
         return Device(memory is null ? card : card.With(memory, video.Memory?.Bytes / (1 << 20)));
     }
 
@@ -113,7 +113,7 @@ internal static class DeviceArguments
         return
         [
             "-audiodev", new QemuOption("none").With("id", $"audio{index}").ToString(),
-            .. Device(wiring.Pci(card, sound.Address)), .. Device(codec),
+            .. Device(wiring.Plug(card, sound)), .. Device(codec),
         ];
     }
 
@@ -135,7 +135,7 @@ internal static class DeviceArguments
         var source = random.Source is null
             ? new QemuOption("rng-builtin").With("id", $"rng{index}")
             : new QemuOption("rng-random").With("id", $"rng{index}").With("filename", random.Source);
-        var device = new QemuOption("virtio-rng-pci").With("rng", $"rng{index}").With("id", $"rng{index}-port");
-        return ["-object", source.ToString(), .. Device(wiring.Pci(device, random.Address))];
+        var device = new QemuOption(wiring.Virtio("rng")).With("rng", $"rng{index}").With("id", $"rng{index}-port");
+        return ["-object", source.ToString(), .. Device(wiring.Plug(device, random))];
     }
 }

@@ -39,7 +39,7 @@ internal static class DriveArguments
 
     private static QemuOption Device(DiskDevice disk, string? node, Wiring wiring, int? turn)
     {
-        var device = new QemuOption(Driver(disk)).With("id", Machine.DiskId(disk.Target));
+        var device = new QemuOption(Driver(disk, wiring)).With("id", Machine.DiskId(disk.Target));
         return wiring.Drive(device, disk)
             .With("drive", node)
             .With("serial", disk.Serial)
@@ -53,9 +53,9 @@ internal static class DriveArguments
         _ => node is null ? null : "on",
     };
 
-    private static string Driver(DiskDevice disk) => (disk.Bus, disk.Kind) switch
+    private static string Driver(DiskDevice disk, Wiring wiring) => (disk.Bus, disk.Kind) switch
     {
-        (DiskBus.Virtio, _) => "virtio-blk-pci",
+        (DiskBus.Virtio, _) => wiring.Virtio("blk"),
         (DiskBus.Scsi, DiskKind.Cdrom) => "scsi-cd",
         (DiskBus.Scsi, _) => "scsi-hd",
         (_, DiskKind.Cdrom) => "ide-cd",

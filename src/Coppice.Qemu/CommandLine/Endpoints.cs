@@ -43,6 +43,14 @@ internal static class Endpoints
         return AddMainConsole(ends.ToImmutable());
     }
 
+    /// <summary>The end at which the agent in the guest is asked; it has a socket.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.MissingCapability"/>).</exception>
+    public static Endpoint OfAgent(DomainDefinition definition)
+    {
+        var channel = GuestAgentChannel.RequireIn(definition);
+        return Of(definition).First(e => ReferenceEquals(e.Device, channel));
+    }
+
     /// <summary>The links of a domain: where people look, and the socket there.</summary>
     public static ImmutableDictionary<string, string> Links(DomainDefinition definition)
     {

@@ -57,10 +57,13 @@ internal static class QemuCommandLine
         // RAM is an object of its own, always with the same name: a later process may map a file instead.
         var machine = new QemuOption(definition.Os.Machine ?? "pc")
             .With("memory-backend", "ram0")
-            .With("acpi", definition.Features.HasFlag(MachineFeatures.Acpi))
-            .With("vmport", definition.VmwarePort is { } port ? port ? "on" : "off" : null)
-            .With("hpet", Timer(definition, "hpet")?.Present is false ? "off" : null)
-            .With("smm", definition.ManagementMode is { } smm ? smm ? "on" : "off" : null);
+            .With("acpi", definition.Features.HasFlag(MachineFeatures.Acpi));
+        machine = definition.Os.IsMicrovm
+            ? machine.With("ioapic2", false) // The interrupts of a second one do not reach a guest that is emulated.
+            : machine
+                .With("vmport", definition.VmwarePort is { } port ? port ? "on" : "off" : null)
+                .With("hpet", Timer(definition, "hpet")?.Present is false ? "off" : null)
+                .With("smm", definition.ManagementMode is { } smm ? smm ? "on" : "off" : null);
         machine = FirmwareArguments.Plugged(machine, request);
         return
         [
@@ -87,6 +90,12 @@ internal static class QemuCommandLine
     // These devices are on the board: their properties can be set only for all of their kind.
     private static IEnumerable<string> Chipset(DomainDefinition definition, Wiring wiring)
     {
+        if (definition.Os.IsMicrovm)
+        {
+            // Otherwise virtio is spoken as before its version 1.
+            return ["-global", "virtio-mmio.force-legacy=off"];
+        }
+
         var power = wiring.IsQ35 ? "ICH9-LPC" : "PIIX4_PM";
         IEnumerable<string?> settings =
         [

@@ -8,24 +8,29 @@ internal sealed class Wiring(DomainDefinition definition)
     /// <summary>Whether the machine has PCI Express.</summary>
     public bool IsQ35 { get; } = definition.Os.Machine?.Contains("q35", StringComparison.Ordinal) == true;
 
-    /// <summary>Plugs a PCI device in; one without an address goes where QEMU puts it.</summary>
-    public QemuOption Pci(QemuOption device, DeviceAddress? address)
-    {
-        if (address is not PciAddress pci)
-        {
-            return device;
-        }
+    // Two devices may be equal in every respect and are two all the same.
+    private readonly Dictionary<Device, int> _transports = definition.Devices
+        .Where(d => d.Address is VirtioMmioAddress)
+        .Select((d, i) => KeyValuePair.Create(d, i))
+        .ToDictionary(ReferenceEqualityComparer.Instance);
 
-        var plugged = device.With("bus", pci.Bus > 0 ? $"pci.{pci.Bus}" : IsQ35 ? "pcie.0" : "pci.0");
-        return (pci.Multifunction ? plugged.With("multifunction", true) : plugged)
-            .With("addr", pci.Function == 0 ? $"0x{pci.Slot:x}" : $"0x{pci.Slot:x}.0x{pci.Function:x}");
-    }
+    /// <summary>What QEMU calls a virtio device on the bus of this machine.</summary>
+    public string Virtio(string kind) => definition.Os.IsMicrovm ? $"virtio-{kind}-device" : $"virtio-{kind}-pci";
+
+    /// <summary>Plugs a PCI or virtio device in; one without an address goes where QEMU puts it.</summary>
+    public QemuOption Plug(QemuOption option, Device device) => device.Address switch
+    {
+        PciAddress pci => Pci(option, pci),
+        VirtioMmioAddress => option.With("bus", $"virtio-mmio-bus.{_transports[device]}"),
+        _ => option,
+    };
 
     /// <summary>Why a drive cannot be plugged in or taken out while the guest runs; null if it can.</summary>
     public string? WhyFixed(DiskDevice disk) => disk switch
     {
         { Bus: DiskBus.Ide } => "the IDE bus is fixed while the guest runs",
         { Bus: DiskBus.Sata } => "the SATA bus is fixed while the guest runs",
+        { Address: VirtioMmioAddress } => "what a microvm has is fixed while the guest runs",
         { Bus: DiskBus.Virtio, Address: PciAddress { Bus: 0 } } when IsQ35 =>
             "it sits on the first bus of a q35 machine, which is fixed while the guest runs",
         _ => null,
@@ -34,7 +39,7 @@ internal sealed class Wiring(DomainDefinition definition)
     /// <summary>Plugs a drive in.</summary>
     public QemuOption Drive(QemuOption device, DiskDevice disk) => (disk.Bus, disk.Address) switch
     {
-        (DiskBus.Virtio, _) => Pci(device, disk.Address),
+        (DiskBus.Virtio, _) => Plug(device, disk),
         (DiskBus.Ide, DriveAddress at) => device.With("bus", $"ide.{at.Bus}").With("unit", at.Unit),
 
         // The first AHCI controller of q35 is on the board, and its ports are called like IDE channels.
@@ -64,4 +69,11 @@ internal sealed class Wiring(DomainDefinition definition)
         { Kind: ControllerKind.Usb, Model: ControllerModel.None } => true,
         _ => false,
     };
+
+    private QemuOption Pci(QemuOption option, PciAddress address)
+    {
+        var plugged = option.With("bus", address.Bus > 0 ? $"pci.{address.Bus}" : IsQ35 ? "pcie.0" : "pci.0");
+        return (address.Multifunction ? plugged.With("multifunction", true) : plugged)
+            .With("addr", address.Function == 0 ? $"0x{address.Slot:x}" : $"0x{address.Slot:x}.0x{address.Function:x}");
+    }
 }

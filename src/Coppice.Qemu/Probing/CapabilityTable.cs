@@ -26,6 +26,7 @@ internal static class CapabilityTable
         return found
             .Union(When(commands.Contains("block_resize"), Capability.OnlineResize))
             .Union(When(s_plugging.All(commands.Contains), Capability.HotPlug))
+            .Union(When(commands.Contains("query-chardev"), Capability.GuestTime))
             .Union(When(switches, Capability.OnlineExternalDiskOnly))
             .Union(When(marks, Capability.OnlineInternalDiskOnly))
             .Union(When(saves, Capability.ExternalMemory))

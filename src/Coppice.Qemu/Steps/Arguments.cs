@@ -17,10 +17,13 @@ namespace Coppice.Qemu.Steps;
 /// <param name="Drives">How the images of each disk are opened, for layers that are added later.</param>
 /// <param name="Tpm">What its TPM keeps, if it has one.</param>
 /// <param name="Predecessor">The process that had the same TPM before, and has ended.</param>
+/// <param name="OnlyOn">
+/// The version that wrote the memory, if its machine type has no versions of its own, so that no other can be trusted with it.
+/// </param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
     Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives,
-    ShortId? Tpm, ShortId? Predecessor);
+    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn);
 
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
@@ -96,6 +99,13 @@ internal sealed record UnplugArguments(ShortId Process, string Domain, string Ta
 /// <summary>A TPM to make or remove.</summary>
 internal sealed record TpmArguments(ShortId State);
 
+/// <summary>A guest whose clock is to be set.</summary>
+/// <param name="Process">Its process.</param>
+/// <param name="Domain">The domain's name, for warnings.</param>
+/// <param name="Backend">What QEMU calls the host's end of the agent's channel.</param>
+/// <param name="Socket">The socket there, in the run folder.</param>
+internal sealed record GuestTimeArguments(ShortId Process, string Domain, string Backend, string Socket);
+
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
@@ -116,6 +126,7 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(UnplugArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]
+[JsonSerializable(typeof(GuestTimeArguments))]
 [JsonSerializable(typeof(SignalArguments))]
 [JsonSerializable(typeof(ImmutableDictionary<string, DriveMode>))]
 internal sealed partial class StepJson : JsonSerializerContext;

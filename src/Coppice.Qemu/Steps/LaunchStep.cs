@@ -32,6 +32,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
             parts.Add("start");
             if (launch.Memory.Mode is not MemoryMode.None)
             {
+                RequireSameVersion(launch, qmp.Version);
                 await parts.TimeAsync("load", () => launch.MemoryHolder is { } holder
                     ? StoredMemory.LoadAsync(machine, holder, context, cancellation)
                     : LoadAsync(machine, launch.Memory, context, cancellation));
@@ -67,6 +68,22 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
         }
 
         await tpm.StartAsync(state, RunFolder.Of(context.Folder.Home, launch.Process), cancellation);
+    }
+
+    /// <summary>
+    /// Fixes within a release leave what is stored alone. Where it changes with a release, a versioned machine type keeps to
+    /// what its version had.
+    /// </summary>
+    /// <exception cref="CoppiceException">Another release wrote it (<see cref="ErrorKind.MissingCapability"/>).</exception>
+    internal static void RequireSameVersion(LaunchArguments launch, Version version)
+    {
+        if (Version.TryParse(launch.OnlyOn, out var writer) && (writer.Major, writer.Minor) != (version.Major, version.Minor))
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, $"memory of domain '{launch.Domain}'",
+                $"was written by QEMU {writer} and cannot be loaded by QEMU {version}, because the machine microvm has no versions",
+                $"load it with QEMU {writer.Major}.{writer.Minor}, or go on without it: 'start --anew', or a snapshot of disks alone");
+        }
     }
 
     private static async Task LoadAsync(Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)

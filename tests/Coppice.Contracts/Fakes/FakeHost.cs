@@ -27,6 +27,12 @@ public sealed class FakeHost
     /// <summary>Whether guests obey their power button.</summary>
     public bool GuestsObey { get; set; } = true;
 
+    /// <summary>Whether an agent runs in each guest.</summary>
+    public bool GuestsHaveAgents { get; set; } = true;
+
+    /// <summary>The host's clock: how often time has passed.</summary>
+    public long Now { get; private set; }
+
     /// <summary>Whether processes answer when they are asked what they do.</summary>
     public bool ProcessesAnswer { get; set; } = true;
 
@@ -75,6 +81,7 @@ public sealed class FakeHost
     /// <summary>Time passes: every guest that runs writes its next number, and it is acknowledged.</summary>
     public void Tick()
     {
+        Now++;
         foreach (var (id, process) in State.Processes.Where(p => p.Value.State is DomainState.Running))
         {
             State = Write(State, id, process);

@@ -34,7 +34,11 @@ public sealed record FakeDrive(string Target, string Path, bool IsWritable, bool
 /// <summary>A virtual machine that runs, or stands still. Its RAM is one number: the last one that it has written.</summary>
 public sealed record FakeProcess(
     DomainId Domain, ImmutableArray<FakeDrive> Drives, DomainState State, long Counter,
-    FakeGuard? Guard = null, bool IsLeft = false, bool WentOn = false);
+    FakeGuard? Guard = null, bool IsLeft = false, bool WentOn = false)
+{
+    /// <summary>The host's time at which the clock of its guest was set; null if it never was.</summary>
+    public long? ClockSetAt { get; init; }
+}
 
 /// <summary>All that a machine holds. Immutable, so that it can be kept and put back.</summary>
 public sealed record FakeHostState(

@@ -22,7 +22,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             Capability.OfflineExternalDisk, Capability.OnlineExternalDiskOnly, Capability.ExternalMemory,
             Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
             Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
-            Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize, Capability.HotPlug,
+            Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize, Capability.HotPlug, Capability.GuestTime,
         ]));
 
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
@@ -39,6 +39,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
                 IsAlive = true,
                 ActiveImages = Plugged(found).ToImmutableDictionary(d => d.Target, d => d.Path),
                 Unplugged = [.. definition.DisksAndFlash.Where(d => d.Source is not null).Select(d => d.Target).Except(Plugged(found).Select(d => d.Target))],
+                Version = "1",
                 MemoryEstimate = new ByteCount(1 << 20),
             });
 
@@ -71,6 +72,14 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     public Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step.Of(
         "machine.take-over", $"{process} takes over", StepUndo.None, new TakeOverArguments(process, run), FakeJson.Default.TakeOverArguments);
+
+    public Step SetGuestTime(ShortId process, DomainDefinition definition)
+    {
+        GuestAgentChannel.RequireIn(definition);
+        return Step.Of(
+            "machine.set-guest-time", $"set the clock of {process}", StepUndo.None, new GuestTimeArguments(process),
+            FakeJson.Default.GuestTimeArguments);
+    }
 
     public Step End(ShortId process, DomainDefinition? successor = null) =>
         Step.Of("machine.end", $"end {process}", StepUndo.None, new EndArguments(process), FakeJson.Default.EndArguments);
@@ -118,6 +127,8 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
                 return Task.FromResult(Apply(step.Read(FakeJson.Default.LeaveRequest), context));
             case "machine.take-over":
                 return Task.FromResult(Apply(step.Read(FakeJson.Default.TakeOverArguments)));
+            case "machine.set-guest-time":
+                return Task.FromResult(Apply(step.Read(FakeJson.Default.GuestTimeArguments)));
             case "machine.end":
                 End(step.Read(FakeJson.Default.EndArguments).Process, "end");
                 break;
@@ -323,6 +334,23 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
         host.Act("go on", s => FakeHost.Set(s, arguments.Process, p => p with { State = DomainState.Running, WentOn = true }));
         return new StepReport { WentOnAfter = TimeSpan.Zero };
+    }
+
+    /// <summary>Memory that was stored brings an old clock with it; a guest without an agent cannot be asked.</summary>
+    private StepReport Apply(GuestTimeArguments arguments)
+    {
+        if (Find(arguments.Process) is not { } process)
+        {
+            return StepReport.Nothing;
+        }
+
+        if (!host.GuestsHaveAgents || process.State is not DomainState.Running)
+        {
+            return new StepReport { Warning = $"the clock of {arguments.Process} was not set; have an agent in the guest" };
+        }
+
+        host.Act("set clock", s => FakeHost.Set(s, arguments.Process, p => p with { ClockSetAt = host.Now }));
+        return StepReport.Nothing;
     }
 
     private void Apply(SignalArguments arguments)

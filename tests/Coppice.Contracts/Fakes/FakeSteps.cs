@@ -18,6 +18,8 @@ internal sealed record TakeOverArguments(ShortId Process, bool Run);
 
 internal sealed record EndArguments(ShortId Process);
 
+internal sealed record GuestTimeArguments(ShortId Process);
+
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
 internal sealed record OverlayArguments(Layer Overlay, Layer Backing);
@@ -39,6 +41,7 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(LeaveRequest))]
 [JsonSerializable(typeof(TakeOverArguments))]
 [JsonSerializable(typeof(EndArguments))]
+[JsonSerializable(typeof(GuestTimeArguments))]
 [JsonSerializable(typeof(SignalArguments))]
 [JsonSerializable(typeof(OverlayArguments))]
 [JsonSerializable(typeof(CopyArguments))]

@@ -14,6 +14,7 @@ public abstract partial class HypervisorContract
         await using var bed = Open();
         var process = await LaunchAsync(bed, MemoryImage.None, bed.Base);
         Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, process)).State);
+        Assert.False(string.IsNullOrEmpty((await ObserveAsync(bed, process)).Version));
         await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
         await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
         await CountingAsync(bed, process);

@@ -143,6 +143,15 @@ public sealed class WitnessClient : IAsyncDisposable
     public async Task<TimeSpan> LongestGapAsync(CancellationToken cancellation = default) =>
         TimeSpan.FromMicroseconds((await AskAsync("gap", cancellation)).Number("longest_us"));
 
+    /// <summary>What the guest's clock says, and what its hardware clock says, in whole seconds.</summary>
+    public async Task<(DateTimeOffset Wall, DateTimeOffset Hardware)> ReadClocksAsync(CancellationToken cancellation = default)
+    {
+        var answer = await AskAsync("clocks", cancellation);
+        return (
+            DateTimeOffset.UnixEpoch.AddMicroseconds(answer.Number("wall_us")),
+            DateTimeOffset.FromUnixTimeSeconds(answer.Number("rtc_s")));
+    }
+
     /// <summary>Lets the guest send a beat at this interval; zero ends it.</summary>
     public async Task BeatAsync(TimeSpan interval, CancellationToken cancellation = default)
     {

@@ -84,6 +84,8 @@ public sealed class ParsingTests
     [InlineData("snapshot create web --disk vda", "'vda' is not known: write DISK=none, internal, external[:FILE] or manual")]
     [InlineData("snapshot create web --xml x --disk vda=none", "--xml and --disk exclude each other")]
     [InlineData("snapshot revert web --running --paused", "--running and --paused exclude each other")]
+    [InlineData("snapshot revert web --paused --sync-time", "--paused and --sync-time exclude each other")]
+    [InlineData("start web --sync-time --paused", "--paused and --sync-time exclude each other")]
     [InlineData("snapshot list web --roots --from a", "--roots and --from exclude each other")]
     [InlineData("create web --memory 2G", "Option '--disk' is required")]
     [InlineData("create web --disk a.img --memory 2G", "write raw:a.img or qcow2:a.img")]

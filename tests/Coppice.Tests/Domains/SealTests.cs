@@ -138,7 +138,86 @@ public sealed class SealTests
 
     [Fact]
     public void A_machine_that_nobody_knows_is_refused() =>
-        Assert.Equal(ErrorKind.MissingCapability, Assert.Throws<CoppiceException>(() => Seal("microvm", "")).Kind);
+        Assert.Equal(ErrorKind.MissingCapability, Assert.Throws<CoppiceException>(() => Seal("isapc", "")).Kind);
+
+    [Fact]
+    public async Task Every_virtio_device_of_a_microvm_gets_a_transport_and_keeps_it_in_the_document()
+    {
+        var devices = Seal(
+            "microvm",
+            """
+            <disk><source file='/a'/><target dev='vda'/></disk>
+            <interface type='user'/>
+            <disk><source file='/b'/><target dev='sda' bus='scsi'/></disk>
+            <controller type='usb' model='none'/>
+            <rng model='virtio'><backend model='builtin'/></rng>
+            <memballoon model='virtio'/>
+            <channel type='unix'><target type='virtio' name='a'/></channel>
+            <serial type='pty'/>
+            """);
+
+        Assert.Equal(
+            [
+                "disk 'vda' virtio-mmio", "interface virtio-mmio", "disk 'sda' 0:0:0:0", "usb controller 0 ", "rng virtio-mmio",
+                "memballoon virtio-mmio", "channel 'a' 0:0:1", "serial 0 ", "scsi controller 0 virtio-mmio",
+                "virtio-serial controller 0 virtio-mmio",
+            ],
+            devices.Select(d => $"{d.Label} {d.Address}"));
+        var sealed_ = DomainXml.Parse(Documents.With("")) with { Devices = devices };
+        Assert.Equal(sealed_, DomainXml.Parse(DomainXml.Format(sealed_)));
+        await LibvirtSchema.AssertValidAsync("domain.rng", [DomainXml.Format(sealed_)]);
+    }
+
+    [Theory]
+    [InlineData("<disk><source file='/a'/><target dev='sda' bus='sata'/></disk>", "disk 'sda'")]
+    [InlineData("<disk device='cdrom'><target dev='hda' bus='ide'/></disk>", "cdrom 'hda'")]
+    [InlineData("<interface type='user'><model type='e1000'/></interface>", "interface")]
+    [InlineData("<video><model type='vga'/></video>", "video")]
+    [InlineData("<graphics type='vnc'/>", "graphics")]
+    [InlineData("<input type='tablet' bus='usb'/>", "input tablet")]
+    [InlineData("<sound model='ich9'/>", "sound")]
+    [InlineData("<watchdog model='i6300esb'/>", "watchdog i6300esb")]
+    [InlineData("<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>", "tpm")]
+    [InlineData("<controller type='pci' index='0' model='pcie-root'/>", "pci controller 0")]
+    [InlineData("<controller type='usb' model='qemu-xhci'/>", "usb controller 0")]
+    public void What_a_microvm_lacks_is_refused_by_name(string device, string name)
+    {
+        var error = Assert.Throws<CoppiceException>(() => Seal("microvm", device));
+        Assert.Equal(ErrorKind.MissingCapability, error.Kind);
+        Assert.EndsWith($", {name}", error.Subject, StringComparison.Ordinal);
+        Assert.Contains("the machine microvm has no such thing", error.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_else_a_microvm_lacks_is_refused_by_name()
+    {
+        var plain = DomainXml.Parse(Documents.With(""));
+        plain = plain with { Os = plain.Os with { Machine = "microvm" }, GenerationId = null };
+        AssertLacks(plain with { Os = plain.Os with { Firmware = new FirmwareSettings() } }, "UEFI firmware");
+        AssertLacks(plain with { GenerationId = Guid.NewGuid() }, "<genid>");
+        AssertLacks(plain with { VmwarePort = true }, "<vmport>");
+        AssertLacks(plain with { ManagementMode = true }, "<smm>");
+        AssertLacks(plain with { Clock = new ClockSettings { Timers = [new ClockTimer { Name = "hpet", Present = true }] } }, "<timer name='hpet'>");
+        AssertLacks(plain with { Sleep = new SleepStates(true, null) }, "<pm>");
+
+        static void AssertLacks(DomainDefinition definition, string name) => Assert.EndsWith(
+            $", {name}", Assert.Throws<CoppiceException>(() => DomainSeal.AssignAddresses(definition)).Subject, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_microvm_has_eight_transports_and_nobody_else_has_one()
+    {
+        var disks = string.Concat("abcdefghi".Select(c => Documents.Disk($"vd{c}", $"/{c}")));
+        Assert.Contains("8 places for virtio devices", Assert.Throws<CoppiceException>(() => Seal("microvm", disks)).Message, StringComparison.Ordinal);
+        const string Rng = "<rng model='virtio'><backend model='builtin'/><address type='{0}' slot='0x04'/></rng>";
+        Assert.Contains(
+            "no such address as 00:04.0",
+            Assert.Throws<CoppiceException>(() => Seal("microvm", Rng.Replace("{0}", "pci", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the address virtio-mmio is not a PCI slot",
+            Assert.Throws<CoppiceException>(() => Seal("pc", "<rng model='virtio'><backend model='builtin'/><address type='virtio-mmio'/></rng>")).Message,
+            StringComparison.Ordinal);
+    }
 
     private static ValueList<Device> Seal(string machine, string devices)
     {

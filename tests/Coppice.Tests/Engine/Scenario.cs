@@ -128,6 +128,11 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
             Discards: true),
         ["revert"] = new(Revert("one"), WithSnapshots),
         ["revert discarding"] = new(Revert("one") with { DiscardCurrent = true }, WithSnapshots, Discards: true),
+        ["revert, setting the clock"] = new(Revert("one") with { SyncTime = true }, WithAgent),
+        ["undo, setting the clock"] = new(
+            new UndoRevert(Name) { SyncTime = true }, async w => { await WithAgent(w); await w.RunAsync(Revert("one")); }),
+        ["start saved, setting the clock"] = new(
+            new StartDomain(Name, Paused: false) { SyncTime = true }, async w => { await WithAgent(w); await w.RunAsync(new SaveDomain(Name)); }),
         ["revert paused"] = new(Revert("one") with { State = RevertState.Paused }, WithSnapshots),
         ["revert to off"] = new(Revert("off"), WithSnapshots),
         ["revert off"] = new(Revert("one"), async w => { await WithSnapshots(w); await w.RunAsync(new KillDomain(Name)); }),
@@ -224,6 +229,14 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     {
         await world.StartAsync();
         await world.RunAsync(new PauseDomain(Name));
+    }
+
+    private static async Task WithAgent(World world)
+    {
+        await world.RunAsync(new DefineDomain(World.Agent()));
+        await world.StartAsync();
+        await world.SnapshotAsync("one");
+        world.Host.Tick();
     }
 
     private static async Task WithSnapshots(World world)

@@ -60,6 +60,19 @@ internal sealed class World : IDisposable
     public static DomainDefinition Tpm() =>
         Definition() with { Devices = [.. Definition().Devices, new TpmDevice { Model = TpmModel.Crb }] };
 
+    /// <summary>The same domain with a channel on which an agent in its guest can be asked.</summary>
+    public static DomainDefinition Agent() => Definition() with
+    {
+        Devices =
+        [
+            .. Definition().Devices,
+            new CharacterDevice
+            {
+                Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Backend = CharacterBackend.Unix, Name = GuestAgentChannel.Name,
+            },
+        ],
+    };
+
     /// <summary>The same domain with one disk more.</summary>
     public static DomainDefinition More() => Definition() with
     {

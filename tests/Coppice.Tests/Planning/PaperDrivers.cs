@@ -25,6 +25,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step("take-over", $"{process} {(run ? "run" : "stand")}");
 
+    public Step SetGuestTime(ShortId process, DomainDefinition definition) => Step("set-guest-time", $"{process}");
+
     public Step End(ShortId process, DomainDefinition? successor = null) => Step("end", $"{process}");
 
     public Step Signal(ShortId process, DomainSignal signal) => Step("signal", $"{signal}");

@@ -21,6 +21,23 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_clock_is_set_right_after_the_guest_went_on_and_only_by_a_driver_that_can()
+    {
+        var model = new Model(s_running with { Capabilities = s_running.Capabilities.Add(Capability.GuestTime) });
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        var request = new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: false, Force: false) { SyncTime = true };
+        var plan = model.Plan(request);
+        Assert.Equal(["paper.end", "paper.take-over", "paper.set-guest-time"], plan.CleanUp.Select(s => s.Kind));
+        Assert.EndsWith($"{plan.Commit!.Head.Process}", plan.CleanUp[^1].Summary, StringComparison.Ordinal);
+
+        model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1" });
+        var error = Assert.Throws<CoppiceException>(() => model.Plan(request));
+        Assert.Equal(ErrorKind.MissingCapability, error.Kind);
+        Assert.Contains("GuestTime", error.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_id_in_the_name_of_a_layers_file_is_the_id_of_the_layer_R186()
     {
         var model = new Model(s_running);

@@ -10,7 +10,7 @@ public sealed class LaunchErrorsTests
     private static readonly LaunchArguments s_launch = new(
         new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], MemoryImage.None, null,
         ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty,
-        Tpm: null, Predecessor: null);
+        Tpm: null, Predecessor: null, OnlyOn: null);
 
     [Theory]
     [InlineData(
@@ -32,5 +32,17 @@ public sealed class LaunchErrorsTests
         Assert.Equal((kind, subject), (error.Kind, error.Subject));
         Assert.NotEmpty(error.NextStep);
         Assert.DoesNotContain(error.Problem, char.IsControl);
+    }
+
+    [Theory]
+    [InlineData(null, "10.0.2", true)]
+    [InlineData("7.2.22", "7.2.17", true)]
+    [InlineData("7.2.22", "10.0.2", false)]
+    [InlineData("10.0.2", "10.1.0", false)]
+    public void Memory_that_is_bound_to_a_release_is_loaded_by_no_other(string? writer, string version, bool isLoaded)
+    {
+        var error = Record.Exception(() => LaunchStep.RequireSameVersion(s_launch with { OnlyOn = writer }, Version.Parse(version)));
+        Assert.Equal(isLoaded, error is null);
+        Assert.True(error is null or CoppiceException { Kind: ErrorKind.MissingCapability, NextStep.Length: > 0 }, $"{error}");
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Coppice.Core;
+using Coppice.Qemu;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Steps;
 using Coppice.Tests.Domains;
@@ -210,6 +211,44 @@ public sealed class QemuCommandLineTests
     {
         var channel = new CharacterDevice { Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Name = name };
         Assert.Equal(["channel0"], Endpoints.Links(s_web with { Devices = [channel] }).Keys.ToImmutableArray());
+    }
+
+    [Fact]
+    public void On_a_microvm_each_virtio_device_is_at_a_transport_of_its_own()
+    {
+        var devices = new Device[]
+        {
+            new DiskDevice { Target = "vda" }, new RandomDevice(), new RandomDevice(), new BalloonDevice { Present = true }, new NetworkDevice { Mac = "m" },
+            new CharacterDevice { Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Name = "a" },
+        };
+        var microvm = s_web with
+        {
+            Os = new OsSettings { Machine = "microvm", Kernel = "/k" }, GenerationId = null, VmwarePort = false, Devices = [.. devices],
+        };
+        Assert.Equal(
+            [
+                "-machine microvm,memory-backend=ram0,acpi=on,ioapic2=off",
+                "-global virtio-mmio.force-legacy=off",
+                "-device virtio-serial-device,id=virtio-serial0,bus=virtio-mmio-bus.5",
+                "-device virtio-blk-device,id=disk-vda,bus=virtio-mmio-bus.0,bootindex=1",
+                "-device virtserialport,bus=virtio-serial0.0,nr=1,name=a,chardev=channel0,id=channel0-port",
+                "-device virtio-net-device,id=nic0,netdev=net0,mac=m,bus=virtio-mmio-bus.4",
+                "-device virtio-rng-device,rng=rng0,id=rng0-port,bus=virtio-mmio-bus.1",
+                "-device virtio-rng-device,rng=rng1,id=rng1-port,bus=virtio-mmio-bus.2",
+                "-device virtio-balloon-device,id=balloon0,bus=virtio-mmio-bus.3",
+            ],
+            Interesting(microvm, "-machine", "-global", "-device"));
+    }
+
+    [Theory]
+    [InlineData("microvm", "7.2.22")]
+    [InlineData("q35", null)]
+    public void Only_a_machine_without_versions_binds_its_memory_to_who_wrote_it(string machine, string? bound)
+    {
+        var memory = new MemoryImage { Mode = MemoryMode.External, File = "/m", WrittenBy = "7.2.22" };
+        var definition = s_web with { Os = new OsSettings { Machine = machine }, Devices = [] };
+        var step = new QemuHypervisor(new QemuOptions(), TimeProvider.System).Launch(new LaunchRequest(new ShortId("0badcafe"), definition, [], memory));
+        Assert.Equal(bound, step.Read(StepJson.Default.LaunchArguments).OnlyOn);
     }
 
     /// <summary>The options of these kinds, of a definition whose addresses are assigned.</summary>

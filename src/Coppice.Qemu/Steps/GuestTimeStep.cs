@@ -1,0 +1,95 @@
+using System.Globalization;
+using Coppice.Core;
+using Coppice.Qemu.Agent;
+using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
+
+namespace Coppice.Qemu.Steps;
+
+/// <summary>
+/// Has the agent in a guest set the guest's clock. The time is read when the agent is known to listen, so a step that a later
+/// command repeats does not set an old one.
+/// </summary>
+internal sealed class GuestTimeStep(TimeProvider time)
+{
+    /// <summary>A guest that has just gone on has other things to do as well.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
+
+    // QEMU tells of ports that memory says are open when the guest has run for an instant.
+    private static readonly TimeSpan s_openingLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_tolerance = TimeSpan.FromSeconds(2);
+
+    public async Task<StepReport> ApplyAsync(GuestTimeArguments step, StepContext context, CancellationToken cancellation)
+    {
+        var folder = RunFolder.Of(context.Folder.Home, step.Process);
+        try
+        {
+            await using var machine = await Machine.ConnectAsync(folder, time, cancellation);
+            return machine is null
+                ? StepReport.Nothing // It ended after it had been committed, as any guest may.
+                : await SetAsync(machine, folder, step, cancellation);
+        }
+        catch (Exception e) when (e is CoppiceException or QmpRefusalException or AgentRefusalException)
+        {
+            var reason = e is AgentRefusalException refusal ? $"its agent refuses {refusal.Message}" : e.Message;
+            return new StepReport
+            {
+                Warning = $"the clock of the guest of '{step.Domain}' was not set ({reason}); set it in the guest, "
+                    + "from the host's time, which its hardware clock has: hwclock --hctosys",
+            };
+        }
+    }
+
+    private async Task<StepReport> SetAsync(
+        Machine machine, RunFolder folder, GuestTimeArguments step, CancellationToken cancellation)
+    {
+        await RequireListenerAsync(machine, step, cancellation);
+        await using var agent = await GuestAgent.ConnectAsync(folder.Socket(step.Socket), "the agent in the guest", time, cancellation);
+        var before = await agent.ReadTimeAsync(s_limit, cancellation);
+        var off = before - time.GetUtcNow();
+        try
+        {
+            await agent.SetTimeAsync(time.GetUtcNow(), s_limit, cancellation);
+        }
+        catch (AgentRefusalException)
+        {
+            // It refuses also if it has set the clock of the system but cannot set that of the hardware.
+            var after = await agent.ReadTimeAsync(s_limit, cancellation);
+            if ((after - time.GetUtcNow()).Duration() > s_tolerance)
+            {
+                throw;
+            }
+        }
+
+        var seconds = off.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
+        return new StepReport { Mechanism = $"guest's clock set (it was {seconds} s off)" };
+    }
+
+    /// <summary>To wait for an answer is of no use where nobody listens, and QEMU knows that.</summary>
+    private async Task RequireListenerAsync(Machine machine, GuestTimeArguments step, CancellationToken cancellation)
+    {
+        if (await machine.StatusAsync(cancellation) is not "running")
+        {
+            throw Unasked("the guest does not run");
+        }
+
+        for (var start = time.GetTimestamp(); !await IsOpenAsync(machine, step.Backend, cancellation);)
+        {
+            if (time.GetElapsedTime(start) > s_openingLimit)
+            {
+                throw Unasked("no agent runs in the guest: install and start qemu-guest-agent there");
+            }
+
+            await Task.Delay(s_interval, time, cancellation);
+        }
+    }
+
+    private static async Task<bool> IsOpenAsync(Machine machine, string backend, CancellationToken cancellation)
+    {
+        var backends = await machine.Qmp.ExecuteAsync("query-chardev", null, cancellation);
+        return backends.Items().Any(b => b.TextOrEmpty("label") == backend && b.IsTrue("frontend-open"));
+    }
+
+    private static CoppiceException Unasked(string problem) => new(ErrorKind.WrongState, "the agent", problem);
+}
