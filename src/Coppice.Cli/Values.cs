@@ -48,7 +48,10 @@ internal static class Values
         };
     }
 
-    /// <summary><c>[raw:|qcow2:]FILE</c>. The format is stated or in the name; the file is never asked, it might lie.</summary>
+    /// <summary>
+    /// <c>[raw:|qcow2:]FILE</c>. The format is stated or in the name; the file is never asked, it might lie. What has its name in
+    /// <c>/dev</c> is a device, and that holds the disk itself.
+    /// </summary>
     public static NewDisk Image(string text)
     {
         var (format, file) = text switch
@@ -57,6 +60,7 @@ internal static class Values
             _ when text.StartsWith("qcow2:", StringComparison.Ordinal) => (ImageFormat.Qcow2, text["qcow2:".Length..]),
             _ when text.EndsWith(".raw", StringComparison.OrdinalIgnoreCase) => (ImageFormat.Raw, text),
             _ when text.EndsWith(".qcow2", StringComparison.OrdinalIgnoreCase) => (ImageFormat.Qcow2, text),
+            _ when DevicePath.Names(text) => (ImageFormat.Raw, text),
             _ => throw new FormatException($"the format of '{text}' is not in its name: write raw:{text} or qcow2:{text}"),
         };
         return file.Length > 0 ? new NewDisk(Path.GetFullPath(file), format) : throw new FormatException($"a file name is missing in '{text}'");

@@ -39,10 +39,18 @@ public static class DurableFile
         DurableFolder.Flush(FolderOf(to));
     }
 
-    /// <summary>Removes a file; nothing happens if it is gone. The folder is not flushed.</summary>
+    /// <summary>
+    /// Removes a file; nothing happens if it is gone. The folder is not flushed. The node of a device is never removed, nor a
+    /// link to one: it is the host's, whatever our records may say.
+    /// </summary>
     public static void Remove(string path)
     {
         FileActs.Before(FileAct.Remove, path);
+        if (FileSystem.IsDevice(path))
+        {
+            throw new FileException(path, 0, "is a device, and devices are not removed", "look at what is at this path now");
+        }
+
         try
         {
             FileException.Guard(path, () => File.Delete(path));

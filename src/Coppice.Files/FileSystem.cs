@@ -5,10 +5,33 @@ using System.Runtime.InteropServices;
 namespace Coppice.Files;
 
 /// <summary>A file as its file system knows it, whatever it is called.</summary>
-/// <param name="Identity">The same for all its names: hard links, symbolic links, paths through other mounts.</param>
+/// <param name="Identity">
+/// The same for all its names: hard links, symbolic links, paths through other mounts. That of a block device is its number,
+/// which all nodes of the device have.
+/// </param>
 /// <param name="AllocatedBytes">What it takes on disk; holes take nothing.</param>
-/// <param name="ChangedAt">When it was last written or replaced (ctime), which nobody can set back.</param>
-public sealed record FileFacts(string Identity, long AllocatedBytes, DateTimeOffset ChangedAt);
+/// <param name="ChangedAt">
+/// When it was last written or replaced (ctime), which nobody can set back. Of a device it says when its node was changed, not
+/// its content.
+/// </param>
+/// <param name="Kind">What it is.</param>
+public sealed record FileFacts(string Identity, long AllocatedBytes, DateTimeOffset ChangedAt, FileKind Kind);
+
+/// <summary>What a path can lead to, as far as it makes a difference; the values are those of S_IFMT, see inode(7).</summary>
+public enum FileKind
+{
+    /// <summary>A folder, FIFO or socket.</summary>
+    Other,
+
+    /// <summary>A character device.</summary>
+    CharacterDevice = 0x2000,
+
+    /// <summary>A block device.</summary>
+    BlockDevice = 0x6000,
+
+    /// <summary>A regular file.</summary>
+    Regular = 0x8000,
+}
 
 /// <summary>What file systems know of paths.</summary>
 public static partial class FileSystem
@@ -19,11 +42,15 @@ public static partial class FileSystem
 
     // Of struct statx, see statx(2).
     private const int BufferSize = 256;
+    private const int ModeOffset = 28;
     private const int InodeOffset = 32;
     private const int BlocksOffset = 48;
     private const int ChangeSecondsOffset = 96;
     private const int ChangeNanosecondsOffset = 104;
+    private const int NumberOffset = 128;
     private const int DeviceOffset = 136;
+
+    private const int KindMask = 0xF000;
 
     /// <summary>Whether two paths are on one file system; a path that does not exist yet counts as its nearest folder.</summary>
     public static bool AreSame(string first, string second) => Device(first) == Device(second);
@@ -37,11 +64,21 @@ public static partial class FileSystem
             return null;
         }
 
+        var kind = KindOf(buffer);
         var (device, inode) = (Number(buffer, DeviceOffset), Number(buffer, InodeOffset));
-        var identity = string.Create(CultureInfo.InvariantCulture, $"{device:x}:{inode}");
+        var identity = kind is FileKind.BlockDevice
+            ? string.Create(CultureInfo.InvariantCulture, $"block:{Number(buffer, NumberOffset):x}")
+            : string.Create(CultureInfo.InvariantCulture, $"{device:x}:{inode}");
         var changed = DateTimeOffset.FromUnixTimeSeconds((long)Number(buffer, ChangeSecondsOffset))
             .AddTicks((uint)Number(buffer, ChangeNanosecondsOffset) / TimeSpan.NanosecondsPerTick);
-        return new FileFacts(identity, (long)Number(buffer, BlocksOffset) * BlockBytes, changed);
+        return new FileFacts(identity, (long)Number(buffer, BlocksOffset) * BlockBytes, changed, kind);
+    }
+
+    /// <summary>Whether a path leads to a device, through symbolic links.</summary>
+    internal static bool IsDevice(string path)
+    {
+        Span<byte> buffer = stackalloc byte[BufferSize];
+        return TryLook(path, buffer) && KindOf(buffer) is FileKind.BlockDevice or FileKind.CharacterDevice;
     }
 
     /// <summary>The device number, or 0 if it cannot be told.</summary>
@@ -58,6 +95,12 @@ public static partial class FileSystem
 
     private static bool TryLook(string path, Span<byte> buffer) =>
         Statx(WorkingFolder, path, 0, BasicFields, ref MemoryMarshal.GetReference(buffer)) == 0;
+
+    private static FileKind KindOf(ReadOnlySpan<byte> buffer)
+    {
+        var kind = (FileKind)(BinaryPrimitives.ReadUInt16LittleEndian(buffer[ModeOffset..]) & KindMask);
+        return Enum.IsDefined(kind) ? kind : FileKind.Other;
+    }
 
     private static ulong Number(ReadOnlySpan<byte> buffer, int offset) =>
         BinaryPrimitives.ReadUInt64LittleEndian(buffer[offset..]);

@@ -27,11 +27,11 @@ internal static class BackingLink
     }
 
     /// <summary>Looks up a backing file; a refusal names the image that leads to it.</summary>
-    public static PinnedFile Open(string path, PinnedFile image)
+    public static PinnedFile Open(string path, PinnedFile image, bool isBlockDevice = false)
     {
         try
         {
-            return PinnedFile.Open(path);
+            return isBlockDevice ? PinnedFile.OpenDevice(path) : PinnedFile.Open(path);
         }
         catch (ImageException error)
         {

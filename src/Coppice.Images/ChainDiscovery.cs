@@ -22,7 +22,7 @@ internal sealed class ChainDiscovery
 
     public IReadOnlyList<ChainLayer> Follow(RecordedLayer top)
     {
-        using var file = PinnedFile.Open(top.Path);
+        using var file = top.Pin();
         Follow(file, top.Format);
         return _walk.Layers;
     }

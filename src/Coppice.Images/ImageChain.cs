@@ -10,6 +10,33 @@ public sealed record RecordedLayer(string Path, ImageFormat Format)
     /// has to: tools would probe.
     /// </summary>
     public bool ParentFormatDeclared { get; init; }
+
+    /// <summary>
+    /// Whether it is a block device. It is accepted only by the name that the user gave, wherever links lead from there: the
+    /// names of logical volumes are links.
+    /// </summary>
+    public bool IsBlockDevice { get; init; }
+
+    /// <summary>Looks it up, as what it is recorded to be. A device must not be in use by the host.</summary>
+    internal PinnedFile Pin()
+    {
+        if (!IsBlockDevice)
+        {
+            return PinnedFile.Open(Path);
+        }
+
+        var device = PinnedFile.OpenDevice(Path);
+        try
+        {
+            device.RequireUnclaimed();
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
 }
 
 /// <summary>A layer that was found and checked.</summary>
@@ -21,8 +48,9 @@ public sealed record ChainLayer(string RealPath, ImageFormat Format, long Virtua
 
 /// <summary>
 /// Checks chains of backing files before QEMU or qemu-img opens any of them. Both operations look a file up without
-/// opening it, open it only once it is known to be a regular file in an allowed place, read only qcow2 metadata, and
-/// refuse data files, protocols, encryption, corruption, unknown features, loops and chains that are too deep.
+/// opening it, open it only once it is known to be a regular file in an allowed place, or the block device that the user named,
+/// read only qcow2 metadata, and refuse data files, protocols, encryption, corruption, unknown features, loops and chains that
+/// are too deep.
 /// </summary>
 public static class ImageChain
 {
@@ -49,8 +77,8 @@ public static class ImageChain
         ChainWalk walk = new();
         for (var index = 0; index < layers.Count; index++)
         {
-            using var file = PinnedFile.Open(layers[index].Path);
-            if (!allowed.Contain(file.RealPath))
+            using var file = layers[index].Pin();
+            if (!layers[index].IsBlockDevice && !allowed.Contain(file.RealPath))
             {
                 throw new ImageException(ImageFault.Forbidden, file.NamedPath, "it lies outside the allowed folders",
                     "move it into one of them, or allow its folder");
@@ -107,8 +135,8 @@ public static class ImageChain
                 $"its header says that {Quoted.Name(name)} is {stated.Name()}, but it is recorded as {parent.Format.Name()}");
         }
 
-        using var recorded = PinnedFile.Open(parent.Path);
-        using var named = BackingLink.Open(path, file);
+        using var recorded = parent.IsBlockDevice ? PinnedFile.OpenDevice(parent.Path) : PinnedFile.Open(parent.Path);
+        using var named = BackingLink.Open(path, file, parent.IsBlockDevice);
         if (named.RealPath != recorded.RealPath)
         {
             throw Mismatch(file, $"its backing file {Quoted.Name(name)} is not the recorded {Quoted.Name(recorded.RealPath)}");

@@ -18,6 +18,9 @@ public enum ImageFault
     /// <summary>The file exists, but the system would not let it be read.</summary>
     Unreadable,
 
+    /// <summary>A block device that the host itself uses, or something else alone.</summary>
+    InUse,
+
     /// <summary>The image says something else than the records do.</summary>
     Mismatch,
 

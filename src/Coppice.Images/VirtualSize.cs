@@ -17,6 +17,14 @@ public static class VirtualSize
         return image.Header.VirtualSizeBytes;
     }
 
+    /// <summary>The size of a block device, which holds a raw disk.</summary>
+    /// <exception cref="ImageException">Missing, not a block device, or not accessible.</exception>
+    public static long OfDevice(string path)
+    {
+        using var device = PinnedFile.OpenDevice(path);
+        return device.LengthBytes;
+    }
+
     /// <summary>Whether the disk is at least so large; one whose image cannot be read is not.</summary>
     public static bool Reaches(string path, ImageFormat format, long bytes)
     {

@@ -6,8 +6,9 @@ using Coppice.Images;
 namespace Coppice.Storage;
 
 /// <summary>
-/// Layers as files: raw or qcow2 images that a user brought, qcow2 overlays on top of them. Formats come from records;
-/// chains are checked by the native reader before anybody opens an image.
+/// Layers as files: raw or qcow2 images that a user brought, qcow2 overlays on top of them. A raw image can be a block device,
+/// too, which nobody but the guest writes to. Formats come from records; chains are checked by the native reader before anybody
+/// opens an image.
 /// </summary>
 public sealed class FileStorage : IStorage
 {
@@ -47,11 +48,14 @@ public sealed class FileStorage : IStorage
     public Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation) => Task.Run(
         () =>
         {
-            // The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.
-            var recorded = chain.Select(l => new RecordedLayer(l.Path, l.Format.ToImages()) { ParentFormatDeclared = true });
-            var folders = new AllowedFolders(chain.Select(l => Path.GetDirectoryName(l.Path)!));
-            ImageErrors.Guard($"disk '{chain[0].Disk}'", () => ImageChain.Check([.. recorded], folders));
+            ImageErrors.Guard($"disk '{chain[0].Disk}'", () =>
+            {
+                var folders = new AllowedFolders(
+                    chain.Where(l => l.Type is StorageType.File).Select(l => Path.GetDirectoryName(l.Path)!));
+                return ImageChain.Check([.. chain.Select(l => l.ToRecord())], folders);
+            });
             RequireInternal(chain[0]);
+            BlockDevices.RequireNotShrunk(chain);
         },
         cancellation);
 
@@ -61,24 +65,7 @@ public sealed class FileStorage : IStorage
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(layer);
         return Task.Run(
-            () =>
-            {
-                var overlays = OverlayPlacement.FolderFor(folder, layer);
-                return new LayerObservation
-                {
-                    Layer = layer.Id,
-                    Exists = File.Exists(layer.Path),
-                    IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
-                    VirtualSize = new ByteCount(SizeOf(layer)),
-                    Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.TagsIn(layer.Path) : [],
-                    WrittenAt = FileSystem.Look(layer.Path)?.ChangedAt ?? default,
-                    FreeBeside = new ByteCount(DurableFolder.FreeBytes(Path.GetDirectoryName(layer.Path)!)),
-                    OverlayFolder = overlays,
-                    Free = new ByteCount(DurableFolder.FreeBytes(overlays)),
-                    FreeForMemory = new ByteCount(DurableFolder.FreeBytes(folder.MemoryFolder)),
-                };
-            },
-            cancellation);
+            () => layer.Type is StorageType.Block ? BlockDevices.Observe(folder, layer) : Observe(folder, layer), cancellation);
     }
 
     /// <inheritdoc/>
@@ -88,7 +75,8 @@ public sealed class FileStorage : IStorage
             from path in paths.Distinct(StringComparer.Ordinal)
             let found = FileSystem.Look(path)
             where found is not null
-            select KeyValuePair.Create(path, new FileObservation(found.Identity, new ByteCount(found.AllocatedBytes))))
+            let type = found.Kind is FileKind.BlockDevice ? StorageType.Block : StorageType.File
+            select KeyValuePair.Create(path, new FileObservation(found.Identity, new ByteCount(found.AllocatedBytes), type)))
             .ToImmutableDictionary(),
         cancellation);
 
@@ -132,6 +120,24 @@ public sealed class FileStorage : IStorage
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
         StepKind.Of(step, _kinds).ProbeAsync(step, context, cancellation);
 
+    private static LayerObservation Observe(DomainFolder folder, Layer layer)
+    {
+        var overlays = OverlayPlacement.FolderFor(folder, layer);
+        return new LayerObservation
+        {
+            Layer = layer.Id,
+            Exists = File.Exists(layer.Path),
+            IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
+            VirtualSize = new ByteCount(SizeOf(layer)),
+            Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.TagsIn(layer.Path) : [],
+            WrittenAt = FileSystem.Look(layer.Path)?.ChangedAt,
+            FreeBeside = new ByteCount(DurableFolder.FreeBytes(Path.GetDirectoryName(layer.Path)!)),
+            OverlayFolder = overlays,
+            Free = new ByteCount(DurableFolder.FreeBytes(overlays)),
+            FreeForMemory = new ByteCount(DurableFolder.FreeBytes(folder.MemoryFolder)),
+        };
+    }
+
     private static void RequireInternal(Layer layer)
     {
         if (layer.Inside is { } place && new InternalArguments(layer.Path, place.Tag) is var snapshot && !InternalSteps.IsThere(snapshot))
@@ -172,6 +178,12 @@ public sealed class FileStorage : IStorage
     {
         var path = disk.Source ?? throw new CoppiceException(
             ErrorKind.InvalidInput, $"disk '{disk.Target}'", "has no image", "name one in its <source> element");
+        BlockDevices.RequireType(disk, path);
+        if (disk.Type is StorageType.Block)
+        {
+            return [BlockDevices.Discover(disk.Target, path)];
+        }
+
         var folders = new AllowedFolders([Path.GetDirectoryName(path) ?? "/"]);
         var found = ImageErrors.Guard($"disk '{disk.Target}'", () =>
             ImageChain.Discover(new RecordedLayer(path, disk.Format.ToImages()), folders));

@@ -1,8 +1,10 @@
 using Coppice.Core;
+using Coppice.Images;
+using ImageFormat = Coppice.Core.ImageFormat;
 
 namespace Coppice.Storage;
 
-/// <summary>The two vocabularies of image formats, and the names that qemu-img uses.</summary>
+/// <summary>The two vocabularies of images and their formats, and the names that qemu-img uses.</summary>
 internal static class Formats
 {
     public static Images.ImageFormat ToImages(this ImageFormat format) =>
@@ -10,6 +12,13 @@ internal static class Formats
 
     public static ImageFormat ToCore(this Images.ImageFormat format) =>
         format is Images.ImageFormat.Qcow2 ? ImageFormat.Qcow2 : ImageFormat.Raw;
+
+    public static RecordedLayer ToRecord(this Layer layer) => new(layer.Path, layer.Format.ToImages())
+    {
+        // The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.
+        ParentFormatDeclared = true,
+        IsBlockDevice = layer.Type is StorageType.Block,
+    };
 
     public static string Name(this ImageFormat format) => format is ImageFormat.Qcow2 ? "qcow2" : "raw";
 }

@@ -21,6 +21,7 @@ internal static class ImageErrors
     private static ErrorKind Kind(ImageFault fault) => fault switch
     {
         ImageFault.Missing => ErrorKind.NotFound,
+        ImageFault.InUse => ErrorKind.WrongState,
         ImageFault.Malformed or ImageFault.Mismatch => ErrorKind.Damaged,
         ImageFault.Unreadable => ErrorKind.Storage,
         _ => ErrorKind.Forbidden,

@@ -29,7 +29,8 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         var image = new OverlayArguments(copy.Path, backing, parent?.Format ?? default, copy.VirtualSize.Bytes);
         return Step.Of(
             CopyKind, $"copy {snapshot.Inside!.Tag} out of {snapshot.Path} for {copy.Disk}", StepUndo.UnlessSwitched,
-            new CopyArguments(image, ArgumentsOf(snapshot), parent?.Path), StorageJson.Default.CopyArguments) with
+            new CopyArguments(image, ArgumentsOf(snapshot), parent?.Path, parent?.Type ?? default),
+            StorageJson.Default.CopyArguments) with
         {
             Files = [new FileChange(FileEffect.Create, copy.Path, estimate)],
         };

@@ -10,7 +10,8 @@ internal static class OverlayPlacement
 
     /// <summary>
     /// Into the domain's own folder if that is on the file system of the image, else into a folder beside the image: a
-    /// layer fills up like the image below it, and hard links work on one file system only.
+    /// layer fills up like the image below it, and hard links work on one file system only. Beside a block device there is no
+    /// room for files.
     /// </summary>
     public static string FolderFor(DomainFolder folder, Layer layer)
     {
@@ -21,7 +22,7 @@ internal static class OverlayPlacement
             return imageFolder;
         }
 
-        return FileSystem.AreSame(own, imageFolder)
+        return layer.Type is StorageType.Block || FileSystem.AreSame(own, imageFolder)
             ? own
             : $"{imageFolder}/{Prefix}{Path.GetFileName(folder.Path)}/{layer.Disk}";
     }

@@ -130,7 +130,7 @@ internal sealed class QemuImg(TimeProvider time)
     /// <summary>An image and its parent; below the parent nothing is opened.</summary>
     private static string Source(CopyArguments copy)
     {
-        var parent = copy.ParentPath is { } path ? Node(copy.Copy.BackingFormat.Name(), path) : null;
+        var parent = copy.ParentPath is { } path ? Node(copy.Copy.BackingFormat.Name(), path, copy.ParentType) : null;
         if (parent is not null && copy.Copy.BackingFormat is ImageFormat.Qcow2)
         {
             parent["backing"] = null;
@@ -145,10 +145,10 @@ internal sealed class QemuImg(TimeProvider time)
         return $"json:{image.ToJsonString()}";
     }
 
-    private static JsonObject Node(string driver, string path) => new()
+    private static JsonObject Node(string driver, string path, StorageType type = StorageType.File) => new()
     {
         ["driver"] = driver,
-        ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path },
+        ["file"] = new JsonObject { ["driver"] = type is StorageType.Block ? "host_device" : "file", ["filename"] = path },
     };
 
     private async Task RunAsync(string subject, IEnumerable<string> arguments, CancellationToken cancellation, TimeSpan? limit = null)

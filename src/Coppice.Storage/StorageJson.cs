@@ -14,7 +14,7 @@ internal sealed record InternalArguments(string Path, string Tag);
 
 /// <summary>A new image with the content of an internal snapshot of another, both on the same parent.</summary>
 internal sealed record CopyArguments(
-    OverlayArguments Copy, InternalArguments Snapshot, string? ParentPath);
+    OverlayArguments Copy, InternalArguments Snapshot, string? ParentPath, StorageType ParentType);
 
 /// <summary>The variables of a firmware, to be made from a raw template.</summary>
 internal sealed record VariablesArguments(string Path, ImageFormat Format, string Template);

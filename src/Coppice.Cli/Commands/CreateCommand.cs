@@ -13,7 +13,9 @@ internal static class CreateCommand
     {
         private readonly Argument<string> _name = new("NAME") { Description = "The name of the domain" };
         private readonly Option<NewDisk[]> _disks = Values.Options(
-            "--disk", "[raw:|qcow2:]IMAGE", "An image for a disk; can be repeated. The format is needed unless the name ends in it", Values.Image);
+            "--disk", "[raw:|qcow2:]IMAGE",
+            "An image or block device for a disk; can be repeated. The format is needed unless the name ends in it or is a device's",
+            Values.Image);
 
         private readonly Option<ByteCount?> _memory = Values.Option<ByteCount?>(
             "--memory", "SIZE", "How much RAM, such as 512M or 2G", text => Values.Size(text));
@@ -46,15 +48,24 @@ internal static class CreateCommand
                     result.AddError("--initrd and --append need --kernel");
                 }
             });
-            return command.Requests(run => new DefineDomain(Definition(run)), "defined");
+            return command.Requests(
+                async (run, cancellation) => new DefineDomain(Definition(run, await DisksAsync(run, cancellation))), "defined");
         }
 
-        private DomainDefinition Definition(Invocation run)
+        /// <summary>The disks, each of the type that its image has.</summary>
+        private async Task<ImmutableArray<NewDisk>> DisksAsync(Invocation run, CancellationToken cancellation)
+        {
+            var disks = run.Get(_disks)!;
+            var found = await run.Drivers.Storage.ObserveFilesAsync(disks.Select(d => d.Path), cancellation);
+            return [.. disks.Select(d => found.TryGetValue(d.Path, out var image) ? d with { Type = image.Type } : d)];
+        }
+
+        private DomainDefinition Definition(Invocation run, ImmutableArray<NewDisk> disks)
         {
             var definition = new NewDomain
             {
                 Name = run.Get(_name),
-                Disks = run.Get(_disks)!.ToImmutableArray(),
+                Disks = disks,
                 Memory = run.Get(_memory)!.Value,
                 VirtualCpus = run.Get(_cpus) ?? 1,
                 Seed = run.Path(_seed),

@@ -76,7 +76,7 @@ public enum DiskDiscard
 /// <param name="Format">Its format.</param>
 public sealed record DeclaredLayer(string Path, ImageFormat Format);
 
-/// <summary>A drive of a domain (libvirt formatdomain, <c>&lt;disk type='file'&gt;</c>).</summary>
+/// <summary>A drive of a domain (libvirt formatdomain, <c>&lt;disk&gt;</c>).</summary>
 public sealed record DiskDevice : Device
 {
     /// <summary>The target of the flash chip. No disk can have it.</summary>
@@ -93,6 +93,9 @@ public sealed record DiskDevice : Device
 
     /// <summary>The absolute path of the image; null for an empty CD-ROM.</summary>
     public string? Source { get; init; }
+
+    /// <summary>What its image is kept in.</summary>
+    public StorageType Type { get; init; }
 
     /// <summary>The format of the image, as the definition states it.</summary>
     public ImageFormat Format { get; init; }

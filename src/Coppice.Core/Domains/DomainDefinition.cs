@@ -103,8 +103,10 @@ public sealed record DomainDefinition
         ArgumentNullException.ThrowIfNull(other);
         return Identity(this, target) is { } one && Identity(other, target) == one;
 
-        static (string? Source, ImageFormat Format, bool ReadOnly)? Identity(DomainDefinition definition, string target) =>
-            definition.DisksAndFlash.FirstOrDefault(d => d.Target == target) is { } disk ? (disk.Source, disk.Format, disk.ReadOnly) : null;
+        static (string? Source, StorageType Type, ImageFormat Format, bool ReadOnly)? Identity(
+            DomainDefinition definition, string target) =>
+            definition.DisksAndFlash.FirstOrDefault(d => d.Target == target) is { } disk
+                ? (disk.Source, disk.Type, disk.Format, disk.ReadOnly) : null;
     }
 
     /// <summary>Its TPM; null if it has none.</summary>

@@ -19,6 +19,7 @@ public static class DomainDisks
             Target = request.Target ?? FreeTarget(definition, bus),
             Bus = bus,
             Source = request.Image.Path,
+            Type = request.Image.Type,
             Format = request.Image.Format,
             ReadOnly = request.ReadOnly,
             Serial = request.Serial,

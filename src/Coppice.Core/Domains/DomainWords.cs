@@ -6,6 +6,9 @@ internal static class DomainWords
     public static readonly Vocabulary<DiskKind> DiskKinds = new(
         "kind of drive", ("disk", DiskKind.Disk), ("cdrom", DiskKind.Cdrom));
 
+    public static readonly Vocabulary<StorageType> StorageTypes = new(
+        "type of disk", ("file", StorageType.File), ("block", StorageType.Block));
+
     public static readonly Vocabulary<DiskBus> DiskBuses = new(
         "bus", ("virtio", DiskBus.Virtio), ("ide", DiskBus.Ide), ("sata", DiskBus.Sata), ("scsi", DiskBus.Scsi));
 

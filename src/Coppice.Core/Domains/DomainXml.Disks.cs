@@ -20,18 +20,14 @@ public static partial class DomainXml
 
     private static DiskDevice ReadDisk(XElement element)
     {
-        if (element.Attribute("type") is { Value: not "file" } type)
-        {
-            throw type.Refuse($"'{type.Shown()}' is not a known type of disk", "use an image file, with type='file'");
-        }
-
+        var type = DomainWords.StorageTypes.Read(element.Attribute("type")) ?? StorageType.File;
         var kind = DomainWords.DiskKinds.Read(element.Attribute("device")) ?? DiskKind.Disk;
         var driver = element.Element("driver");
         var target = ReadTarget(element);
-        var source = element.Element("source")?.Attribute("file").AbsolutePath();
+        var source = ReadSource(element, type);
         if (source is null && kind == DiskKind.Disk)
         {
-            throw element.Refuse($"disk '{target}' has no image", "add <source file='…'/>");
+            throw element.Refuse($"disk '{target}' has no image", $"add <source {SourceAttribute(type)}='…'/>");
         }
 
         return new DiskDevice
@@ -40,6 +36,7 @@ public static partial class DomainXml
             Kind = kind,
             Bus = DomainWords.DiskBuses.Read(element.Element("target")!.Attribute("bus")) ?? UsualBus(target),
             Source = source,
+            Type = type,
             Format = DomainWords.ImageFormats.Read(driver?.Attribute("type")) ?? ImageFormat.Raw,
             Backing = element.Element("backingStore") is { } backing ? ReadBacking(backing) : null,
             ReadOnly = kind == DiskKind.Cdrom || element.Element("readonly") is not null,
@@ -54,7 +51,7 @@ public static partial class DomainXml
 
     private static IEnumerable<object?> WriteDisk(DiskDevice disk) =>
     [
-        new XAttribute("type", "file"),
+        new XAttribute("type", DomainWords.StorageTypes[disk.Type]),
         new XAttribute("device", DomainWords.DiskKinds[disk.Kind]),
         OptionalAttribute("snapshot", disk.Snapshot is { } mode ? DomainWords.DiskModes[mode] : null),
         new XElement(
@@ -64,13 +61,27 @@ public static partial class DomainXml
             OptionalAttribute("cache", disk.Cache is { } cache ? DomainWords.DiskCaches[cache] : null),
             OptionalAttribute("io", disk.Io is { } io ? DomainWords.DiskIos[io] : null),
             OptionalAttribute("discard", disk.Discard is { } discard ? DomainWords.DiskDiscards[discard] : null)),
-        disk.Source is null ? null : new XElement("source", new XAttribute("file", disk.Source)),
+        disk.Source is null ? null : new XElement("source", new XAttribute(SourceAttribute(disk.Type), disk.Source)),
         disk.Backing is { } backing ? WriteBacking([.. backing]) : null,
         new XElement("target", new XAttribute("dev", disk.Target), new XAttribute("bus", DomainWords.DiskBuses[disk.Bus])),
         disk.ReadOnly ? new XElement("readonly") : null,
         Text("serial", disk.Serial),
         WriteBoot(disk.BootOrder),
     ];
+
+    // Of what the other type is named by nothing must be left over: it would be a disk without its image.
+    private static string? ReadSource(XElement disk, StorageType type)
+    {
+        var source = disk.Element("source");
+        var other = type is StorageType.Block ? StorageType.File : StorageType.Block;
+        return source?.Attribute(SourceAttribute(other)) is { } wrong
+            ? throw wrong.Refuse(
+                $"the image of a disk of type '{DomainWords.StorageTypes[type]}' is named by {SourceAttribute(type)}=",
+                $"write <source {SourceAttribute(type)}='…'/>, or type='{DomainWords.StorageTypes[other]}'")
+            : source?.Attribute(SourceAttribute(type)).AbsolutePath();
+    }
+
+    private static string SourceAttribute(StorageType type) => type is StorageType.Block ? "dev" : "file";
 
     // Targets name folders and QEMU's nodes.
     private static string ReadTarget(XElement disk)

@@ -28,7 +28,7 @@ public static class ElementTables
         ("devices", ""), ("devices/emulator", ""),
         ("devices/*/address", "type domain bus slot function multifunction controller target unit port"),
         ("devices/disk", "type device snapshot"), ("devices/disk/driver", "name type cache io discard"),
-        ("devices/disk/source", "file"), ("devices/disk/target", "dev bus"), ("devices/disk/readonly", ""),
+        ("devices/disk/source", "file dev"), ("devices/disk/target", "dev bus"), ("devices/disk/readonly", ""),
         ("devices/disk/serial", ""), ("devices/disk/boot", "order"), ("devices/disk/backingStore", "type"),
         ("devices/disk/backingStore/source", "file"), ("devices/disk/backingStore/format", "type"),
         ("devices/interface", "type"), ("devices/interface/mac", "address"), ("devices/interface/model", "type"),

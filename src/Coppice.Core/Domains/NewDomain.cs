@@ -6,7 +6,8 @@ namespace Coppice.Core;
 /// <summary>An image for a new domain.</summary>
 /// <param name="Path">Its absolute path.</param>
 /// <param name="Format">Its format, as the caller found or was told.</param>
-public sealed record NewDisk(string Path, ImageFormat Format);
+/// <param name="Type">What it is kept in.</param>
+public sealed record NewDisk(string Path, ImageFormat Format, StorageType Type = StorageType.File);
 
 /// <summary>A TCP port of the host's loopback address that leads to the guest, as <c>2222:22</c>.</summary>
 /// <param name="HostPort">The port of the host.</param>
@@ -101,7 +102,11 @@ public sealed record NewDomain
         {
             yield return new DiskDevice
             {
-                Target = $"vd{letter++}", Source = disk.Path, Format = disk.Format, Snapshot = DiskMode.External,
+                Target = $"vd{letter++}",
+                Source = disk.Path,
+                Type = disk.Type,
+                Format = disk.Format,
+                Snapshot = DiskMode.External,
             };
         }
 

@@ -23,8 +23,11 @@ public sealed record LayerObservation
     /// <summary>Free space on the file system of the image, into which internal memory grows.</summary>
     public ByteCount FreeBeside { get; init; }
 
-    /// <summary>When the image was last written, by a clock that nobody sets back with the file.</summary>
-    public DateTimeOffset WrittenAt { get; init; }
+    /// <summary>
+    /// When the image was last written, by a clock that nobody sets back with the file; null if it cannot be told, as of a block
+    /// device, whose node says nothing about its content.
+    /// </summary>
+    public DateTimeOffset? WrittenAt { get; init; }
 
     /// <summary>The folder in which the next layer goes when none was named.</summary>
     public required string OverlayFolder { get; init; }
@@ -36,10 +39,13 @@ public sealed record LayerObservation
     public ByteCount FreeForMemory { get; init; }
 }
 
-/// <summary>A file, whatever it is called.</summary>
-/// <param name="Identity">The same for all its names: hard links, symbolic links, paths through other mounts.</param>
-/// <param name="Allocated">What it takes on disk.</param>
-public sealed record FileObservation(string Identity, ByteCount Allocated);
+/// <summary>A file or block device, whatever it is called.</summary>
+/// <param name="Identity">
+/// The same for all its names: hard links, symbolic links, paths through other mounts, other nodes of one device.
+/// </param>
+/// <param name="Allocated">What it takes on disk; nothing for a device.</param>
+/// <param name="Type">Which of the two it is.</param>
+public sealed record FileObservation(string Identity, ByteCount Allocated, StorageType Type = StorageType.File);
 
 /// <summary>
 /// A kind of storage. It observes layers, checks chains before anybody opens them, and lowers what a plan needs into
@@ -52,14 +58,16 @@ public interface IStorage : IStepExecutor
     /// format and they stay inside the folder of the image.
     /// </summary>
     /// <exception cref="CoppiceException">
-    /// The image is missing (<see cref="ErrorKind.NotFound"/>), broken (<see cref="ErrorKind.Damaged"/>) or leads
-    /// elsewhere (<see cref="ErrorKind.Forbidden"/>).
+    /// The image is missing (<see cref="ErrorKind.NotFound"/>), broken (<see cref="ErrorKind.Damaged"/>), leads elsewhere
+    /// (<see cref="ErrorKind.Forbidden"/>), is not kept in what the definition says (<see cref="ErrorKind.InvalidInput"/>), or
+    /// is a block device that the host itself uses (<see cref="ErrorKind.WrongState"/>).
     /// </exception>
     Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation);
 
     /// <summary>
     /// Checks that the images of a chain are what the catalog says, before anybody else opens them. The top may be an internal
-    /// snapshot, which must be there (R55).
+    /// snapshot, which must be there (R55). A block device must not be in use by the host itself, nor have become too small for
+    /// what is built on it.
     /// </summary>
     /// <exception cref="CoppiceException">They are not.</exception>
     Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation);
@@ -96,7 +104,7 @@ public interface IStorage : IStepExecutor
     /// <summary>Removes an internal snapshot from an image that nobody uses. Clean-up; also for one that is gone already.</summary>
     Step RemoveInternal(Layer snapshot);
 
-    /// <summary>Removes a file that nothing reaches any more. Clean-up; also for one that is gone already.</summary>
+    /// <summary>Removes a file that nothing reaches, but never a device. Clean-up; also for one that is gone already.</summary>
     Step Remove(string path, ByteCount bytes);
 
     /// <summary>

@@ -10,6 +10,19 @@ public enum ImageFormat
     Qcow2,
 }
 
+/// <summary>What an image is kept in (libvirt formatdomain, <c>&lt;disk type=&gt;</c>).</summary>
+public enum StorageType
+{
+    /// <summary>A regular file.</summary>
+    File,
+
+    /// <summary>
+    /// A block device: a logical volume, a partition, a disk. Always a user's, and always raw. It is known by the name that the
+    /// user gave, because the names that the kernel gives change when the host boots.
+    /// </summary>
+    Block,
+}
+
 /// <summary>Who made a layer, which decides who may remove it.</summary>
 public enum LayerOrigin
 {
@@ -34,6 +47,9 @@ public sealed record Layer
 
     /// <summary>The absolute path of the image; that of its holder for an internal snapshot.</summary>
     public required string Path { get; init; }
+
+    /// <summary>What the image is kept in.</summary>
+    public StorageType Type { get; init; }
 
     /// <summary>The format of the image.</summary>
     public required ImageFormat Format { get; init; }

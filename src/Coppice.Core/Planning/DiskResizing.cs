@@ -1,6 +1,9 @@
 namespace Coppice.Core;
 
-/// <summary>Plans that a disk gets larger, in the image that it writes to. Snapshots keep the size it had.</summary>
+/// <summary>
+/// Plans that a disk gets larger, in the image that it writes to. Snapshots keep the size it had. A block device is made larger
+/// by the host; a guest that runs on it is told of it here.
+/// </summary>
 internal static class DiskResizing
 {
     private const int SectorBytes = 512;
@@ -10,6 +13,15 @@ internal static class DiskResizing
         var layer = Writable(context, request.Target);
         RequireGrowable(context, layer, request.Size);
         var larger = layer with { VirtualSize = request.Size };
+        if (larger == layer && layer.Type is StorageType.Block && context.LiveProcess is { } user)
+        {
+            // The hypervisor looks at the size of a device when it opens it, and when it is told to.
+            return Noted(context, larger, "tell the guest how large the device is") with
+            {
+                Switch = context.Hypervisor.Resize(user, layer, request.Size),
+            };
+        }
+
         if (larger == layer)
         {
             // Somebody else may have made it so large.
@@ -65,6 +77,21 @@ internal static class DiskResizing
             throw new CoppiceException(
                 ErrorKind.WrongState, subject, $"builds on {below.Path}, which is larger: its end would show in the disk",
                 "make a copy of the disk, with: qemu-img convert");
+        }
+
+        RequireOurs(context, layer, size);
+    }
+
+    /// <summary>It must be Coppice that can make the image larger, here and now.</summary>
+    private static void RequireOurs(PlanContext context, Layer layer, ByteCount size)
+    {
+        var subject = $"disk '{layer.Disk}' of {context.Subject}";
+        if (layer.Type is StorageType.Block && size.Bytes > layer.VirtualSize.Bytes)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, subject,
+                $"is the block device {layer.Path} of {layer.VirtualSize}, which only the host can make larger",
+                "make it larger there, for instance with lvextend, then repeat this command so that the guest sees it");
         }
 
         if (context.Head.Saved is not null)

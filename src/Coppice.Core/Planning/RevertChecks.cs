@@ -20,7 +20,10 @@ internal static class RevertChecks
         }
     }
 
-    /// <summary>A disk that took no part is as the memory knew it if the domain still uses its layer and nobody wrote to it since.</summary>
+    /// <summary>
+    /// A disk that took no part is as the memory knew it if the domain still uses its layer and nobody wrote to it since; where
+    /// that cannot be told, somebody may have.
+    /// </summary>
     private static bool IsUntouched(PlanContext context, Snapshot snapshot, DiskSnapshot disk) =>
         (context.LiveProcess is null || context.State is DomainState.Paused)
         && context.Head.Disks.Any(d => d.Target == disk.Target && d.Layer == disk.Layer)
@@ -56,6 +59,19 @@ internal static class RevertChecks
                 $"disk '{shared.Target}' of {context.Subject}",
                 $"took no part in {destination.Name} and is in use",
                 $"stop the domain first: coppice stop {context.Catalog.Name}");
+        }
+    }
+
+    /// <summary>A block device that the host has made smaller: a layer of the size that it had would have no end.</summary>
+    public static void RequireNotShrunk(PlanContext context, Layer frozen)
+    {
+        var now = context.Current(frozen.Id).VirtualSize;
+        if (frozen.Type is StorageType.Block && now.Bytes < frozen.VirtualSize.Bytes)
+        {
+            throw new CoppiceException(
+                ErrorKind.Damaged, $"disk '{frozen.Disk}' of {context.Subject}",
+                $"{frozen.Path} has {now}, and had {frozen.VirtualSize} when the snapshot was taken",
+                "make it as large again, if its end has not been used by something else");
         }
     }
 

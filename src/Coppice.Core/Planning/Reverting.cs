@@ -182,6 +182,7 @@ internal static class Reverting
 
     private static NewLayer On(PlanContext context, string target, string name, Layer frozen)
     {
+        RevertChecks.RequireNotShrunk(context, frozen);
         var id = context.Observed.Ids.NextShort();
         var layer = new Layer
         {

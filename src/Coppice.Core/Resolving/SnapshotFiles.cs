@@ -38,23 +38,30 @@ internal sealed class SnapshotFiles
     {
         var file = Take("memory file", given ?? _observed.Folder.Memory(_observed.Ids.NextShort()), "this memory image");
 
-        // A device node that somebody brought (R102) is written to, but must outlive the snapshot.
-        var isDevice = file.StartsWith("/dev/", StringComparison.Ordinal) && !file.StartsWith("/dev/shm/", StringComparison.Ordinal);
         return new MemoryImage
         {
             Mode = MemoryMode.External,
             File = file,
-            Origin = isDevice ? LayerOrigin.User : LayerOrigin.Coppice,
+
+            // A device node that somebody brought (R102) is written to, but must outlive the snapshot.
+            Origin = DevicePath.Names(file) ? LayerOrigin.User : LayerOrigin.Coppice,
         };
     }
 
     /// <summary>The new layer of a disk.</summary>
     /// <param name="disk">The disk.</param>
     /// <param name="snapshot">The name of the snapshot.</param>
-    /// <exception cref="CoppiceException">The file that was asked for is not absolute or taken.</exception>
+    /// <exception cref="CoppiceException">The file that was asked for is not absolute, taken or a device.</exception>
     public NewOverlay Overlay(DiskIntent disk, string snapshot)
     {
         var (target, id) = (disk.Device.Target, _observed.Ids.NextShort());
+        if (disk.File is { } asked && DevicePath.Names(asked))
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"file of disk '{target}' '{asked}'", "it is a device, and a new layer is a qcow2 file",
+                "name a file elsewhere, or none: it then goes into the domain's folder");
+        }
+
         var file = disk.File ?? $"{OverlayFolder(disk.Head!)}/{LayerFileName.For(target, snapshot, id)}";
         return new NewOverlay(id, Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'"));
     }

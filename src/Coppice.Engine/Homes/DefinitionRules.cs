@@ -6,12 +6,28 @@ namespace Coppice.Engine;
 /// <summary>What a definition must keep to within its home.</summary>
 internal static class DefinitionRules
 {
-    /// <summary>Paths must be absolute and plain.</summary>
+    /// <summary>Paths must be absolute and plain, and block devices hold raw disks.</summary>
     public static void CheckSources(DomainDefinition definition)
     {
         foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
         {
             var subject = $"disk '{disk.Target}' of domain '{definition.Name}'";
+            if (disk is { Type: StorageType.Block, Format: not ImageFormat.Raw })
+            {
+                throw new CoppiceException(
+                    ErrorKind.InvalidInput, subject,
+                    $"has the format qcow2 in the block device {disk.Source}, which is not supported",
+                    "use type='raw' if the device holds the disk itself, or copy the image to a file with: qemu-img convert");
+            }
+
+            if (disk is { Type: StorageType.Block, Kind: DiskKind.Cdrom })
+            {
+                throw new CoppiceException(
+                    ErrorKind.InvalidInput, subject,
+                    $"is a CD-ROM drive with the block device {disk.Source}, which is not supported",
+                    "use an ISO image, with type='file', or give the device to a <readonly/> disk");
+            }
+
             if (!Path.IsPathFullyQualified(disk.Source!) || disk.Source!.Any(char.IsControl))
             {
                 throw new CoppiceException(ErrorKind.InvalidInput, subject, "its image is not an absolute path", "give the whole path");

@@ -18,7 +18,7 @@ namespace Coppice.Engine;
 /// </summary>
 internal sealed class Journal : IDisposable
 {
-    private const int Version = 2;
+    private const int Version = 3;
     private const int MaximumLength = 64 << 20;
 
     private readonly Dictionary<int, JournalMark> _marks = [];

@@ -34,6 +34,12 @@ internal static class BlockNodes
                 node["backing"] = below;
             }
 
+            if (i > 0 && layers[i].Type is StorageType.Block)
+            {
+                // What the host has added behind the end that the device had is nothing that the layers know.
+                node["size"] = layers[i].VirtualSize.Bytes;
+            }
+
             below = node;
         }
 
@@ -49,9 +55,10 @@ internal static class BlockNodes
     }
 
     /// <summary>An image that is no layer of ours, and has nothing below it: the medium of a CD-ROM.</summary>
-    public static JsonObject Single(string name, string path, ImageFormat format, bool readOnly, DriveMode mode)
+    public static JsonObject Single(
+        string name, string path, ImageFormat format, bool readOnly, DriveMode mode, StorageType type = StorageType.File)
     {
-        var node = Format(name, format, File($"{name}-file", path, readOnly, mode), readOnly, mode);
+        var node = Format(name, format, File($"{name}-file", path, type, readOnly, mode), readOnly, mode);
         if (format is ImageFormat.Qcow2)
         {
             node["backing"] = null;
@@ -74,12 +81,12 @@ internal static class BlockNodes
     };
 
     private static JsonObject File(Layer layer, bool readOnly, DriveMode mode) =>
-        File(FileNameOf(layer.Id), layer.Path, readOnly, mode);
+        File(FileNameOf(layer.Id), layer.Path, layer.Type, readOnly, mode);
 
     // A layer that a snapshot freezes is reopened for reading: with auto-read-only its file follows.
-    private static JsonObject File(string name, string path, bool readOnly, DriveMode mode) => new()
+    private static JsonObject File(string name, string path, StorageType type, bool readOnly, DriveMode mode) => new()
     {
-        ["driver"] = "file",
+        ["driver"] = type is StorageType.Block ? "host_device" : "file",
         ["node-name"] = name,
         ["filename"] = path,
         ["read-only"] = readOnly,

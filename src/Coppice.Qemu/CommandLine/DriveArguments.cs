@@ -32,7 +32,8 @@ internal static class DriveArguments
             ({ } found, _) =>
                 (BlockNodes.NameOf(found.Layers[0].Id), BlockNodes.Chain(found.Layers, readOnly, DriveMode.Of(disk))),
             (null, { } path) =>
-                ($"d-{disk.Target}", BlockNodes.Single($"d-{disk.Target}", path, disk.Format, readOnly, DriveMode.Of(disk))),
+                ($"d-{disk.Target}",
+                    BlockNodes.Single($"d-{disk.Target}", path, disk.Format, readOnly, DriveMode.Of(disk), disk.Type)),
             _ => (null, null),
         };
     }

@@ -18,6 +18,7 @@ internal static partial class LaunchErrors
         ("could not load initrd", ErrorKind.NotFound, "the initrd cannot be opened", "correct <initrd> by 'coppice define'"),
         ("Could not lock access to lockfile", ErrorKind.WrongState, "its TPM is in use by another process", EndTheOther),
         ("tpm-emulator:", ErrorKind.Hypervisor, "its TPM does not work", "if it is damaged, revert to a snapshot"),
+        ("driver requires '", ErrorKind.InvalidInput, "is not what the definition says", "define the disk with the type that it has"),
         ("No such file or directory", ErrorKind.NotFound, "does not exist", "restore the file, or correct the definition"),
         ("Permission denied", ErrorKind.Storage, "permission denied", "let the user who runs QEMU read and write it"),
         ("Read-only file system", ErrorKind.Storage, "its file system is read-only", "remount it writable"),

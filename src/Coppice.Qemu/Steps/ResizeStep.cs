@@ -14,9 +14,9 @@ internal sealed class ResizeStep(TimeProvider time)
     {
         await using var machine = await Machine.ConnectAsync(
             RunFolder.Of(context.Folder.Home, resize.Process), time, cancellation) ?? throw Standstill.Gone(resize.Process);
-        if (IsDone(resize))
+        if (resize.Layer.Type is not StorageType.Block && IsDone(resize))
         {
-            // QEMU would make it smaller without asking.
+            // QEMU would make it smaller without asking. A device it makes no smaller: it only looks how large that is by now.
             return StepReport.Nothing;
         }
 
@@ -42,7 +42,8 @@ internal sealed class ResizeStep(TimeProvider time)
         },
         cancellation);
 
-    private static bool IsDone(ResizeArguments resize) => VirtualSize.Reaches(
+    // Only the host makes devices larger, and has done so before.
+    private static bool IsDone(ResizeArguments resize) => resize.Layer.Type is StorageType.Block || VirtualSize.Reaches(
         resize.Layer.Path, resize.Layer.Format is Core.ImageFormat.Qcow2 ? Images.ImageFormat.Qcow2 : Images.ImageFormat.Raw,
         resize.Size.Bytes);
 }

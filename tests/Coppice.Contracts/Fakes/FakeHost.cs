@@ -47,6 +47,11 @@ public sealed class FakeHost
     {
         if (!IsGrown(resize))
         {
+            if (State.Images[resize.Layer.Path].Type is StorageType.Block)
+            {
+                throw new CoppiceException(ErrorKind.Storage, resize.Layer.Path, "is a device, and only the host makes it larger");
+            }
+
             Act($"grow {resize.Layer.Path}", s => s.With(resize.Layer.Path, i => i with { VirtualSize = resize.Size }));
         }
     }

@@ -13,6 +13,12 @@ public sealed record FakeImage(ImageFormat Format, string? Backing, ByteCount Vi
     public ImmutableSortedDictionary<string, FakeInternal> Internals { get; init; } =
         ImmutableSortedDictionary.Create<string, FakeInternal>(StringComparer.Ordinal);
 
+    /// <summary>A file, or a block device: that is never made, grown or removed by a driver.</summary>
+    public StorageType Type { get; init; }
+
+    /// <summary>Whether the host itself uses it, so that no guest may.</summary>
+    public bool IsMounted { get; init; }
+
     public static FakeImage Empty(ImageFormat format, string? backing, ByteCount size) =>
         new(format, backing, size, ImmutableSortedDictionary<int, long>.Empty);
 }

@@ -51,7 +51,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             throw new CoppiceException(ErrorKind.WrongState, "the TPM", "has nothing that it keeps");
         }
 
-        var arguments = new LaunchArguments(request.Process, [.. request.Disks.Select(d => Drive(request, d))], request.Memory, request.MemoryHolder, request.Tpm);
+        var arguments = new LaunchArguments(
+            request.Process, [.. request.Disks.Select(d => Drive(request, d))], [.. request.Disks.SelectMany(d => d.Layers)], request.Memory,
+            request.MemoryHolder, request.Tpm);
         return Step.Of("machine.launch", $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments);
     }
 
@@ -213,6 +215,11 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         {
             _tpm.Require(context.Folder.Tpm(state));
             drives = drives.Add(FakeTpm.Drive(context.Folder, state));
+        }
+
+        if (request.Layers.FirstOrDefault(l => host.State.Images.GetValueOrDefault(l.Path) is { } i && i.Type != l.Type) is { } wrong)
+        {
+            throw new CoppiceException(ErrorKind.InvalidInput, $"image {wrong.Path}", $"is not kept in a {wrong.Type}");
         }
 
         foreach (var drive in drives)

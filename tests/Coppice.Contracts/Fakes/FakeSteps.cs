@@ -4,7 +4,8 @@ using Coppice.Core;
 
 namespace Coppice.Contracts.Fakes;
 
-internal sealed record LaunchArguments(ShortId Process, ImmutableArray<FakeDrive> Drives, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm);
+internal sealed record LaunchArguments(
+    ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm);
 
 internal sealed record ResizeArguments(ShortId? Process, Layer Layer, ByteCount Size);
 

@@ -15,12 +15,14 @@ public sealed class FakeStorage(FakeHost host) : IStorage
     public Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(disk);
+        RequireType(disk.Target, disk.Source!, disk.Type, ErrorKind.InvalidInput);
         var paths = host.State.Chain(disk.Source!).ToArray();
         var layers = paths.Select((path, i) => new Layer
         {
             Id = IdOf(disk.Target, path),
             Disk = disk.Target,
             Path = path,
+            Type = Require(path).Type,
             Format = Require(path).Format,
             VirtualSize = Require(path).VirtualSize,
             Parent = i + 1 < paths.Length ? IdOf(disk.Target, paths[i + 1]) : null,
@@ -32,9 +34,13 @@ public sealed class FakeStorage(FakeHost host) : IStorage
     public Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation)
     {
         var paths = chain.Select(l => l.Path).ToArray();
-        foreach (var path in paths)
+        foreach (var layer in chain)
         {
-            Require(path);
+            RequireType(layer.Disk, layer.Path, layer.Type, ErrorKind.Forbidden);
+            if (layer != chain[0] && layer.Type is StorageType.Block && Require(layer.Path).VirtualSize.Bytes < layer.VirtualSize.Bytes)
+            {
+                throw new CoppiceException(ErrorKind.Damaged, layer.Path, "has become smaller");
+            }
         }
 
         if (chain[0] is { Inside: not null } top && !IsThere(top))
@@ -58,6 +64,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             Exists = image is not null,
             VirtualSize = image?.VirtualSize ?? default,
             IsEmpty = layer.Origin is LayerOrigin.Coppice && image is { Blocks.Count: 0 },
+            WrittenAt = image is null or { Type: StorageType.Block } ? null : DateTimeOffset.MinValue,
             OverlayFolder = folder.Images(layer.Disk),
             Free = new ByteCount(1L << 40),
             FreeForMemory = new ByteCount(1L << 40),
@@ -68,7 +75,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
     public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
         IEnumerable<string> paths, CancellationToken cancellation) => Task.FromResult(
         paths.Distinct().Where(IsThere).ToImmutableDictionary(
-            p => p, p => new FileObservation(host.Links.GetValueOrDefault(p, p), FakeHost.FileSize)));
+            p => p,
+            p => new FileObservation(
+                host.Links.GetValueOrDefault(p, p), FakeHost.FileSize, host.State.Images.GetValueOrDefault(p)?.Type ?? default)));
 
     public Step CreateOverlay(Layer overlay, Layer backing)
     {
@@ -307,6 +316,11 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             throw new InvalidOperationException($"{path} is in use");
         }
 
+        if (host.State.Images.GetValueOrDefault(path) is { Type: StorageType.Block })
+        {
+            throw new FileException(path, 0, "is a device, and devices are not removed", "");
+        }
+
         var folder = Path.GetDirectoryName(path)!;
         if (File.Exists(path))
         {
@@ -323,6 +337,20 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
     private bool IsThere(string path) =>
         host.State.Images.ContainsKey(path) || host.State.Memories.ContainsKey(path) || File.Exists(path);
+
+    private void RequireType(string disk, string path, StorageType type, ErrorKind kind)
+    {
+        var image = Require(path);
+        if (image.Type != type)
+        {
+            throw new CoppiceException(kind, $"disk '{disk}', image {path}", $"is kept in a {image.Type}, and not in a {type}");
+        }
+
+        if (image.IsMounted)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, $"disk '{disk}', image {path}", "this host uses it", "unmount it");
+        }
+    }
 
     private FakeImage Require(string path) => host.State.Images.GetValueOrDefault(path)
         ?? throw new CoppiceException(ErrorKind.NotFound, $"image {path}", "is missing", "put it back");

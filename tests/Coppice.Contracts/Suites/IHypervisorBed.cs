@@ -14,6 +14,9 @@ public interface IHypervisorBed : IAsyncDisposable
     /// <summary>The image of the disk <c>vda</c>.</summary>
     Layer Base { get; }
 
+    /// <summary>A block device with what <see cref="Base"/> has. Skips the test where there can be none.</summary>
+    Layer NewDeviceLayer();
+
     ShortId NewProcess();
 
     /// <summary>A memory image that does not exist yet.</summary>

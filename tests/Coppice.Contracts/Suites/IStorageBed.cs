@@ -12,6 +12,15 @@ public interface IStorageBed : IAsyncDisposable
     /// <summary>A disk with an image of a user.</summary>
     DiskDevice NewDisk();
 
+    /// <summary>A disk with a block device of a user. Skips the test where there can be none.</summary>
+    DiskDevice NewDevice();
+
+    /// <summary>Makes a block device larger or smaller, as its owner may.</summary>
+    void SetSize(DiskDevice device, ByteCount size);
+
+    /// <summary>The host itself uses a block device, until what is returned is disposed of.</summary>
+    IDisposable Claim(DiskDevice device);
+
     /// <summary>Where the next layer of a disk can go; there is nothing yet.</summary>
     string NewPath();
 

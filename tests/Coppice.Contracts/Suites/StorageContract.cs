@@ -4,7 +4,7 @@ using Xunit;
 namespace Coppice.Contracts;
 
 /// <summary>What every storage backend keeps, the fake included.</summary>
-public abstract class StorageContract
+public abstract partial class StorageContract
 {
     protected abstract IStorageBed Open();
 
@@ -291,9 +291,9 @@ public abstract class StorageContract
         Id = new ShortId($"a{tag.Length:x7}"), Inside = new InternalPlace(holder.Id, tag),
     };
 
-    private static async Task<(Layer Overlay, Layer Backing, Step Step)> NewOverlayAsync(IStorageBed bed)
+    private static async Task<(Layer Overlay, Layer Backing, Step Step)> NewOverlayAsync(IStorageBed bed, DiskDevice? disk = null)
     {
-        var chain = await bed.Storage.DiscoverAsync(bed.NewDisk(), default);
+        var chain = await bed.Storage.DiscoverAsync(disk ?? bed.NewDisk(), default);
         var overlay = new Layer
         {
             Id = new ShortId("aabbccdd"),

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Coppice.Contracts;
 using Coppice.Core;
+using Coppice.Live.Storage;
 using Coppice.Qemu;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Tpm;
@@ -20,6 +21,7 @@ internal sealed class QemuBed : IHypervisorBed
         [0xFA, 0x31, 0xC0, 0x8E, 0xD8, 0x66, 0xC7, 0x06, 0x00, 0x80, 0, 0, 0, 0, 0x66, 0xFF, 0x06, 0x00, 0x80, 0xEB, 0xF9];
 
     private readonly List<ShortId> _processes = [];
+    private readonly List<LoopDevice> _devices = [];
     private int _ids;
 
     public QemuBed(long memory = 64 << 20, string qemu = QemuPrograms.Usual)
@@ -64,6 +66,14 @@ internal sealed class QemuBed : IHypervisorBed
 
     public StepContext Context(string operation = "0badcafe") =>
         new(Folder, new ShortId(operation), new Progress<StepProgress>());
+
+    public Layer NewDeviceLayer()
+    {
+        var copy = NewCopy();
+        var device = LoopDevice.Attach(copy.Path);
+        _devices.Add(device);
+        return copy with { Path = device.Path, Type = StorageType.Block, Origin = LayerOrigin.User };
+    }
 
     public ShortId NewProcess()
     {
@@ -150,6 +160,7 @@ internal sealed class QemuBed : IHypervisorBed
             await Hypervisor.ApplyAsync(Hypervisor.End(process), Context(), CancellationToken.None);
         }
 
+        _devices.ForEach(d => d.Dispose());
         Assert.Empty(Directory.Exists($"{Home.Path}/run") ? Directory.GetFileSystemEntries($"{Home.Path}/run") : []);
         Directory.Delete(Home.Path, recursive: true);
     }

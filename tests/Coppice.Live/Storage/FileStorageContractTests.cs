@@ -13,6 +13,7 @@ public sealed class FileStorageContractTests : StorageContract
     private sealed class Bed : IStorageBed
     {
         private readonly string _root = Directory.CreateTempSubdirectory("coppice-storage-").FullName;
+        private readonly List<LoopDevice> _devices = [];
         private int _files;
 
         public IStorage Storage { get; } = new FileStorage(TimeProvider.System);
@@ -26,12 +27,27 @@ public sealed class FileStorageContractTests : StorageContract
             return new DiskDevice { Target = "vda", Source = path, Format = ImageFormat.Raw };
         }
 
+        public DiskDevice NewDevice()
+        {
+            var device = LoopDevice.Attach(NewDisk().Source!);
+            _devices.Add(device);
+            return new DiskDevice { Target = "vda", Source = device.Path, Type = StorageType.Block, Format = ImageFormat.Raw };
+        }
+
+        public void SetSize(DiskDevice device, ByteCount size) => _devices.Single(d => d.Path == device.Source).SetSize(size.Bytes);
+
+        public IDisposable Claim(DiskDevice device) => DeviceClaim.Of(device.Source!);
+
         public string NewPath() => $"{_root}/{++_files}.img";
 
         public string NewNameOf(string path)
         {
             var name = NewPath();
-            using var link = Process.Start("ln", [path, name]);
+
+            // Of a device another node, which is another inode.
+            using var link = path.StartsWith("/dev/", StringComparison.Ordinal)
+                ? Process.Start("cp", ["-a", path, name])
+                : Process.Start("ln", [path, name]);
             link.WaitForExit();
             return name;
         }
@@ -49,6 +65,7 @@ public sealed class FileStorageContractTests : StorageContract
 
         public ValueTask DisposeAsync()
         {
+            _devices.ForEach(d => d.Dispose());
             Directory.Delete(_root, recursive: true);
             return ValueTask.CompletedTask;
         }

@@ -24,6 +24,26 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task A_disk_is_of_the_type_that_its_image_has()
+    {
+        using var desk = new Desk();
+        desk.AddImage("/images/a.qcow2");
+        foreach (var device in new[] { "/dev/vg/lv", "/srv/link-to-a-device" })
+        {
+            desk.AddImage(device);
+            desk.Host.State = desk.Host.State.With(device, i => i with { Format = ImageFormat.Raw, Type = StorageType.Block });
+        }
+
+        Desk.Succeeded(await desk.TypeAsync(
+            "create", "web", "--disk", "/images/a.qcow2", "--disk", "/dev/vg/lv", "--disk", "raw:/srv/link-to-a-device", "--memory", "64M"));
+        var definition = DomainXml.Parse((await desk.TypeAsync("dumpxml", "web")).AsPrinted);
+        Assert.Equal([StorageType.File, StorageType.Block, StorageType.Block], definition.Disks.Select(d => d.Type));
+        Assert.Equal([ImageFormat.Qcow2, ImageFormat.Raw, ImageFormat.Raw], definition.Disks.Select(d => d.Format));
+        Assert.Equal(2, (await desk.TypeAsync("create", "db", "--disk", "qcow2:/dev/vg/lv", "--memory", "64M")).ExitCode);
+        Assert.Equal(3, (await desk.TypeAsync("create", "db", "--disk", "/dev/vg/gone", "--memory", "64M")).ExitCode);
+    }
+
+    [Fact]
     public async Task A_definition_is_read_from_standard_input()
     {
         using var desk = new Desk();

@@ -76,7 +76,8 @@ public sealed class ParsingTests
         Assert.Equal(new NewDisk("/a.raw", ImageFormat.Raw), Values.Image("/a.raw"));
         Assert.Equal(new NewDisk("/a.img", ImageFormat.Qcow2), Values.Image("qcow2:/a.img"));
         Assert.Equal(new NewDisk("/a.qcow2", ImageFormat.Raw), Values.Image("raw:/a.qcow2"));
-        Assert.All(["/a.img", "raw:", "/a", ""], text => Assert.Throws<FormatException>(() => Values.Image(text)));
+        Assert.Equal(new NewDisk("/dev/vg/lv", ImageFormat.Raw), Values.Image("/dev/vg/lv"));
+        Assert.All(["/a.img", "raw:", "/a", "", "/dev/shm/a", "dev/vg/lv"], text => Assert.Throws<FormatException>(() => Values.Image(text)));
     }
 
     [Theory]

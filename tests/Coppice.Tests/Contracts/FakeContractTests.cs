@@ -57,6 +57,23 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
 
     public DiskDevice NewDisk() => Definition.Disks[0] with { Source = NewLayer(null, LayerOrigin.User).Path };
 
+    public DiskDevice NewDevice()
+    {
+        var device = NewLayer(null, LayerOrigin.User).Path;
+        Set(device, i => i with { Type = StorageType.Block });
+        return Definition.Disks[0] with { Source = device, Type = StorageType.Block };
+    }
+
+    public Layer NewDeviceLayer() => Base with { Id = NewProcess(), Path = NewDevice().Source!, Type = StorageType.Block };
+
+    public void SetSize(DiskDevice device, ByteCount size) => Set(device.Source!, i => i with { VirtualSize = size });
+
+    public IDisposable Claim(DiskDevice device)
+    {
+        Set(device.Source!, i => i with { IsMounted = true });
+        return new Unmounting(() => Set(device.Source!, i => i with { IsMounted = false }));
+    }
+
     public string NewPath() => $"/images/{++_ids}";
 
     public string NewNameOf(string path)
@@ -111,10 +128,17 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
         return ValueTask.CompletedTask;
     }
 
+    private sealed class Unmounting(Action unmount) : IDisposable
+    {
+        public void Dispose() => unmount();
+    }
+
     private sealed class Ending(Func<Task> end) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync() => await end();
     }
+
+    private void Set(string path, Func<FakeImage, FakeImage> change) => _host.State = _host.State.With(path, change);
 
     private Layer NewLayer(Layer? below, LayerOrigin origin)
     {

@@ -18,6 +18,7 @@ internal static class Definitions
         from number in Gen.Choose(0, 10_000)
         from path in s_path
         from isEmpty in Gen.Elements(true, false)
+        from type in Gen.Elements(Enum.GetValues<StorageType>())
         from format in Gen.Elements(Enum.GetValues<ImageFormat>())
         from backing in Gen.Elements<ValueList<DeclaredLayer>?>(
             null, [], [new("/images/base", ImageFormat.Raw)], [new("/images/mid", ImageFormat.Qcow2), new("/images/base", ImageFormat.Raw)])
@@ -34,6 +35,7 @@ internal static class Definitions
             Kind = kind,
             Target = $"{(bus == DiskBus.Virtio ? "vd" : "sd")}{(char)('a' + (number % 26))}{number}",
             Source = kind == DiskKind.Cdrom && isEmpty ? null : $"{path}{number}",
+            Type = type,
             Format = format,
             Backing = backing,
             ReadOnly = readOnly || kind == DiskKind.Cdrom,

@@ -6,7 +6,12 @@ namespace Coppice.Tests.Domains;
 public sealed class RefusalTests
 {
     [Theory]
-    [InlineData("<disk type='block'><source dev='/dev/sda'/><target dev='vda'/></disk>", "'block' is not a known type of disk")]
+    [InlineData("<disk type='network'><source dev='/dev/sda'/><target dev='vda'/></disk>", "'network' is not a known type of disk; use file, block")]
+    [InlineData("<disk type='block'><source file='/a'/><target dev='vda'/></disk>", "the image of a disk of type 'block' is named by dev=")]
+    [InlineData("<disk type='file'><source dev='/dev/sda'/><target dev='vda'/></disk>", "the image of a disk of type 'file' is named by file=")]
+    [InlineData("<disk><source dev='/dev/sda'/><target dev='vda'/></disk>", "write <source file='…'/>, or type='block'")]
+    [InlineData("<disk type='block'><target dev='vda'/></disk>", "disk 'vda' has no image; add <source dev='…'/>")]
+    [InlineData("<disk type='block'><source dev='sda'/><target dev='vda'/></disk>", "the path 'sda' is relative")]
     [InlineData("<disk device='floppy'><source file='/a'/><target dev='vda'/></disk>", "'floppy' is not a known kind of drive")]
     [InlineData("<disk><source file='/a'/></disk>", "<target> is missing")]
     [InlineData("<disk><source file='/a'/><target/></disk>", "the attribute dev is missing")]

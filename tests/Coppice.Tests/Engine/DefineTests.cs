@@ -267,7 +267,9 @@ public sealed class DefineTests : IDisposable
         Assert.All(planned.Plan.CleanUp.SelectMany(s => s.Files), f => Assert.Equal(FakeHost.FileSize, f.Bytes));
         await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
         Inspection.CheckAll(_world);
-        Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], _world.Host.State.Images.Keys.Except([World.VariablesTemplate, "/images/more.qcow2"]));
+        Assert.Equal(
+            ["/images/web-a.qcow2", "/images/web-b.raw"],
+            _world.Host.State.Images.Keys.Except([World.VariablesTemplate, World.DevicePath, "/images/more.qcow2"]));
     }
 
     [Fact]

@@ -119,8 +119,8 @@ public sealed class HomeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{ \"version\": 4, \"future\": true }", "has version 4, and this Coppice reads version 3")]
-    [InlineData("{ \"version\": 3 }", "cannot be read")]
+    [InlineData("{ \"version\": 5, \"future\": true }", "has version 5, and this Coppice reads version 4")]
+    [InlineData("{ \"version\": 4 }", "cannot be read")]
     [InlineData("{}", "cannot be read")]
     [InlineData("", "cannot be read")]
     [InlineData("not json", "cannot be read")]

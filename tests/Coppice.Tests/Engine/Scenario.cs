@@ -49,6 +49,9 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["undefine, TPM"] = new(
             new UndefineDomain(Name, Snapshots: true),
             async w => { await TpmWithSnapshot(w); await w.RunAsync(new KillDomain(Name)); }, Discards: true),
+        ["redefine with a block device"] = new(new DefineDomain(World.Device()), Off),
+        ["create running, block device"] = new(new CreateSnapshot(Name) { Name = "new" }, Device),
+        ["revert, block device"] = new(Revert("one"), async w => { await Device(w); await w.SnapshotAsync("one"); w.Host.Tick(); }),
         ["redefine with another disk"] = new(new DefineDomain(World.More()), OffWithSnapshot),
         ["redefine without a disk"] = new(new DefineDomain(World.Definition()), async w =>
         {
@@ -223,6 +226,12 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         await Tpm(world);
         await world.SnapshotAsync("one");
         world.Host.Tick();
+    }
+
+    private static async Task Device(World world)
+    {
+        await world.RunAsync(new DefineDomain(World.Device()));
+        await world.StartAsync();
     }
 
     private static async Task Paused(World world)

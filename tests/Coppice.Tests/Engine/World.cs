@@ -10,6 +10,8 @@ internal sealed class World : IDisposable
     public const string Name = "web";
     public const string VariablesTemplate = "/images/vars-template.fd";
 
+    public const string DevicePath = "/images/device";
+
     private static int s_worlds;
     private int _ids = 0x1000;
 
@@ -17,6 +19,8 @@ internal sealed class World : IDisposable
     {
         var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         Path1 = $"{parent}/coppice-{Environment.ProcessId}-{Interlocked.Increment(ref s_worlds)}";
+        AddImage(DevicePath);
+        Host.State = Host.State.With(DevicePath, i => i with { Format = ImageFormat.Raw, Type = StorageType.Block });
         foreach (var path in Definition().Disks.Select(d => d.Source!).Append(VariablesTemplate).Append("/images/more.qcow2"))
         {
             AddImage(path);
@@ -71,6 +75,12 @@ internal sealed class World : IDisposable
                 Role = CharacterRole.Channel, Target = CharacterTarget.Virtio, Backend = CharacterBackend.Unix, Name = GuestAgentChannel.Name,
             },
         ],
+    };
+
+    /// <summary>The same domain with a block device for its raw disk.</summary>
+    public static DomainDefinition Device() => Definition() with
+    {
+        Disks = [Definition().Disks[0], Definition().Disks[1] with { Source = DevicePath, Type = StorageType.Block }],
     };
 
     /// <summary>The same domain with one disk more.</summary>

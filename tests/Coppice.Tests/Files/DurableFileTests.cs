@@ -92,6 +92,16 @@ public sealed class DurableFileTests : IDisposable
     }
 
     [Fact]
+    public void What_leads_to_a_device_is_not_removed()
+    {
+        File.CreateSymbolicLink(File1, "/dev/null");
+        var error = Assert.Throws<FileException>(() => DurableFile.Remove(File1));
+        Assert.Equal(File1, error.Path);
+        Assert.Contains("devices are not removed", error.Problem, StringComparison.Ordinal);
+        Assert.True(File.Exists(File1));
+    }
+
+    [Fact]
     public void A_lock_of_a_file_that_was_removed_keeps_nobody_out()
     {
         using var held = FileLock.TryAcquire(File1)!;

@@ -94,6 +94,22 @@ public sealed class HostileImageTests : IAsyncLifetime
         Assert.Contains(because, raw.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/dev/zero", "a character device, not a block device")]
+    [InlineData("/tmp", "a folder, not a block device")]
+    [InlineData("FIFO", "a FIFO, not a block device")]
+    [InlineData("/dev/no-such-device", "does not exist")]
+    public async Task What_the_records_call_a_block_device_and_is_none_is_not_opened(string path, string because)
+    {
+        var device = new RecordedLayer(path.Replace("FIFO", _fifo, StringComparison.Ordinal), ImageFormat.Raw) { IsBlockDevice = true };
+        var folders = new AllowedFolders("/");
+        foreach (var look in new Action[] { () => ImageChain.Discover(device, folders), () => ImageChain.Check([device], folders) })
+        {
+            var error = await Assert.ThrowsAsync<ImageException>(() => Tool.InTimeAsync(() => { look(); return 0; }));
+            Assert.Contains(because, error.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task An_external_data_file_is_refused_with_and_without_its_feature_bit()
     {

@@ -17,6 +17,9 @@ public sealed class LaunchErrorsTests
         "qemu-system-x86_64: -blockdev {\"filename\":\"/images/a.qcow2\"}: Failed to get \"write\" lock\nIs another process using the image [/images/a.qcow2]?",
         ErrorKind.WrongState, "image /images/a.qcow2 of domain 'web'")]
     [InlineData("qemu-system-x86_64: Could not open '/images/a.qcow2': No such file or directory", ErrorKind.NotFound, "image /images/a.qcow2 of domain 'web'")]
+    [InlineData(
+        "qemu-system-x86_64: -blockdev {}: 'host_device' driver requires '/images/a.qcow2' to be either a character or block device",
+        ErrorKind.InvalidInput, "image /images/a.qcow2 of domain 'web'")]
     [InlineData("qemu: could not open kernel file '/boot/vmlinuz': No such file or directory", ErrorKind.NotFound, "file /boot/vmlinuz of domain 'web'")]
     [InlineData("qemu-system-x86_64: load of migration failed: Invalid argument", ErrorKind.Damaged, "domain 'web'")]
     [InlineData("Could not access KVM kernel module: No such device", ErrorKind.Hypervisor, "domain 'web'")]

@@ -85,6 +85,22 @@ public sealed class QemuCommandLineTests
     }
 
     [Fact]
+    public void A_block_device_has_a_driver_of_its_own_and_below_a_layer_it_is_only_read_up_to_the_end_that_it_had()
+    {
+        var device = s_base with { Path = "/dev/vg/lv", Type = StorageType.Block, Format = ImageFormat.Raw, VirtualSize = new ByteCount(1 << 20) };
+        var line = QemuCommandLine.Of(new LaunchRequest(new ShortId("0badcafe"), s_web, [new DiskChain("vda", [s_top, device])], MemoryImage.None));
+        const string Below = """backing":{"driver":"raw","node-name":"l-00000001","read-only":true,"discard":"unmap","cache":{"direct":false,"no-flush":false},"file":{"driver":"host_device","node-name":"f-00000001","filename":"/dev/vg/lv","read-only":true,"auto-read-only":false,"aio":"threads","discard":"unmap","cache":{"direct":false,"no-flush":false}},"size":1048576}""";
+        Assert.Contains(Below, Lines(line), StringComparison.Ordinal);
+        Assert.Contains("""{"driver":"file","node-name":"f-00000002","filename":"/images/top.qcow2","read-only":false""", Lines(line), StringComparison.Ordinal);
+
+        var alone = Lines(QemuCommandLine.Of(new LaunchRequest(new ShortId("0badcafe"), s_web, [new DiskChain("vda", [device])], MemoryImage.None)));
+        Assert.DoesNotContain("\"size\"", alone, StringComparison.Ordinal);
+        Assert.Contains(
+            """{"driver":"host_device","node-name":"f-00000001","filename":"/dev/vg/lv","read-only":false,"auto-read-only":true""", alone,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_pc_of_virt_install_gets_its_topology_sleep_states_and_USB_companions()
     {
         string[] expected =

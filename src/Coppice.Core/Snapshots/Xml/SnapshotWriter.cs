@@ -43,7 +43,7 @@ internal static class SnapshotWriter
 
     private static XElement Disk(DiskRequest disk)
     {
-        var isDevice = disk.File?.StartsWith("/dev/", StringComparison.Ordinal) ?? false;
+        var isDevice = disk.File is { } file && DevicePath.Names(file);
         return new XElement(
             "disk",
             new XAttribute("name", disk.Target),
