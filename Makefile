@@ -59,6 +59,8 @@ install: publish
 	@ln -sfn ../lib/coppice/coppice $(DESTDIR)$(PREFIX)/bin/coppice
 	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	@$(PUBLISHED)/coppice completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/coppice
+	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@sed 's|@PREFIX@|$(PREFIX)|' packaging/coppice-autostart.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/coppice-autostart.service
 
 clean:
 	@rm -rf artifacts lab/out

@@ -50,11 +50,16 @@ internal sealed class CoppiceCommand : Command
     /// <param name="request">Makes the request from what was typed.</param>
     /// <param name="done">What became of it, in a few words for people; <c>{snapshot}</c> stands for the name of the snapshot.</param>
     public CoppiceCommand Requests(Func<Invocation, Request> request, string done) =>
-        Requests((invocation, _) => Task.FromResult<Request?>(request(invocation)), done);
+        Requests((invocation, _) => Task.FromResult<Request?>(request(invocation)), _ => done);
 
     /// <param name="request">Makes the request from what was typed, reading what it needs; null if there is nothing to do.</param>
     /// <param name="done">What became of it, in a few words for people; <c>{snapshot}</c> stands for the name of the snapshot.</param>
-    public CoppiceCommand Requests(Func<Invocation, CancellationToken, Task<Request?>> request, string done)
+    public CoppiceCommand Requests(Func<Invocation, CancellationToken, Task<Request?>> request, string done) =>
+        Requests(request, _ => done);
+
+    /// <param name="request">Makes the request from what was typed, as above.</param>
+    /// <param name="done">What became of it, as above, by what was asked.</param>
+    public CoppiceCommand Requests(Func<Invocation, CancellationToken, Task<Request?>> request, Func<Request, string> done)
     {
         Options.Add(_plan);
         return Does(async (invocation, _) =>
@@ -62,23 +67,57 @@ internal sealed class CoppiceCommand : Command
             using var interruption = new Interruption();
             if (await request(invocation, interruption.Token) is { } wanted)
             {
-                await RunAsync(invocation, wanted, done, interruption.Token);
+                await RunAsync(invocation, wanted, done(wanted), interruption.Token);
             }
         });
     }
 
+    /// <summary>
+    /// Carries out many requests, each as if it were the only one: one that fails is told, and keeps none of the others from
+    /// being done. The exit code is that of the first that failed.
+    /// </summary>
+    /// <param name="invocation">What was typed.</param>
+    /// <param name="requests">The requests.</param>
+    /// <param name="failures">What failed before.</param>
+    /// <param name="done">What became of each, in a few words for people.</param>
+    /// <param name="cancellation">Ends all of it.</param>
+    public async Task RunEachAsync(
+        Invocation invocation, IEnumerable<Request> requests, IEnumerable<CoppiceException> failures, string done,
+        CancellationToken cancellation)
+    {
+        var (plans, results, failed) = (new List<PlanReport>(), new List<ResultReport>(), failures.ToList());
+        foreach (var request in requests)
+        {
+            try
+            {
+                var result = await CarryOutAsync(invocation, request, cancellation);
+                if (result.Executed)
+                {
+                    results.Add(ResultReport.Of(result, request));
+                }
+                else
+                {
+                    plans.Add(PlanReport.Of(result.Plan, result.Catalog, request));
+                }
+            }
+            catch (CoppiceException e) when (e.Kind is not ErrorKind.Cancelled)
+            {
+                failed.Add(e);
+            }
+        }
+
+        invocation.Output.Each(plans, results, [.. failed.Select(ErrorReport.Of)], done);
+        invocation.FailedWith = failed.FirstOrDefault()?.Kind;
+    }
+
     private async Task RunAsync(Invocation invocation, Request request, string done, CancellationToken cancellation)
     {
-        var planOnly = invocation.Get(_plan);
-        if (!planOnly && !invocation.Get(_yes) && _question(invocation) is { } question)
+        if (!invocation.Get(_plan) && !invocation.Get(_yes) && _question(invocation) is { } question)
         {
             Confirmation.Ask(question, invocation.Surroundings);
         }
 
-        using var progress = new ProgressLine(invocation.Surroundings);
-        var options = new RunOptions { PlanOnly = planOnly, OnEvent = progress.Show };
-        var result = await invocation.Home.RunAsync(request, options, cancellation);
-        progress.Clear();
+        var result = await CarryOutAsync(invocation, request, cancellation);
         if (result.Executed)
         {
             invocation.Output.Result(ResultReport.Of(result, request), done);
@@ -87,5 +126,14 @@ internal sealed class CoppiceCommand : Command
         {
             invocation.Output.Plan(PlanReport.Of(result.Plan, result.Catalog, request));
         }
+    }
+
+    private async Task<OperationResult> CarryOutAsync(Invocation invocation, Request request, CancellationToken cancellation)
+    {
+        using var progress = new ProgressLine(invocation.Surroundings);
+        var options = new RunOptions { PlanOnly = invocation.Get(_plan), OnEvent = progress.Show };
+        var result = await invocation.Home.RunAsync(request, options, cancellation);
+        progress.Clear();
+        return result;
     }
 }

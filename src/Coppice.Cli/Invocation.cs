@@ -26,6 +26,9 @@ internal sealed class Invocation
 
     public Output Output { get; }
 
+    /// <summary>What failed although the rest was done, and is told already; null if nothing.</summary>
+    public ErrorKind? FailedWith { get; set; }
+
     /// <summary>The home; opened at its first use.</summary>
     public Home Home => _home.Value;
 
@@ -40,7 +43,7 @@ internal sealed class Invocation
         {
             HomeChoice.CheckConnect(parse.GetValue(invocation._line.Connect));
             await action(invocation, cancellation);
-            return ExitCode.Success;
+            return invocation.FailedWith is { } kind ? ExitCode.Of(kind) : ExitCode.Success;
         }
         catch (OperationCanceledException e)
         {

@@ -29,6 +29,10 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
 
     public override void Result(ResultReport result, string done) => Write(new Answer { Result = result });
 
+    public override void Each(
+        IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done) =>
+        Write(new Answer { Plans = plans, Results = results, Errors = errors });
+
     public override void Capabilities(CapabilitiesReport capabilities) => Write(new Answer { Capabilities = capabilities });
 
     public override void Error(ErrorReport error) => Write(new Answer { Error = error });

@@ -36,6 +36,13 @@ internal abstract class Output
     /// <param name="done">The same in a few words for people; <c>{snapshot}</c> stands for the name of the snapshot.</param>
     public abstract void Result(ResultReport result, string done);
 
+    /// <param name="plans">What would be done.</param>
+    /// <param name="results">What was done.</param>
+    /// <param name="errors">What failed.</param>
+    /// <param name="done">What was done, in a few words for people.</param>
+    public abstract void Each(
+        IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done);
+
     public abstract void Capabilities(CapabilitiesReport capabilities);
 
     public abstract void Error(ErrorReport error);

@@ -8,6 +8,9 @@ namespace Coppice.Cli;
 /// <summary>Reads the values of options. Strict: what could mean two things is refused.</summary>
 internal static class Values
 {
+    /// <summary>The word for a domain without a network card.</summary>
+    public const string NoNetwork = "none";
+
     /// <summary>A size with its unit, binary: <c>512M</c>, <c>2G</c>.</summary>
     public static ByteCount Size(string text)
     {
@@ -76,6 +79,9 @@ internal static class Values
         _ => throw new FormatException($"'{text}' is no bus: write virtio, scsi, sata or ide"),
     };
 
+    /// <summary><c>user</c>, <c>bridge=NAME</c> or <c>tap=NAME</c>; null for <c>none</c>.</summary>
+    public static NewNetwork? Network(string text) => text == NoNetwork ? null : NewNetwork.Parse(text);
+
     /// <summary>Whole seconds.</summary>
     public static TimeSpan Seconds(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
@@ -105,7 +111,7 @@ internal static class Values
     };
 
     /// <summary>An option that can be given several times.</summary>
-    public static Option<T[]> Options<T>(string name, string helpName, string description, Func<string, T> read) => new(name)
+    public static Option<T[]> Options<T>(string name, string helpName, string description, Func<string, T?> read) => new(name)
     {
         Description = description,
         HelpName = helpName,

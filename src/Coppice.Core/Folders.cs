@@ -55,6 +55,13 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>What one TPM keeps, that of the head or as a snapshot took it: a folder in which its emulator writes.</summary>
     public string Tpm(ShortId id) => $"{TpmFolder}/{id}";
 
+    /// <summary>What a folder beside an image is called, in which layers of this domain go.</summary>
+    public string BesideImages => $"coppice-{System.IO.Path.GetFileName(Path)}";
+
+    /// <summary>Whether a file lies where nobody but Coppice puts files: in this folder, or in one beside an image.</summary>
+    public bool IsOwn(string file) => file.StartsWith($"{Path}/", StringComparison.Ordinal)
+        || file.Contains($"/{BesideImages}/", StringComparison.Ordinal);
+
     /// <summary>The folder for the layers of a disk.</summary>
     public string Images(string disk) => $"{Path}/images/{disk}";
 }

@@ -14,8 +14,11 @@ namespace Coppice.Files;
 /// When it was last written or replaced (ctime), which nobody can set back. Of a device it says when its node was changed, not
 /// its content.
 /// </param>
+/// <param name="ModifiedAt">When its content was last written (mtime); copies may keep it. Of a device it says as little.</param>
+/// <param name="Links">How many names it has.</param>
 /// <param name="Kind">What it is.</param>
-public sealed record FileFacts(string Identity, long AllocatedBytes, DateTimeOffset ChangedAt, FileKind Kind);
+public sealed record FileFacts(
+    string Identity, long AllocatedBytes, DateTimeOffset ChangedAt, DateTimeOffset ModifiedAt, int Links, FileKind Kind);
 
 /// <summary>What a path can lead to, as far as it makes a difference; the values are those of S_IFMT, see inode(7).</summary>
 public enum FileKind
@@ -42,12 +45,14 @@ public static partial class FileSystem
 
     // Of struct statx, see statx(2).
     private const int BufferSize = 256;
+    private const int LinksOffset = 16;
     private const int ModeOffset = 28;
     private const int InodeOffset = 32;
     private const int BlocksOffset = 48;
-    private const int ChangeSecondsOffset = 96;
-    private const int ChangeNanosecondsOffset = 104;
+    private const int ChangeOffset = 96;
+    private const int ModificationOffset = 112;
     private const int NumberOffset = 128;
+    private const int NanosecondsOffset = 8;
     private const int DeviceOffset = 136;
 
     private const int KindMask = 0xF000;
@@ -69,9 +74,13 @@ public static partial class FileSystem
         var identity = kind is FileKind.BlockDevice
             ? string.Create(CultureInfo.InvariantCulture, $"block:{Number(buffer, NumberOffset):x}")
             : string.Create(CultureInfo.InvariantCulture, $"{device:x}:{inode}");
-        var changed = DateTimeOffset.FromUnixTimeSeconds((long)Number(buffer, ChangeSecondsOffset))
-            .AddTicks((uint)Number(buffer, ChangeNanosecondsOffset) / TimeSpan.NanosecondsPerTick);
-        return new FileFacts(identity, (long)Number(buffer, BlocksOffset) * BlockBytes, changed, kind);
+        return new FileFacts(
+            identity,
+            (long)Number(buffer, BlocksOffset) * BlockBytes,
+            Time(buffer, ChangeOffset),
+            Time(buffer, ModificationOffset),
+            (int)Math.Min((uint)Number(buffer, LinksOffset), int.MaxValue),
+            kind);
     }
 
     /// <summary>Whether a path leads to a device, through symbolic links.</summary>
@@ -101,6 +110,10 @@ public static partial class FileSystem
         var kind = (FileKind)(BinaryPrimitives.ReadUInt16LittleEndian(buffer[ModeOffset..]) & KindMask);
         return Enum.IsDefined(kind) ? kind : FileKind.Other;
     }
+
+    private static DateTimeOffset Time(ReadOnlySpan<byte> buffer, int offset) =>
+        DateTimeOffset.FromUnixTimeSeconds((long)Number(buffer, offset))
+            .AddTicks((uint)Number(buffer, offset + NanosecondsOffset) / TimeSpan.NanosecondsPerTick);
 
     private static ulong Number(ReadOnlySpan<byte> buffer, int offset) =>
         BinaryPrimitives.ReadUInt64LittleEndian(buffer[offset..]);

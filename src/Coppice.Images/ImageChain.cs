@@ -115,7 +115,7 @@ public static class ImageChain
         {
             if (parent is not null)
             {
-                throw Mismatch(file, $"it is recorded to build on {Quoted.Name(parent.Path)}, but names no backing file");
+                throw Mismatch(file, $"it is recorded to build on {Quoted.Name(parent.Path)}, but names no backing file", parent);
             }
 
             return;
@@ -139,10 +139,16 @@ public static class ImageChain
         using var named = BackingLink.Open(path, file, parent.IsBlockDevice);
         if (named.RealPath != recorded.RealPath)
         {
-            throw Mismatch(file, $"its backing file {Quoted.Name(name)} is not the recorded {Quoted.Name(recorded.RealPath)}");
+            throw Mismatch(file, $"its backing file {Quoted.Name(name)} is not the recorded {Quoted.Name(recorded.RealPath)}", parent);
         }
     }
 
-    private static ImageException Mismatch(PinnedFile file, string problem) => new(ImageFault.Mismatch, file.NamedPath, problem,
-        "something else has changed the image: restore it, or define the domain anew from it");
+    // A commit, stream or rebase by hand leaves in the image whatever it does not share with the parent that it had.
+    private static ImageException Mismatch(PinnedFile file, string problem, RecordedLayer? parent = null) => new(
+        ImageFault.Mismatch, file.NamedPath, problem,
+        parent is null
+            ? "something else has changed the image: restore it, or define the domain anew from it"
+            : "something else has changed the image: if it was streamed, rebased or committed around, put the link back when "
+                + $"nothing runs: qemu-img rebase -u -F {parent.Format.Name()} -b {Quoted.Name(parent.Path)} "
+                + $"{Quoted.Name(file.NamedPath)}; else restore it");
 }

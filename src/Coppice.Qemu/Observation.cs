@@ -69,13 +69,13 @@ internal sealed class Observation(TimeProvider time)
         var unplugged = ImmutableHashSet.CreateBuilder<string>();
         foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
         {
-            // Only the nodes of files have plain paths.
+            // Only the nodes of files have plain paths; of a node that is none of ours, whatever it has must do.
             var node = await Machine.NodeOfAsync(qmp, disk.Target, cancellation);
             if (node is null)
             {
                 unplugged.Add(disk.Target);
             }
-            else if (BlockNodes.FileNameOf(node) is { } file && files[file].FirstOrDefault() is { Length: > 0 } path)
+            else if (files[BlockNodes.FileNameOf(node) ?? node].FirstOrDefault() is { Length: > 0 } path)
             {
                 images[disk.Target] = path;
             }

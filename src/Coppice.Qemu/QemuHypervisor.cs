@@ -4,6 +4,7 @@ using Coppice.Files;
 using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Guards;
+using Coppice.Qemu.Networks;
 using Coppice.Qemu.Probing;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
@@ -44,7 +45,8 @@ public sealed class QemuHypervisor : IHypervisor
         _program = new QemuProgram(options, time);
         var tpm = new TpmEmulator(options.TpmEmulator, time);
         _sealing = new Sealing(_program, new KvmProbe(options.Binary, time), new FirmwareChoice(options.FirmwareFolders), tpm);
-        _kinds = new(() => Kinds(new GuardPost(time), tpm, time));
+        var taps = new HostTaps(new BridgeHelper(options.BridgeHelpers, time), time);
+        _kinds = new(() => Kinds(new GuardPost(time), tpm, taps, time));
     }
 
     /// <inheritdoc/>
@@ -77,7 +79,8 @@ public sealed class QemuHypervisor : IHypervisor
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
             request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
-            request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null);
+            request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null,
+            [.. TapPlug.Of(request.Definition)], request.Beside, [.. DeviceArguments.Pulled(request.Definition)]);
         var loading = request switch
         {
             { Memory.File: { } file } => $" and load {file}",
@@ -144,7 +147,8 @@ public sealed class QemuHypervisor : IHypervisor
     public Step TakeOver(ShortId process, DomainDefinition definition, bool run)
     {
         var takeOver = new TakeOverArguments(
-            process, run, Endpoints.Links(definition), [.. HostForward.Of(definition)], [.. ScreenAddress.Of(definition)]);
+            process, run, Endpoints.Links(definition), [.. HostForward.Of(definition)], [.. ScreenAddress.Of(definition)],
+            [.. TapPlug.Of(definition)]);
         var summary = run ? $"let process {process} run as the domain" : $"make process {process} the domain, paused";
         return Step.Of(TakeOverKind, summary, StepUndo.None, takeOver, StepJson.Default.TakeOverArguments);
     }
@@ -220,11 +224,12 @@ public sealed class QemuHypervisor : IHypervisor
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
         NamedAsync(step.Kind, () => StepKind.Of(step, _kinds.Value).ProbeAsync(step, context, cancellation));
 
-    private static Dictionary<string, StepKind> Kinds(GuardPost guards, TpmEmulator tpm, TimeProvider time)
+    private static Dictionary<string, StepKind> Kinds(
+        GuardPost guards, TpmEmulator tpm, HostTaps taps, TimeProvider time)
     {
         var json = StepJson.Default;
         var end = new EndStep(guards, tpm, time);
-        var launch = new LaunchStep(end, tpm, time);
+        var launch = new LaunchStep(end, tpm, taps, time);
         var checkpoint = new CheckpointStep(guards, time);
         var leave = new LeaveStep(guards, time);
         var signal = new SignalStep(guards, time);
@@ -240,7 +245,7 @@ public sealed class QemuHypervisor : IHypervisor
                 json.CheckpointRequest, checkpoint.ApplyAsync, checkpoint.UndoAsync, checkpoint.ProbeAsync),
             [LeaveKind] = new StepKind<LeaveRequest>(json.LeaveRequest, leave.ApplyAsync, leave.UndoAsync, leave.ProbeAsync),
             [TakeOverKind] = new StepKind<TakeOverArguments>(
-                json.TakeOverArguments, new TakeOverStep(guards, time).ApplyAsync, Undo: null, Probe: null),
+                json.TakeOverArguments, new TakeOverStep(guards, taps, time).ApplyAsync, Undo: null, Probe: null),
             [GuestTimeKind] = new StepKind<GuestTimeArguments>(
                 json.GuestTimeArguments, new GuestTimeStep(time).ApplyAsync, Undo: null, Probe: null),
             [EndKind] = new StepKind<EndArguments>(json.EndArguments, end.ApplyAsync, Undo: null, EndStep.ProbeAsync),

@@ -20,6 +20,10 @@ public sealed record QemuOptions
     /// </summary>
     public string TpmEmulator { get; init; } = "swtpm";
 
+    /// <summary>Where QEMU's helper may be that puts tap devices on bridges for users other than root.</summary>
+    public ImmutableArray<string> BridgeHelpers { get; init; } =
+        ["/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper"];
+
     /// <summary>
     /// Where to keep what the program says about itself; null to ask it each time. Its folder is made if need be, but none
     /// above it.

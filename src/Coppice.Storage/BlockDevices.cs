@@ -49,7 +49,7 @@ internal static class BlockDevices
             VirtualSize = default,
             Origin = LayerOrigin.User,
         };
-        var found = ImageErrors.Guard($"disk '{target}'", () => ImageChain.Check([layer.ToRecord()], new AllowedFolders()));
+        var found = ImageErrors.Guard($"disk '{target}'", () => ImageChain.Check([ImageArguments.Of(layer).ToRecord()], new AllowedFolders()));
         return layer with { VirtualSize = new ByteCount(found[0].VirtualSizeBytes) };
     }
 

@@ -23,6 +23,7 @@ public sealed class FileStorage : IStorage
         _kinds = new()
         {
             [OverlaySteps.CreateKind] = new OverlaySteps(qemuImg).Kind,
+            [OverlaySteps.AdoptKind] = new OverlaySteps(qemuImg).AdoptStep,
             [InternalSteps.CreateKind] = internals.CreateStep,
             [InternalSteps.ExpectKind] = internals.ExpectStep,
             [InternalSteps.RemoveKind] = internals.RemoveStep,
@@ -48,12 +49,7 @@ public sealed class FileStorage : IStorage
     public Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation) => Task.Run(
         () =>
         {
-            ImageErrors.Guard($"disk '{chain[0].Disk}'", () =>
-            {
-                var folders = new AllowedFolders(
-                    chain.Where(l => l.Type is StorageType.File).Select(l => Path.GetDirectoryName(l.Path)!));
-                return ImageChain.Check([.. chain.Select(l => l.ToRecord())], folders);
-            });
+            CheckedChain.Require($"disk '{chain[0].Disk}'", [.. chain.Select(ImageArguments.Of)]);
             RequireInternal(chain[0]);
             BlockDevices.RequireNotShrunk(chain);
         },
@@ -76,12 +72,20 @@ public sealed class FileStorage : IStorage
             let found = FileSystem.Look(path)
             where found is not null
             let type = found.Kind is FileKind.BlockDevice ? StorageType.Block : StorageType.File
-            select KeyValuePair.Create(path, new FileObservation(found.Identity, new ByteCount(found.AllocatedBytes), type)))
+            select KeyValuePair.Create(path, new FileObservation(found.Identity, new ByteCount(found.AllocatedBytes), type)
+            {
+                // That of a device is its node's, and says nothing about its content.
+                ModifiedAt = type is StorageType.File ? found.ModifiedAt : default,
+                Links = found.Links,
+            }))
             .ToImmutableDictionary(),
         cancellation);
 
     /// <inheritdoc/>
     public Step CreateOverlay(Layer overlay, Layer backing) => OverlaySteps.Create(overlay, backing);
+
+    /// <inheritdoc/>
+    public Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => OverlaySteps.Adopt(overlay, below);
 
     /// <inheritdoc/>
     public Step CreateVariables(Layer variables, string template) => VariablesSteps.Create(variables, template);

@@ -13,12 +13,5 @@ internal static class Formats
     public static ImageFormat ToCore(this Images.ImageFormat format) =>
         format is Images.ImageFormat.Qcow2 ? ImageFormat.Qcow2 : ImageFormat.Raw;
 
-    public static RecordedLayer ToRecord(this Layer layer) => new(layer.Path, layer.Format.ToImages())
-    {
-        // The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.
-        ParentFormatDeclared = true,
-        IsBlockDevice = layer.Type is StorageType.Block,
-    };
-
     public static string Name(this ImageFormat format) => format is ImageFormat.Qcow2 ? "qcow2" : "raw";
 }

@@ -106,6 +106,8 @@ internal sealed class InternalSteps(QemuImg qemuImg)
 
     private async Task<StepReport> RemoveAsync(InternalArguments snapshot, CancellationToken cancellation)
     {
+        // What the disk holds stays as it is, and so does the time by which it is known that nobody wrote to it.
+        var written = FileSystem.Look(snapshot.Path)?.ModifiedAt;
         if (IsThere(snapshot))
         {
             await qemuImg.DeleteSnapshotAsync(snapshot, cancellation).ConfigureAwait(false);
@@ -115,6 +117,11 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         {
             // Somebody was killed in the middle, perhaps: the entry of the table goes first, its clusters after it.
             DurableFile.Flush(snapshot.Path);
+        }
+
+        if (written is { } time)
+        {
+            File.SetLastWriteTimeUtc(snapshot.Path, time.UtcDateTime);
         }
 
         return StepReport.Nothing;

@@ -24,7 +24,7 @@ internal static class OverlayPlacement
 
         return layer.Type is StorageType.Block || FileSystem.AreSame(own, imageFolder)
             ? own
-            : $"{imageFolder}/{Prefix}{Path.GetFileName(folder.Path)}/{layer.Disk}";
+            : $"{imageFolder}/{folder.BesideImages}/{layer.Disk}";
     }
 
     /// <summary>Removes the folders that were made beside an image for a layer, if it was the last one in them.</summary>

@@ -1,11 +1,13 @@
+using System.Collections.Immutable;
 using Coppice.Core;
+using Coppice.Files;
 
 namespace Coppice.Storage;
 
-/// <summary>Makes empty overlays.</summary>
+/// <summary>Makes empty overlays, and uses those that somebody made beforehand.</summary>
 internal sealed class OverlaySteps(QemuImg qemuImg)
 {
-    public const string CreateKind = "storage.create-overlay";
+    public const string CreateKind = "storage.create-overlay", AdoptKind = "storage.adopt-overlay";
 
     // What qemu-img writes for an empty image: header, refcounts and an L1 table.
     private static readonly ByteCount s_emptyImage = new(200 * 1024);
@@ -21,6 +23,19 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         };
     }
 
+    public static Step Adopt(Layer overlay, ImmutableArray<Layer> below) => Step.Of(
+        AdoptKind, $"use {overlay.Path}, made beforehand, for {overlay.Disk} on {below[0].Path}", StepUndo.Exact,
+        new AdoptArguments(
+            [.. below.Insert(0, overlay).Select(ImageArguments.Of)], overlay.VirtualSize.Bytes),
+        StorageJson.Default.AdoptArguments) with
+    {
+        Files = [new FileChange(FileEffect.Change, overlay.Path, default)],
+    };
+
+    /// <summary>Somebody may have written to the file since it was observed. Nothing is made, so nothing is taken back.</summary>
+    public StepKind AdoptStep => new StepKind<AdoptArguments>(
+        StorageJson.Default.AdoptArguments, AdoptAsync, Undo: null, Probe: null);
+
     public StepKind Kind => new StepKind<OverlayArguments>(
         StorageJson.Default.OverlayArguments,
         async (overlay, _, cancellation) =>
@@ -33,4 +48,27 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
 
     private static Func<Images.Qcow2Image, bool> IsEmpty(OverlayArguments overlay) =>
         image => image.Header.BackingName == overlay.BackingName && !image.HasAllocatedData();
+
+    private async Task<StepReport> AdoptAsync(AdoptArguments overlay, StepContext context, CancellationToken cancellation)
+    {
+        var path = overlay.Chain[0].Path;
+        var subject = $"overlay {path}, made beforehand";
+        CheckedChain.Require(subject, overlay.Chain);
+        if (!ImageErrors.Guard(subject, () => IsAsPlanned(path, overlay.VirtualSizeBytes)))
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, subject, "was written to, or got another size, since it was looked at", "make a new one");
+        }
+
+        await qemuImg.RequireFreeAsync(path, cancellation).ConfigureAwait(false);
+        DurableFile.Flush(path);
+        DurableFolder.Flush(Path.GetDirectoryName(path)!);
+        return StepReport.Nothing;
+    }
+
+    private static bool IsAsPlanned(string path, long size)
+    {
+        using var image = Images.Qcow2Image.Open(path);
+        return image.Header.VirtualSizeBytes == size && image.Header.SnapshotCount == 0 && !image.HasAllocatedData();
+    }
 }

@@ -111,6 +111,19 @@ internal sealed class QemuImg(TimeProvider time)
         };
     }
 
+    /// <summary>Refuses an image that another process writes to.</summary>
+    public async Task RequireFreeAsync(string path, CancellationToken cancellation)
+    {
+        var (code, errors) = await TryAsync(["info", "--", Alone(path)], s_limit, path, cancellation).ConfigureAwait(false);
+        if (code != 0)
+        {
+            throw errors.Contains(InUse, StringComparison.Ordinal)
+                ? new CoppiceException(
+                    ErrorKind.WrongState, path, "is in use by another process", "end that process, or name another file")
+                : Failed(path, errors);
+        }
+    }
+
     private static (long Now, long Then) Sizes(InternalArguments snapshot) => ImageErrors.Guard(snapshot.Path, () =>
     {
         using var image = Images.Qcow2Image.Open(snapshot.Path);

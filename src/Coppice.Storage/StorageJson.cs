@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Coppice.Core;
 
@@ -8,6 +9,22 @@ namespace Coppice.Storage;
 /// </summary>
 internal sealed record OverlayArguments(
     string Path, string? BackingName, ImageFormat BackingFormat, long VirtualSizeBytes);
+
+/// <summary>An image as our records have it.</summary>
+internal sealed record ImageArguments(string Path, ImageFormat Format, StorageType Type)
+{
+    public static ImageArguments Of(Layer layer) => new(layer.Path, layer.Format, layer.Type);
+
+    /// <summary>The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.</summary>
+    public RecordedLayer ToRecord() => new(Path, Format.ToImages())
+    {
+        ParentFormatDeclared = true,
+        IsBlockDevice = Type is StorageType.Block,
+    };
+}
+
+/// <summary>An overlay that was made beforehand, with all that it builds on, top first, and the size of its disk.</summary>
+internal sealed record AdoptArguments(ImmutableArray<ImageArguments> Chain, long VirtualSizeBytes);
 
 /// <summary>An internal snapshot of an image.</summary>
 internal sealed record InternalArguments(string Path, string Tag);
@@ -30,6 +47,7 @@ internal sealed record WriteArguments(string Path, string Content);
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(OverlayArguments))]
+[JsonSerializable(typeof(AdoptArguments))]
 [JsonSerializable(typeof(InternalArguments))]
 [JsonSerializable(typeof(CopyArguments))]
 [JsonSerializable(typeof(VariablesArguments))]

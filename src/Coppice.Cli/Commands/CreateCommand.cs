@@ -25,6 +25,12 @@ internal static class CreateCommand
 
         private readonly Option<string?> _seed = new("--seed") { Description = "A cloud-init seed image", HelpName = "ISO" };
         private readonly Option<string?> _cdrom = new("--cdrom") { Description = "A CD-ROM image; booted from when no disk boots", HelpName = "ISO" };
+        private readonly Option<NewNetwork[]> _networks = Values.Options(
+            "--network", "user|none|bridge=NAME|tap=NAME",
+            "What a network card is connected to: the host's own connections (user, if not given), a bridge of the host, or a "
+            + "tap device that exists; can be repeated. Or none, for no card",
+            Values.Network);
+
         private readonly Option<NewForward[]> _forwards = Values.Options(
             "--forward", "HOST:GUEST", "A TCP port of this host's loopback address that leads to the guest; can be repeated", NewForward.Parse);
 
@@ -33,6 +39,7 @@ internal static class CreateCommand
         private readonly Option<string?> _kernel = new("--kernel") { Description = "A kernel to start without a boot loader", HelpName = "FILE" };
         private readonly Option<string?> _initrd = new("--initrd") { Description = "The initial RAM disk of that kernel", HelpName = "FILE" };
         private readonly Option<string?> _append = new("--append") { Description = "The command line of that kernel", HelpName = "TEXT" };
+        private readonly TransientOptions _transient = new();
 
         public CoppiceCommand Command()
         {
@@ -40,7 +47,11 @@ internal static class CreateCommand
             _memory.Required = true;
             var command = new CoppiceCommand(
                 "create", "Make a domain from images, without writing XML",
-                _name, _disks, _memory, _cpus, _seed, _cdrom, _forwards, _uefi, _tpm, _kernel, _initrd, _append);
+                [
+                    _name, _disks, _memory, _cpus, _seed, _cdrom, _networks, _forwards, _uefi, _tpm, _kernel, _initrd, _append,
+                    .. _transient.All,
+                ]);
+            _transient.Restrict(command);
             command.Validators.Add(result =>
             {
                 if (result.GetResult(_kernel) is null && (result.GetResult(_initrd) ?? result.GetResult(_append)) is not null)
@@ -48,8 +59,16 @@ internal static class CreateCommand
                     result.AddError("--initrd and --append need --kernel");
                 }
             });
+            command.Validators.Add(result =>
+            {
+                var networks = result.GetResult(_networks)?.Tokens ?? [];
+                if (networks.Count > 1 && networks.Any(t => t.Value == Values.NoNetwork))
+                {
+                    result.AddError($"--network {Values.NoNetwork} contradicts another --network");
+                }
+            });
             return command.Requests(
-                async (run, cancellation) => new DefineDomain(Definition(run, await DisksAsync(run, cancellation))), "defined");
+                async (run, cancellation) => _transient.Request(run, Definition(run, await DisksAsync(run, cancellation))), TransientOptions.Done);
         }
 
         /// <summary>The disks, each of the type that its image has.</summary>
@@ -72,6 +91,7 @@ internal static class CreateCommand
                 Cdrom = run.Path(_cdrom),
                 Uefi = run.Get(_uefi),
                 Tpm = run.Get(_tpm),
+                Networks = run.Has(_networks) ? [.. run.Get(_networks)!] : [new NewNetwork(Tap: null)],
                 Forwards = run.Get(_forwards)?.ToImmutableArray() ?? [],
             }.ToDefinition(run.Surroundings.Ids);
             return run.Path(_kernel) is not { } kernel ? definition : definition with

@@ -7,17 +7,48 @@ namespace Coppice.Cli.Commands;
 /// <summary>The words that make, remove and show domains.</summary>
 internal static class DomainCommands
 {
-    public static IEnumerable<Command> All() => [Define(), CreateCommand.Create(), Rename(), Undefine(), List(), Show(), DumpXml()];
+    public static IEnumerable<Command> All() => [Define(), CreateCommand.Create(), Rename(), Autostart(), Persist(), Undefine(), List(), Show(), DumpXml()];
 
     private static CoppiceCommand Define()
     {
         var file = new Argument<string>("FILE") { Description = "Domain XML in libvirt's format; - reads standard input" };
-        return new CoppiceCommand("define", "Make a domain known, or replace the definition of one that is off", file)
+        var validate = new Option<bool>("--validate")
+        {
+            Description = "Refuse a definition with anything that Coppice does not know",
+        };
+        var transient = new TransientOptions();
+        var command = new CoppiceCommand(
+            "define", "Make a domain known, or replace the definition of one that is off", [file, validate, .. transient.All]);
+        transient.Restrict(command);
+        return command.Requests(
+            async (run, cancellation) =>
+            {
+                var xml = await InputFile.ReadAsync(run.Get(file), run.Surroundings, cancellation);
+                if (run.Get(validate))
+                {
+                    DomainXml.Validate(xml);
+                }
+
+                return transient.Request(run, DomainXml.Parse(xml, run.Surroundings.Ids));
+            },
+            TransientOptions.Done);
+    }
+
+    private static CoppiceCommand Persist()
+    {
+        var domain = KnownNames.Domain();
+        return new CoppiceCommand("persist", "Let a transient domain stay when it ends", domain)
+            .Requests(run => new PersistDomain(run.Get(domain)), "stays when it ends");
+    }
+
+    private static CoppiceCommand Autostart()
+    {
+        var domain = KnownNames.Domain();
+        var off = new Option<bool>("--off") { Description = "No longer" };
+        return new CoppiceCommand("autostart", "Have a domain started with the host, by 'start --autostart'", domain, off)
             .Requests(
-                async (run, cancellation) =>
-                    new DefineDomain(
-                        DomainXml.Parse(await InputFile.ReadAsync(run.Get(file), run.Surroundings, cancellation), run.Surroundings.Ids)),
-                "defined");
+                (run, _) => Task.FromResult<Request?>(new SetAutostart(run.Get(domain), !run.Get(off))),
+                request => request is SetAutostart { IsOn: false } ? "is no longer started with the host" : "is started with the host");
     }
 
     private static CoppiceCommand Rename()

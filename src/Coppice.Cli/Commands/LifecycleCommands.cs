@@ -10,7 +10,7 @@ internal static class LifecycleCommands
 
     public static IEnumerable<Command> All() =>
     [
-        Start(),
+        StartCommand.Start(),
         Stop(),
         Kill(),
         Plain(
@@ -21,19 +21,6 @@ internal static class LifecycleCommands
         Plain("reboot", "Reboot the guest, or reset it if it cannot be asked", "rebooting", domain => new RebootDomain(domain)),
         ConsoleCommand.Console(),
     ];
-
-    private static CoppiceCommand Start()
-    {
-        var domain = KnownNames.Domain();
-        var paused = new Option<bool>("--paused") { Description = "Stand still before the first or next instruction" };
-        var anew = new Option<bool>("--anew") { Description = "Boot it also if it was saved; the saved memory goes" };
-        var clock = SnapshotCommands.SyncTime();
-        var command = new CoppiceCommand(
-            "start", "Start a domain that is off, or let one that was saved go on", domain, paused, anew, clock);
-        SnapshotCommands.Exclude(command, paused, clock);
-        return command.Requests(
-            run => new StartDomain(run.Get(domain), run.Get(paused), run.Get(anew)) { SyncTime = run.Get(clock) }, "started");
-    }
 
     private static CoppiceCommand Stop()
     {

@@ -32,7 +32,7 @@ internal static class SnapshotCommands
         };
         var force = new Option<bool>("--force")
         {
-            Description = "Also if the memory and a disk that took no part in the snapshot may not fit each other",
+            Description = "Also if the memory and a disk may not fit each other, or an image was written after a snapshot froze it",
         };
         var clock = SyncTime();
         var command = new CoppiceCommand(
@@ -60,7 +60,7 @@ internal static class SnapshotCommands
         var domain = KnownNames.Domain();
         var force = new Option<bool>("--force")
         {
-            Description = "Load the memory even if a disk that went on being written may not fit it",
+            Description = "Load the memory even if a disk may not fit it; take an image that was written after a snapshot froze it",
         };
         var clock = SyncTime();
         return new CoppiceCommand("undo", "Return to what the last revert left; undoing twice leads back", domain, force, clock)
@@ -82,6 +82,15 @@ internal static class SnapshotCommands
     {
         Description = "Have the agent in the guest set its clock, which else says when the memory was stored",
     };
+
+    /// <summary>Refuses an option without another that it is about.</summary>
+    public static void Require(Command command, Option option, Option needed) => command.Validators.Add(result =>
+    {
+        if (result.GetResult(option) is { Implicit: false } && result.GetResult(needed) is not { Implicit: false })
+        {
+            result.AddError($"{option.Name} needs {needed.Name}");
+        }
+    });
 
     /// <summary>Refuses two options that contradict each other.</summary>
     public static void Exclude(Command command, Option one, Option other) => command.Validators.Add(result =>

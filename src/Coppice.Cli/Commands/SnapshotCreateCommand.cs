@@ -35,23 +35,82 @@ internal static class SnapshotCreateCommand
             HelpName = "FILE",
         };
 
+        private readonly Option<bool> _validate = new("--validate")
+        {
+            Description = "Refuse a document with anything that Coppice does not know",
+        };
+
+        private readonly Option<bool> _noMetadata = new("--no-metadata")
+        {
+            Description = "Make the new layers, but record no snapshot",
+        };
+
+        private readonly Option<bool> _reuse = new("--reuse-external")
+        {
+            Description = "Use the files of external disks, which you have made beforehand: empty overlays on the present images",
+        };
+
+        private readonly Option<bool> _redefine = new("--redefine")
+        {
+            Description = "Change the record of a snapshot, or put back one that was forgotten, by what 'snapshot dumpxml' printed",
+        };
+
+        private readonly Option<bool> _current = new("--current") { Description = "Make the redefined snapshot the current one" };
+
         public CoppiceCommand Command()
         {
             var command = new CoppiceCommand(
                 "create", "Take a snapshot of a domain, running, paused or off",
-                _domain, _name, _description, _memory, _disks, _diskOnly, _live, _quiesce, _halt, _xml);
+                _domain, _name, _description, _memory, _disks, _diskOnly, _live, _quiesce, _halt, _xml, _validate,
+                _noMetadata, _reuse, _redefine, _current);
             foreach (var option in new Option[] { _description, _memory, _disks })
             {
                 SnapshotCommands.Exclude(command, _xml, option);
             }
 
-            return command.Requests(RequestAsync, "took snapshot {snapshot}");
+            foreach (var option in new Option[] { _diskOnly, _live, _quiesce, _halt, _noMetadata, _reuse })
+            {
+                SnapshotCommands.Exclude(command, _redefine, option);
+            }
+
+            SnapshotCommands.Require(command, _redefine, _xml);
+            SnapshotCommands.Require(command, _validate, _xml);
+            SnapshotCommands.Require(command, _current, _redefine);
+            command.Validators.Add(result =>
+            {
+                if (result.GetResult(_redefine) is { Implicit: false } && result.GetResult(_name) is { Tokens.Count: > 0 })
+                {
+                    result.AddError("NAME and --redefine exclude each other: the document says which snapshot it is");
+                }
+            });
+            return command.Requests(RequestAsync, Done);
         }
+
+        private static string Done(Request request) => request switch
+        {
+            RedefineSnapshot => "redefined snapshot {snapshot}",
+            CreateSnapshot { NoMetadata: true } => "moved on to new layers; no snapshot was recorded",
+            _ => "took snapshot {snapshot}",
+        };
 
         private async Task<Request?> RequestAsync(Invocation run, CancellationToken cancellation)
         {
-            var request = run.Get(_xml) is { } file
-                ? SnapshotXml.Parse(await InputFile.ReadAsync(file, run.Surroundings, cancellation), SnapshotParseMode.Create).ToRequest(run.Get(_domain))
+            var document = run.Get(_xml) is { } file ? await InputFile.ReadAsync(file, run.Surroundings, cancellation) : null;
+            if (document is not null && run.Get(_validate))
+            {
+                SnapshotXml.Validate(document);
+            }
+
+            return run.Get(_redefine)
+                ? new RedefineSnapshot(
+                    run.Get(_domain), SnapshotXml.Parse(document!, SnapshotParseMode.Redefine), run.Get(_current))
+                : Creation(run, document);
+        }
+
+        private CreateSnapshot Creation(Invocation run, string? document)
+        {
+            var request = document is not null
+                ? SnapshotXml.Parse(document, SnapshotParseMode.Create).ToRequest(run.Get(_domain))
                 : new CreateSnapshot(run.Get(_domain))
                 {
                     Description = run.Get(_description) ?? "",
@@ -65,6 +124,8 @@ internal static class SnapshotCreateCommand
                 Live = run.Get(_live),
                 Quiesce = run.Get(_quiesce),
                 Halt = run.Get(_halt),
+                NoMetadata = run.Get(_noMetadata),
+                ReuseExternal = run.Get(_reuse),
             };
         }
     }

@@ -21,7 +21,7 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
             return;
         }
 
-        var sheet = new Sheet("NAME", "STATE", "MEMORY", "SNAPSHOTS", "CURRENT");
+        var sheet = new Sheet("NAME", "STATE", "MEMORY", "SNAPSHOTS", "CURRENT", "PERSISTENCE");
         foreach (var domain in domains)
         {
             sheet.Add(
@@ -29,7 +29,8 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
                 Wording.State(domain.State),
                 Wording.Bytes(domain.MemoryBytes),
                 $"{domain.SnapshotCount}",
-                domain.Current?.Name ?? "-");
+                domain.Current?.Name ?? "-",
+                domain.Persistence == Word.Persistent ? "" : domain.Persistence);
         }
 
         sheet.Draw(surroundings);
@@ -42,6 +43,11 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         sheet.Add("uuid", domain.Id.ToString());
         sheet.Add("state", Wording.State(domain.State));
         sheet.Add("memory", Wording.Bytes(domain.MemoryBytes));
+        if (domain.Persistence != Word.Persistent)
+        {
+            sheet.Add("persistence", Wording.Persistence(domain));
+        }
+
         sheet.Add("snapshots", $"{domain.SnapshotCount}");
         sheet.Add("current", domain.Current?.Name ?? "-");
         sheet.Add("tips", domain.Tips.Count == 0 ? "-" : $"{domain.Tips.Count}; return to the newest: coppice snapshot undo {domain.Name}");
@@ -125,6 +131,30 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         var what = done.Replace("{snapshot}", $"'{result.Snapshot?.Name}'", StringComparison.Ordinal);
         Line(Printable.Line($"{result.Domain}: {what}"));
         Line(Printable.Line($"  {string.Join("; ", facts.Where(f => !string.IsNullOrEmpty(f)))}"));
+    }
+
+    public override void Each(
+        IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done)
+    {
+        foreach (var plan in plans)
+        {
+            Plan(plan);
+        }
+
+        foreach (var result in results)
+        {
+            Result(result, done);
+        }
+
+        foreach (var error in errors)
+        {
+            Error(error);
+        }
+
+        if (plans.Count + results.Count + errors.Count == 0)
+        {
+            Line("nothing to do");
+        }
     }
 
     public override void Capabilities(CapabilitiesReport capabilities)

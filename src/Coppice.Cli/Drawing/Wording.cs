@@ -17,6 +17,11 @@ internal static class Wording
         _ => state,
     };
 
+    /// <summary>What becomes of a domain while nothing runs it.</summary>
+    public static string Persistence(DomainReport domain) => domain.Persistence == Word.Transient
+        ? $"transient, gone when it ends; let it stay: coppice persist {domain.Name}"
+        : "started with the host";
+
     /// <summary>What a snapshot keeps, and where.</summary>
     public static string Kind(SnapshotReport snapshot)
     {

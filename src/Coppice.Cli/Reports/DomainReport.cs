@@ -15,6 +15,7 @@ namespace Coppice.Cli.Reports;
 /// <param name="Disks">Its drives.</param>
 /// <param name="Folder">Where it keeps its things.</param>
 /// <param name="Revision">Counts the changes of its catalog.</param>
+/// <param name="Persistence">What becomes of it while nothing runs it.</param>
 internal sealed record DomainReport(
     string Id,
     string Name,
@@ -25,7 +26,8 @@ internal sealed record DomainReport(
     IReadOnlyList<TipReport> Tips,
     IReadOnlyList<DiskReport> Disks,
     string Folder,
-    long Revision)
+    long Revision,
+    string Persistence)
 {
     public static DomainReport Of(DomainView view)
     {
@@ -41,7 +43,8 @@ internal sealed record DomainReport(
             [.. catalog.Tips.Select(t => TipReport.Of(catalog, t))],
             [.. definition.DisksAndFlash.Select(d => DiskReport.Of(d, catalog.Head, layers))],
             folder.Path,
-            catalog.Revision);
+            catalog.Revision,
+            Word.Of(catalog.Persistence));
     }
 }
 

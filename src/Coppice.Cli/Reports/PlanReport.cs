@@ -69,6 +69,7 @@ internal static class Subject
     public static string Domain(Plan plan, Catalog? catalog, Request request) => catalog?.Name ?? request switch
     {
         DefineDomain define => define.Definition.Name,
+        RunTransient run => run.Definition.Name,
         DomainRequest other => other.Domain,
         _ => plan.Domain.ToString(),
     };
@@ -78,7 +79,7 @@ internal static class Subject
     {
         (null, _) => null,
         ({ Current: { } taken } commit, CreateSnapshot) => Put(commit, s => s.Id == taken),
-        ({ } commit, EditSnapshot edit) => Put(commit, _ => true),
+        ({ } commit, EditSnapshot or RedefineSnapshot) => Put(commit, _ => true),
         ({ } commit, RevertSnapshot or UndoRevert or SetCurrentSnapshot) =>
             catalog is null ? null : SnapshotReference.Of(catalog, commit.Current),
         _ => null,

@@ -13,6 +13,10 @@ internal static class Word
     public const string Saved = "saved";
     public const string Crashed = "crashed";
 
+    public const string Persistent = "persistent";
+    public const string Autostart = "autostart";
+    public const string Transient = "transient";
+
     public const string None = "none";
     public const string Internal = "internal";
     public const string External = "external";
@@ -40,6 +44,14 @@ internal static class Word
         DomainState.Saved => Saved,
         DomainState.Crashed => Crashed,
         _ => Camel($"{state}"),
+    };
+
+    public static string Of(Persistence persistence) => persistence switch
+    {
+        Persistence.Persistent => Persistent,
+        Persistence.Autostart => Autostart,
+        Persistence.Transient => Transient,
+        _ => Camel($"{persistence}"),
     };
 
     public static string Of(MemoryMode mode) => mode switch

@@ -76,6 +76,9 @@ public sealed record Catalog
     /// <summary>Its name. It counts, whatever the stored definitions say: those are as old as their snapshots.</summary>
     public required string Name { get; init; }
 
+    /// <summary>What becomes of it while nothing runs it.</summary>
+    public Persistence Persistence { get; init; }
+
     /// <summary>Counts the replacements of the root, from 1.</summary>
     public long Revision { get; init; }
 
@@ -126,6 +129,9 @@ public sealed record CatalogChange
     /// <summary>Another name of the domain; null keeps the one it has.</summary>
     public string? Name { get; init; }
 
+    /// <summary>What becomes of the domain while nothing runs it; null leaves that as it is.</summary>
+    public Persistence? Persistence { get; init; }
+
     /// <summary>The head afterwards.</summary>
     public required Head Head { get; init; }
 
@@ -134,6 +140,9 @@ public sealed record CatalogChange
 
     /// <summary>Snapshots that are new, or known ones with another name, description or parent.</summary>
     public ImmutableArray<Snapshot> Put { get; init; } = [];
+
+    /// <summary>Known snapshots whose layers count as frozen from now on, as they are now; others do since they were taken.</summary>
+    public ImmutableArray<SnapshotId> Refrozen { get; init; } = [];
 
     /// <summary>Snapshots that go.</summary>
     public ImmutableArray<SnapshotId> Drop { get; init; } = [];
@@ -162,6 +171,7 @@ public sealed record CatalogChange
         return catalog with
         {
             Name = Name ?? catalog.Name,
+            Persistence = Persistence ?? catalog.Persistence,
             Revision = catalog.Revision + 1,
             Last = last,
             Head = Head,

@@ -16,6 +16,9 @@ internal static class DomainChecks
             root, definition.Devices.OfType<NetworkDevice>().Where(n => n.Mac is not null), n => n.Mac!,
             "two interfaces have the address", "give each interface a MAC address of its own");
         RefuseRepeats(
+            root, definition.Devices.OfType<NetworkDevice>().Where(n => n.Tap?.Name is not null), n => n.Tap!.Name!,
+            "two interfaces have the tap device", "give each interface one of its own");
+        RefuseRepeats(
             root, definition.Devices.OfType<CharacterDevice>().Where(c => c is { Role: CharacterRole.Channel, Name: not null }),
             c => c.Name!, "two channels have the name", "give each channel a name of its own");
         RefuseRepeats(

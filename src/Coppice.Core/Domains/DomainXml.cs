@@ -47,6 +47,13 @@ public static partial class DomainXml
         Device WithMac(Device device) => device is NetworkDevice { Mac: null } card ? card with { Mac = ids.NextMac() } : device;
     }
 
+    /// <summary>Refuses what <see cref="Parse(string)"/> would keep without knowing it, so that it prevented a start.</summary>
+    /// <exception cref="CoppiceException">
+    /// It is no XML, or has an element or attribute that Coppice does not know, which is named with its line
+    /// (<see cref="ErrorKind.InvalidInput"/>); or it is hostile (<see cref="ErrorKind.Forbidden"/>).
+    /// </exception>
+    public static void Validate(string xml) => DomainGrammar.Check(SafeXml.Load(xml, "domain XML"));
+
     /// <summary>Writes a document.</summary>
     /// <exception cref="CoppiceException">
     /// A value has a character that XML cannot hold (<see cref="ErrorKind.InvalidInput"/>).

@@ -43,8 +43,41 @@ public sealed record PortForward
 }
 
 /// <summary>
-/// A network card on user networking: the guest reaches out through the host, and is reached only by port forwards
-/// (libvirt formatdomain, <c>&lt;interface type='user'&gt;</c>).
+/// A tap device of the host: what the guest sends comes out of it, and what goes into it the guest receives (libvirt
+/// formatdomain, <c>&lt;interface type='bridge'&gt;</c> and <c>type='ethernet'</c>). One process at a time has a tap device
+/// of that name.
+/// </summary>
+public sealed record TapDevice
+{
+    /// <summary>The longest name of a network device of Linux, in bytes.</summary>
+    public const int MaximumNameBytes = 15;
+
+    /// <summary>Its name; null if the kernel chooses one for each process.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The bridge that it becomes a port of; null if of none.</summary>
+    public string? Bridge { get; init; }
+
+    /// <summary>
+    /// Somebody else made it, and it stays when the domain is off: it is used as it is. Else it is made for each process and
+    /// goes with it.
+    /// </summary>
+    public bool Exists { get; init; }
+
+    /// <summary>
+    /// Whether Linux takes a text as the name of a network device, and everybody else takes it as nothing but a name.
+    /// </summary>
+    public static bool IsName(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.Length is > 0 and <= MaximumNameBytes && text is not ("." or "..") && text[0] != '-'
+            && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '+');
+    }
+}
+
+/// <summary>
+/// A network card. On user networking the guest reaches out through the host and is reached by port forwards only; on a
+/// tap device it is a machine of the host's networks like others (libvirt formatdomain, <c>&lt;interface&gt;</c>).
 /// </summary>
 public sealed record NetworkDevice : Device
 {
@@ -54,7 +87,13 @@ public sealed record NetworkDevice : Device
     /// <summary>The card.</summary>
     public NetworkModel Model { get; init; }
 
-    /// <summary>The ways in.</summary>
+    /// <summary>What it is connected to; null for user networking.</summary>
+    public TapDevice? Tap { get; init; }
+
+    /// <summary>Whether its cable is plugged in when the guest boots; null, which means yes, if that is left open.</summary>
+    public bool? LinkIsUp { get; init; }
+
+    /// <summary>The ways in, on user networking.</summary>
     public ValueList<PortForward> Forwards { get; init; } = [];
 
     /// <summary>Its turn when the firmware looks for something to boot, from 1.</summary>

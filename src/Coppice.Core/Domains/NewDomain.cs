@@ -29,6 +29,27 @@ public sealed record NewForward(int HostPort, int GuestPort)
         ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0 ? port : null;
 }
 
+/// <summary>What a network card of a new domain is connected to.</summary>
+/// <param name="Tap">The tap device; null for user networking.</param>
+public sealed record NewNetwork(TapDevice? Tap)
+{
+    /// <summary>Reads <c>user</c>, <c>bridge=NAME</c> or <c>tap=NAME</c>, of a tap device that exists.</summary>
+    /// <exception cref="CoppiceException">It is none of these (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    public static NewNetwork Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.Split('=', 2) switch
+        {
+            ["user"] => new NewNetwork(Tap: null),
+            ["bridge", var bridge] when TapDevice.IsName(bridge) => new NewNetwork(new TapDevice { Bridge = bridge }),
+            ["tap", var tap] when TapDevice.IsName(tap) => new NewNetwork(new TapDevice { Name = tap, Exists = true }),
+            _ => throw new CoppiceException(
+                ErrorKind.InvalidInput, $"network '{text}'", "is not known",
+                "write user, none, bridge=NAME or tap=NAME, with the name of a network device of this host"),
+        };
+    }
+}
+
 /// <summary>What <c>coppice create</c> is told; it makes an ordinary Linux guest of it.</summary>
 public sealed record NewDomain
 {
@@ -53,7 +74,10 @@ public sealed record NewDomain
     /// <summary>The absolute path of a CD-ROM image; it is booted from when no disk boots.</summary>
     public string? Cdrom { get; init; }
 
-    /// <summary>Ways in from the host.</summary>
+    /// <summary>Its network cards, on virtio.</summary>
+    public ImmutableArray<NewNetwork> Networks { get; init; } = [new(Tap: null)];
+
+    /// <summary>Ways in from the host, to the first card on user networking.</summary>
     public ImmutableArray<NewForward> Forwards { get; init; } = [];
 
     /// <summary>Whether it gets a graphics card, shown by VNC on the loopback address.</summary>
@@ -71,6 +95,13 @@ public sealed record NewDomain
     public DomainDefinition ToDefinition(IdSource ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        if (Forwards.Length > 0 && Networks.All(n => n.Tap is not null))
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"port forward '{Forwards[0].HostPort}:{Forwards[0].GuestPort}'",
+                "needs a card on user networking, and there is none", "add the network user, or leave the forward out");
+        }
+
         var definition = new DomainDefinition
         {
             Id = new DomainId(ids.NextGuid()),
@@ -87,7 +118,7 @@ public sealed record NewDomain
                 BootOrder = Cdrom is null ? [BootDevice.HardDisk] : [BootDevice.HardDisk, BootDevice.Cdrom],
             },
             Features = MachineFeatures.Acpi | MachineFeatures.Apic,
-            Devices = [.. Drives(), .. Ports(), .. Screens(), Network(ids), .. Extras()],
+            Devices = [.. Drives(), .. Ports(), .. Screens(), .. Cards(ids), .. Extras()],
         };
 
         // One set of rules for what is sound, whether it came as XML or as options.
@@ -139,13 +170,18 @@ public sealed record NewDomain
     private IEnumerable<Device> Screens() =>
         Screen ? [new GraphicsDevice { Listen = "127.0.0.1" }, new VideoDevice { Model = VideoModel.Vga }] : [];
 
-    private NetworkDevice Network(IdSource ids) => new()
+    private IEnumerable<NetworkDevice> Cards(IdSource ids)
     {
-        Mac = ids.NextMac(),
-        Forwards = [.. Forwards.Select(f => new PortForward
+        var first = Networks.FirstOrDefault(n => n.Tap is null);
+        return Networks.Select(n => new NetworkDevice
         {
-            Address = "127.0.0.1", Ranges = [new PortRange(f.HostPort, f.HostPort, f.GuestPort)],
-        })],
+            Mac = ids.NextMac(), Tap = n.Tap, Forwards = ReferenceEquals(n, first) ? [.. Forwards.Select(Forwarded)] : [],
+        });
+    }
+
+    private static PortForward Forwarded(NewForward forward) => new()
+    {
+        Address = "127.0.0.1", Ranges = [new PortRange(forward.HostPort, forward.HostPort, forward.GuestPort)],
     };
 
     private IEnumerable<Device> Extras() =>

@@ -55,6 +55,12 @@ public sealed record LaunchRequest(
 
     /// <summary>The process that ran the domain before, and has ended; null if none is recorded.</summary>
     public ShortId? Predecessor { get; init; }
+
+    /// <summary>
+    /// The process that still runs the domain and is ended before this one takes over; null if none does. A tap device that it
+    /// has passes on then. Any other that cannot be had is refused at once.
+    /// </summary>
+    public ShortId? Beside { get; init; }
 }
 
 /// <summary>What a TPM keeps, copied.</summary>
@@ -142,7 +148,8 @@ public interface IHypervisor : IStepExecutor
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation);
 
     /// <summary>
-    /// A process that stands still before its first or next instruction, under sockets of its own. Undo ends it.
+    /// A process that stands still before its first or next instruction, under sockets of its own. Undo ends it. A bridge or tap
+    /// device that is missing, taken or forbidden is refused by name before it starts.
     /// </summary>
     /// <exception cref="CoppiceException">
     /// The definition has a device this driver does not know (<see cref="ErrorKind.MissingCapability"/>), naming it; or a TPM,
@@ -173,7 +180,9 @@ public interface IHypervisor : IStepExecutor
     /// </summary>
     Step Leave(LeaveRequest request);
 
-    /// <summary>Makes a process the one behind the domain's consoles, ports and screen, and lets it run if asked. Clean-up.</summary>
+    /// <summary>
+    /// Makes a process the one behind the domain's consoles, ports, tap devices and screen, and lets it run if asked. Clean-up.
+    /// </summary>
     Step TakeOver(ShortId process, DomainDefinition definition, bool run);
 
     /// <summary>

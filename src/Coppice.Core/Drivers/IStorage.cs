@@ -45,7 +45,14 @@ public sealed record LayerObservation
 /// </param>
 /// <param name="Allocated">What it takes on disk; nothing for a device.</param>
 /// <param name="Type">Which of the two it is.</param>
-public sealed record FileObservation(string Identity, ByteCount Allocated, StorageType Type = StorageType.File);
+public sealed record FileObservation(string Identity, ByteCount Allocated, StorageType Type = StorageType.File)
+{
+    /// <summary>When its content was last written; a copy or backup may keep that time. The earliest time there is for a device.</summary>
+    public DateTimeOffset ModifiedAt { get; init; }
+
+    /// <summary>How many names it has; one that has more is shared, and must not be written.</summary>
+    public int Links { get; init; } = 1;
+}
 
 /// <summary>
 /// A kind of storage. It observes layers, checks chains before anybody opens them, and lowers what a plan needs into
@@ -81,6 +88,14 @@ public interface IStorage : IStepExecutor
 
     /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
     Step CreateOverlay(Layer overlay, Layer backing);
+
+    /// <summary>
+    /// Uses an empty layer that somebody made beforehand, and checks that it is still empty, on the layer it is to build on, and
+    /// used by nobody else. It is theirs: undo leaves it.
+    /// </summary>
+    /// <param name="overlay">The layer.</param>
+    /// <param name="below">What it builds on, top first.</param>
+    Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below);
 
     /// <summary>
     /// A layer of its own with the content of an internal snapshot, on the same parent: a revert never writes into the image

@@ -10,10 +10,14 @@ internal static class Lifecycle
             throw new CoppiceException(ErrorKind.WrongState, context.Subject, "is already running");
         }
 
+        var taken = OutsideChanges.RequireUntouched(
+            context, request.Force,
+            $"if the disk was committed into it, go back to it as it is now: coppice snapshot revert {context.Catalog.Name} SNAPSHOT "
+                + "--force; if it was only copied or restored, add --force to start from it");
         var process = context.Observed.Ids.NextShort();
         var chains = context.Chains(context.Head.Disks, []);
         var saved = request.Anew ? null : context.Head.Saved;
-        var change = context.NoChange with { Head = context.Head with { Process = process, Saved = null } };
+        var change = context.NoChange with { Head = context.Head with { Process = process, Saved = null }, Refrozen = taken };
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var runs = !request.Paused && saved?.State is not DomainState.Paused;
         var clock = request.SyncTime && saved is not null ? GuestTime.Set(context, process, context.Observed.Definition, runs) : null;
@@ -47,6 +51,7 @@ internal static class Lifecycle
     {
         var process = context.RequireActive();
         context.RequireWhole();
+        Persisting.RequireMayBeOff(context, "cannot be saved", "take a snapshot instead");
         if (context.State is not (DomainState.Running or DomainState.Paused or DomainState.IoError))
         {
             throw new CoppiceException(
@@ -71,7 +76,7 @@ internal static class Lifecycle
         };
     }
 
-    public static Plan PressPowerButton(PlanContext context) => context.Plan("power button") with
+    public static Plan PressPowerButton(PlanContext context) => context.Plan(Persisting.Ending(context, "power button")) with
     {
         Prepare = [context.Hypervisor.Signal(context.RequireActive(), DomainSignal.PowerButton)],
     };
@@ -79,7 +84,7 @@ internal static class Lifecycle
     public static Plan Kill(PlanContext context)
     {
         context.RequireActive();
-        return Settle(context) with { Mechanism = "end the process" };
+        return Settle(context) with { Mechanism = Persisting.Ending(context, "end the process") };
     }
 
     /// <summary>Ends the recorded process, dead or alive, and takes it off the record.</summary>

@@ -20,11 +20,21 @@ public sealed record Observed
     /// <summary>What the hypervisor says.</summary>
     public required HypervisorObservation Hypervisor { get; init; }
 
-    /// <summary>What the storage says about the layer of each disk of the head.</summary>
+    /// <summary>
+    /// What the storage says about the layer of each disk of the head, and about those that a revert leads to or that are put
+    /// back.
+    /// </summary>
     public required ImmutableDictionary<ShortId, LayerObservation> Layers { get; init; }
 
     /// <summary>The files that Coppice made for the domain, by path.</summary>
     public ImmutableDictionary<string, FileObservation> Files { get; init; } = ImmutableDictionary<string, FileObservation>.Empty;
+
+    /// <summary>Images of the chains that somebody is about to use, which were written after snapshots froze them.</summary>
+    public ImmutableArray<RewrittenLayer> Rewritten { get; init; } = [];
+
+    /// <summary>The overlays that the user made beforehand, by path.</summary>
+    public ImmutableDictionary<string, LayerObservation> Overlays { get; init; } =
+        ImmutableDictionary<string, LayerObservation>.Empty;
 
     /// <summary>What the driver can do.</summary>
     public required CapabilitySet Capabilities { get; init; }

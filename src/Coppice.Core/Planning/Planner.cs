@@ -12,9 +12,17 @@ public static class Planner
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(observed);
         var context = new PlanContext(request, observed, hypervisor, storage);
+        if (request is SaveDomain or ResizeDisk or CreateSnapshot or RevertSnapshot or UndoRevert
+            or DeleteSnapshot { MetadataOnly: false })
+        {
+            OutsideChanges.RequireInPlace(context);
+        }
+
         return request switch
         {
             RenameDomain rename => Lifecycle.Rename(context, rename),
+            PersistDomain => Persisting.Persist(context),
+            SetAutostart set => Persisting.Autostart(context, set),
             StartDomain start => Lifecycle.Start(context, start),
             SaveDomain => Lifecycle.Save(context),
             StopDomain => Lifecycle.PressPowerButton(context),
@@ -25,6 +33,7 @@ public static class Planner
             ResizeDisk resize => DiskResizing.Plan(context, resize),
             DetachDisk detach => DiskPlugging.Detach(context, detach),
             CreateSnapshot create => SnapshotCreation.Plan(context, create),
+            RedefineSnapshot redefine => SnapshotRedefining.Plan(context, redefine),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
             UndoRevert undo => Reverting.ToNewestTip(context, undo),
             DeleteSnapshot delete => SnapshotRecords.Delete(context, delete),

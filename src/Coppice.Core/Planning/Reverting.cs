@@ -29,7 +29,7 @@ internal static class Reverting
             TpmCopy = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null,
             SyncTime = request.SyncTime,
         };
-        return Move(context, destination, keepTip: !request.DiscardCurrent);
+        return Move(context, destination, keepTip: !request.DiscardCurrent, request.Force);
     }
 
     public static Plan ToNewestTip(PlanContext context, UndoRevert request)
@@ -49,12 +49,23 @@ internal static class Reverting
         {
             SyncTime = request.SyncTime,
         };
-        return Move(context, destination, keepTip: true);
+        return Move(context, destination, keepTip: true, request.Force);
     }
 
-    private static Plan Move(PlanContext context, RevertDestination destination, bool keepTip)
+    private static Plan Move(PlanContext context, RevertDestination destination, bool keepTip, bool force)
     {
+        var taken = OutsideChanges.RequireUntouched(
+            context, force, destination.Memory.Mode is MemoryMode.None
+                ? "use --force to take it as it is now"
+                : "use --force to take it as it is now, and load memory that may not fit it");
         var active = destination.IsActive;
+        if (!active)
+        {
+            Persisting.RequireMayBeOff(
+                context, $"cannot be off, as it was at {destination.Name}",
+                destination.Tip is null ? "add --running or --paused" : "revert to a snapshot with --running instead");
+        }
+
         var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
         var runs = active && destination.State is not DomainState.Paused;
         RevertChecks.RequireDisksFree(context, destination, active);
@@ -71,6 +82,7 @@ internal static class Reverting
                 Saved = destination.Tip?.Head.Saved,
             },
             Current = destination.Current,
+            Refrozen = taken,
             PutTips = tip is null ? [] : [tip],
             DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
             PutLayers = [.. destination.Made.Select(m => m.Layer)],
@@ -123,6 +135,7 @@ internal static class Reverting
         {
             MemoryHolder = destination.Memory.Layer is { } holder ? context.Graph[holder] : null,
             Tpm = destination.Tpm,
+            Beside = context.LiveProcess,
         };
     }
 
@@ -139,7 +152,7 @@ internal static class Reverting
     {
         var active = context.LiveProcess is not null;
         var written = context.Head.Disks.Any(d => !RevertChecks.IsReadOnly(context.Observed.Definition, d.Target)
-            && !(context.Observed.Layers.TryGetValue(d.Layer, out var layer) && layer.IsEmpty));
+            && context.Observed.Layers.GetValueOrDefault(d.Layer) is not ({ Exists: false } or { IsEmpty: true }));
         var redefined = context.Catalog.Snapshots.Values.All(s => s.Definition != context.Head.Definition);
         if (!active && !written && !redefined && context.Head is { Saved: null, Tpm: null })
         {

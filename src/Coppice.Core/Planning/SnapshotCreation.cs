@@ -14,11 +14,18 @@ internal static class SnapshotCreation
     public static Plan Plan(PlanContext context, CreateSnapshot request)
     {
         context.RequireWhole();
+        if (request.Halt)
+        {
+            Persisting.RequireMayBeOff(context, "cannot be off after the snapshot", "leave --halt out");
+        }
+
         var resolved = SnapshotResolver.Resolve(request, context.Observed);
         var switches = Switches(context, resolved);
         var internals = Internals(context, resolved);
         RequireRoom(context, resolved);
-        var tpm = context.Head.Tpm is { } used ? new TpmCopy(used, context.Observed.Ids.NextShort()) : null;
+        var tpm = context.Head.Tpm is { } used && !request.NoMetadata
+            ? new TpmCopy(used, context.Observed.Ids.NextShort())
+            : null;
         var snapshot = Record(context, resolved, switches, internals) with { Tpm = tpm?.To };
         var head = context.Head with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
         var halts = resolved.Halt && context.LiveProcess is not null;
@@ -26,26 +33,51 @@ internal static class SnapshotCreation
         {
             Prepare =
             [
-                .. switches.Select(s => context.Storage.CreateOverlay(s.To, s.From)),
+                .. switches.Select(s => Overlay(context, s)),
                 .. internals.Select(i => context.LiveProcess is null ? context.Storage.CreateInternal(i) : Expect(context, i, switches)),
                 .. tpm is not null && context.LiveProcess is null
                     ? [context.Hypervisor.CopyTpm(context.Observed.Folder, tpm)]
                     : Array.Empty<Step>(),
             ],
             Switch = Checkpoint(context, resolved, snapshot.Memory, switches, internals, tpm),
-            Commit = new CatalogChange
-            {
-                Head = halts ? head with { Process = null } : head,
-                Current = snapshot.Id,
-                Put = [snapshot],
-                PutLayers = [.. switches.Select(s => s.To)],
-                DropLayers = [.. switches.Select(s => s.From.Id)],
-            },
+            Commit = Commit(context, request, snapshot, switches) with { Head = halts ? head with { Process = null } : head },
             RollForward = context.LiveProcess is null || switches.IsEmpty ? null : RollForward(context, head, switches, internals),
             CleanUp = halts ? [context.Hypervisor.End(context.RequireActive())] : [],
-            Warnings = Warnings(context, resolved, switches),
+            Warnings =
+            [
+                .. Warnings(context, resolved, switches),
+                .. request.NoMetadata ? Unrecorded(resolved, switches, internals) : [],
+            ],
         };
     }
+
+    private static CatalogChange Commit(
+        PlanContext context, CreateSnapshot request, Snapshot snapshot, ImmutableArray<DiskSwitch> switches) => request.NoMetadata
+        ? context.NoChange with { PutLayers = [.. switches.SelectMany(s => new[] { s.From, s.To })] }
+        : context.NoChange with
+        {
+            Current = snapshot.Id,
+            Put = [snapshot],
+            PutLayers = [.. switches.Select(s => s.To)],
+            DropLayers = [.. switches.Select(s => s.From.Id)],
+        };
+
+    private static Step Overlay(PlanContext context, DiskSwitch disk) => disk.To.Origin is LayerOrigin.User
+        ? context.Storage.AdoptOverlay(disk.To, context.Graph.Chain(disk.From.Id))
+        : context.Storage.CreateOverlay(disk.To, disk.From);
+
+    /// <summary>Where what was frozen is, since no snapshot says so.</summary>
+    private static IEnumerable<string> Unrecorded(
+        ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches, ImmutableArray<Layer> internals) =>
+    [
+        .. switches.Select(s =>
+            $"disk '{s.Target}' as it was is in {s.From.Path}: no snapshot refers to it, and it stays while the domain builds on it"),
+        .. internals.Select(i =>
+            $"disk '{i.Disk}' as it was is internal snapshot {i.Inside!.Tag} in {i.Path}, which Coppice then forgets"),
+        .. resolved is { State: not DomainState.Saved, Memory.File: { } file }
+            ? [$"the memory is in {file}, which Coppice then forgets"]
+            : Array.Empty<string>(),
+    ];
 
     private static ImmutableArray<DiskSwitch> Switches(PlanContext context, ResolvedSnapshot resolved) =>
     [
@@ -61,7 +93,7 @@ internal static class SnapshotCreation
                Format = ImageFormat.Qcow2,
                VirtualSize = frozen.VirtualSize,
                Parent = frozen.Id,
-               Origin = LayerOrigin.Coppice,
+               Origin = disk.Overlay.IsThere ? LayerOrigin.User : LayerOrigin.Coppice,
            }),
     ];
 
@@ -193,6 +225,7 @@ internal static class SnapshotCreation
                 $"disk {manual} is yours to snapshot now: the domain stays paused until you run: coppice resume {context.Catalog.Name}");
         }
 
+        warnings.AddRange(OutsideChanges.Warnings(context));
         warnings.AddRange(Foreign(context));
         return warnings.ToImmutable();
     }

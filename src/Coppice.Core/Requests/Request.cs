@@ -9,6 +9,11 @@ public abstract record Request(string Operation);
 /// <summary>Make a domain known, or replace the definition of one that is off. Its uuid decides which.</summary>
 public sealed record DefineDomain(DomainDefinition Definition) : Request("define");
 
+/// <summary>Define a domain that exists only as long as it runs, and start it (R166). Its uuid must be new.</summary>
+/// <param name="Definition">What it is.</param>
+/// <param name="Paused">Stand still before the first instruction.</param>
+public sealed record RunTransient(DomainDefinition Definition, bool Paused) : Request("define");
+
 /// <summary>Something about a domain that exists.</summary>
 /// <param name="Operation">What is done, in the words of the command line.</param>
 /// <param name="Domain">Its name or uuid.</param>
@@ -28,11 +33,20 @@ public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainReque
 /// <param name="Name">The new name.</param>
 public sealed record RenameDomain(string Domain, string Name) : DomainRequest("rename", Domain);
 
+/// <summary>Let a transient domain stay when it ends (R166). Nothing happens if it would anyway.</summary>
+public sealed record PersistDomain(string Domain) : DomainRequest("persist", Domain);
+
+/// <summary>Have a domain started with the host, or no longer.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="IsOn">Whether it is to be started.</param>
+public sealed record SetAutostart(string Domain, bool IsOn) : DomainRequest("autostart", Domain);
+
 /// <summary>Start a domain that is off, or let one that was saved go on.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Paused">Stand still before the first or next instruction.</param>
 /// <param name="Anew">Boot it also if it was saved; the saved memory goes.</param>
-public sealed record StartDomain(string Domain, bool Paused, bool Anew = false) : DomainRequest("start", Domain)
+/// <param name="Force">Also if an image was written after a snapshot froze it; it counts as frozen from then on.</param>
+public sealed record StartDomain(string Domain, bool Paused, bool Anew = false, bool Force = false) : DomainRequest("start", Domain)
 {
     /// <summary>Set the guest's clock if it goes on from saved memory.</summary>
     public bool SyncTime { get; init; }
@@ -130,7 +144,22 @@ public sealed record CreateSnapshot(string Domain) : DomainRequest("snapshot cre
 
     /// <summary>The domain is off afterwards.</summary>
     public bool Halt { get; init; }
+
+    /// <summary>The layers are made and the guest moves on, but no snapshot is recorded.</summary>
+    public bool NoMetadata { get; init; }
+
+    /// <summary>The files of external disks are overlays that the user made beforehand.</summary>
+    public bool ReuseExternal { get; init; }
 }
+
+/// <summary>
+/// Change the record of a snapshot to what a document says, or put a snapshot back that was forgotten: no file of it is touched.
+/// </summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Document">The document, read as <see cref="SnapshotParseMode.Redefine"/>.</param>
+/// <param name="IsCurrent">Whether it becomes the current snapshot; head and disks stay as they are.</param>
+public sealed record RedefineSnapshot(string Domain, SnapshotDocument Document, bool IsCurrent)
+    : DomainRequest("snapshot create --redefine", Domain);
 
 /// <summary>In which state a domain is left by a revert.</summary>
 public enum RevertState
@@ -150,7 +179,7 @@ public enum RevertState
 /// <param name="Snapshot">The snapshot's name or uuid; null for the current one.</param>
 /// <param name="State">How the domain is left.</param>
 /// <param name="DiscardCurrent">Do not keep what is left behind as a tip.</param>
-/// <param name="Force">Also if memory and an excluded disk may not fit each other (R180).</param>
+/// <param name="Force">Also if memory and disk may not fit each other, or an image was written since it was frozen (R180).</param>
 public sealed record RevertSnapshot(string Domain, string? Snapshot, RevertState State, bool DiscardCurrent, bool Force)
     : DomainRequest("snapshot revert", Domain)
 {
@@ -160,7 +189,7 @@ public sealed record RevertSnapshot(string Domain, string? Snapshot, RevertState
 
 /// <summary>Return to the newest tip; what is left becomes a tip in turn, so that undoing twice leads back.</summary>
 /// <param name="Domain">Its name or uuid.</param>
-/// <param name="Force">Also if memory and a disk that went on being written may not fit each other (R180).</param>
+/// <param name="Force">Also if memory and disk may not fit each other, or an image was written since it was frozen (R180).</param>
 public sealed record UndoRevert(string Domain, bool Force = false) : DomainRequest("snapshot undo", Domain)
 {
     /// <summary>Set the guest's clock if it goes on from the tip's memory.</summary>

@@ -46,7 +46,8 @@ public sealed record ResolvedDisk(string Target, DiskMode Mode, NewOverlay? Over
     public string? File => Overlay?.File;
 }
 
-/// <summary>A layer that is to be made.</summary>
+/// <summary>A layer that is to be made, or to be used.</summary>
 /// <param name="Id">Its id; a file name that was made up contains it.</param>
 /// <param name="File">Its absolute path.</param>
-public sealed record NewOverlay(ShortId Id, string File);
+/// <param name="IsThere">The user has made it beforehand, so it is used rather than made, and stays the user's.</param>
+public sealed record NewOverlay(ShortId Id, string File, bool IsThere = false);

@@ -51,8 +51,9 @@ internal sealed class SnapshotFiles
     /// <summary>The new layer of a disk.</summary>
     /// <param name="disk">The disk.</param>
     /// <param name="snapshot">The name of the snapshot.</param>
-    /// <exception cref="CoppiceException">The file that was asked for is not absolute, taken or a device.</exception>
-    public NewOverlay Overlay(DiskIntent disk, string snapshot)
+    /// <param name="reuse">Whether files of disks that one can ask about were made beforehand.</param>
+    /// <exception cref="CoppiceException">The file that was asked for is not absolute, taken, a device, or not fit for use.</exception>
+    public NewOverlay Overlay(DiskIntent disk, string snapshot, bool reuse)
     {
         var (target, id) = (disk.Device.Target, _observed.Ids.NextShort());
         if (disk.File is { } asked && DevicePath.Names(asked))
@@ -62,8 +63,17 @@ internal sealed class SnapshotFiles
                 "name a file elsewhere, or none: it then goes into the domain's folder");
         }
 
-        var file = disk.File ?? $"{OverlayFolder(disk.Head!)}/{LayerFileName.For(target, snapshot, id)}";
-        return new NewOverlay(id, Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'"));
+        var isThere = reuse && disk.IsChoice;
+        var file = isThere
+            ? PreparedOverlay.NameOf(disk, _observed)
+            : disk.File ?? $"{OverlayFolder(disk.Head!)}/{LayerFileName.For(target, snapshot, id)}";
+        Take($"file of disk '{target}'", file, $"the new layer of disk '{target}'");
+        if (isThere)
+        {
+            PreparedOverlay.Require(disk, file, _observed);
+        }
+
+        return new NewOverlay(id, file, isThere);
     }
 
     private string OverlayFolder(Layer head) => _observed.Layers.TryGetValue(head.Id, out var layer)

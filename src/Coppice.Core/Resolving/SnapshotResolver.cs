@@ -45,7 +45,8 @@ public static class SnapshotResolver
                 _ => MemoryImage.None,
             },
             Disks = [.. mechanism.Disks.Select(d => new ResolvedDisk(
-                d.Intent.Device.Target, d.Mode, d.Mode == DiskMode.External ? files.Overlay(d.Intent, name) : null))],
+                d.Intent.Device.Target, d.Mode,
+                d.Mode == DiskMode.External ? files.Overlay(d.Intent, name, request.ReuseExternal) : null))],
             Id = request.Id ?? observed.Ids.NextSnapshot(),
             Rule = row.Rule,
             Live = request.Live && state == DomainState.Running,

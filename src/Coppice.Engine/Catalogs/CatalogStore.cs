@@ -77,6 +77,18 @@ public sealed class CatalogStore
     /// <summary>Reads the name of the domain, and nothing but the root.</summary>
     internal string ReadName() => ReadRoot().Name;
 
+    /// <summary>Whether the domain exists only as long as it runs. Reads nothing but the root.</summary>
+    internal bool ReadIsTransient() => ReadRoot().Persistence is Persistence.Transient;
+
+    /// <summary>What tells when the record of a snapshot was written, as of now. One that has gone was just replaced.</summary>
+    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes()
+    {
+        var names = ReadRoot().Snapshots.ToDictionary(r => r.Snapshot);
+        return id => names.TryGetValue(id, out var name) && FileSystem.Look(PathOf(name)) is { } record
+            ? record.ModifiedAt
+            : DateTimeOffset.MaxValue;
+    }
+
     /// <summary>Reads the catalog and the definition in force.</summary>
     internal (Catalog Catalog, DomainDefinition Definition) ReadWithDefinition() =>
         Read(catalog => (catalog, DefinitionStore.Read(_folder, catalog, catalog.Head.Definition)));
@@ -96,13 +108,18 @@ public sealed class CatalogStore
         MakeRecords();
         var root = ReadRoot();
         var catalog = change.ApplyTo(Interpret(root), last);
-        var put = change.Put.Select(s => s.Id).ToHashSet();
-        foreach (var snapshot in change.Put)
+        var put = change.Put.Select(s => s.Id).Concat(change.Refrozen).Where(catalog.Snapshots.ContainsKey).ToHashSet();
+        var recordedAt = ReadRecordTimes();
+        foreach (var id in put)
         {
-            await WriteAsync(
-                PathOf(new RecordName(snapshot.Id, catalog.Revision)),
-                new RecordDocument(Version, snapshot),
-                EngineJson.Document<RecordDocument>()).ConfigureAwait(false);
+            var path = PathOf(new RecordName(id, catalog.Revision));
+            var record = new RecordDocument(Version, catalog.Snapshots[id]);
+            await WriteAsync(path, record, EngineJson.Document<RecordDocument>()).ConfigureAwait(false);
+            if (!change.Refrozen.Contains(id) && recordedAt(id) is var time && time < DateTimeOffset.MaxValue)
+            {
+                // A snapshot with another name has frozen its layers when it did.
+                File.SetLastWriteTimeUtc(path, time.UtcDateTime);
+            }
         }
 
         var kept = root.Snapshots.Where(r => !put.Contains(r.Snapshot) && catalog.Snapshots.ContainsKey(r.Snapshot));

@@ -19,6 +19,8 @@ internal sealed record RootDocument
 
     public required string Name { get; init; }
 
+    public required Persistence Persistence { get; init; }
+
     public required long Revision { get; init; }
 
     public required SnapshotId? Current { get; init; }
@@ -38,6 +40,7 @@ internal sealed record RootDocument
         Last = $"{Word(catalog.Last.End)} {catalog.Last.Id}",
         Domain = catalog.Domain,
         Name = catalog.Name,
+        Persistence = catalog.Persistence,
         Revision = catalog.Revision,
         Current = catalog.Current,
         Head = catalog.Head,
@@ -50,6 +53,7 @@ internal sealed record RootDocument
     {
         Domain = Domain,
         Name = Name,
+        Persistence = Persistence,
         Revision = Revision,
         Last = ReadLast(),
         Head = Head,

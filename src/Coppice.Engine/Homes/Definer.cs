@@ -14,7 +14,13 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 
     public async Task<OperationResult> RunAsync(DefineDomain request)
     {
-        var definition = request.Definition;
+        using var held = await LockAsync(request.Definition).ConfigureAwait(false);
+        return await DefineAsync(request.Definition, Persistence.Persistent).ConfigureAwait(false);
+    }
+
+    /// <summary>Holds the lock of the home; null if this only plans. Nothing is made for what no domain can be.</summary>
+    public async Task<FileLock?> LockAsync(DomainDefinition definition)
+    {
         Names.Check("domain", definition.Name);
         DefinitionRules.CheckSources(definition);
         if (!call.Options.PlanOnly)
@@ -22,10 +28,25 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             DurableFolder.Create(home.Path);
         }
 
-        using var held = await LockAsync().ConfigureAwait(false);
-        var leftovers = await TidiedAsync(held).ConfigureAwait(false);
+        return await LockAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Makes a transient domain known, which somebody is about to start. Needs the lock.</summary>
+    /// <exception cref="CoppiceException">There is a domain of that uuid (<see cref="ErrorKind.AlreadyExists"/>).</exception>
+    public Task<OperationResult> DefineTransientAsync(DomainDefinition definition) => DefineAsync(definition, Persistence.Transient);
+
+    private async Task<OperationResult> DefineAsync(DomainDefinition definition, Persistence persistence)
+    {
+        var leftovers = await TidiedAsync().ConfigureAwait(false);
         var folder = home.Domain(definition.Id);
         var store = new CatalogStore(folder);
+        if (store.Exists && persistence is Persistence.Transient)
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"domain '{store.ReadName()}'", $"has the uuid {definition.Id} already",
+                "leave the uuid out to run another domain, or start that one");
+        }
+
         if (store.Exists)
         {
             definition = FirmwareVariables.Kept(definition, store.ReadWithDefinition().Definition);
@@ -34,7 +55,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var sealedOne = await SealAsync(definition).ConfigureAwait(false);
         var result = store.Exists
             ? await RedefineAsync(folder, sealedOne).ConfigureAwait(false)
-            : await DefineAsync(folder, sealedOne).ConfigureAwait(false);
+            : await DefineAsync(folder, sealedOne, persistence).ConfigureAwait(false);
         return result with { Warnings = [.. leftovers, .. result.Warnings] };
     }
 
@@ -42,15 +63,22 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
     public async Task<OperationResult> RunAsync(AttachDisk request)
     {
         using var held = await LockAsync().ConfigureAwait(false);
-        var leftovers = await TidiedAsync(held).ConfigureAwait(false);
+        var leftovers = await TidiedAsync().ConfigureAwait(false);
         var folder = finder.Find(request.Domain);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         DefinitionRules.RequireNotSaved(observed.Catalog);
-        var definition = DomainDisks.Added(observed.Definition, request);
+        var definition = DomainDisks.Added(observed.Definition, request with { Image = await TypedAsync(request.Image).ConfigureAwait(false) });
         DefinitionRules.CheckSources(definition);
         var result = await ReplaceAsync(session, observed, await SealAsync(definition).ConfigureAwait(false)).ConfigureAwait(false);
         return result with { Warnings = [.. leftovers, .. result.Warnings] };
+    }
+
+    /// <summary>The image, of the type that it has: a file or a device.</summary>
+    private async Task<NewDisk> TypedAsync(NewDisk image)
+    {
+        var found = await Storage.ObserveFilesAsync([image.Path], call.Cancellation).ConfigureAwait(false);
+        return found.TryGetValue(image.Path, out var file) ? image with { Type = file.Type } : image;
     }
 
     private Task<DomainDefinition> SealAsync(DomainDefinition definition) => call.Home.Hypervisor.SealAsync(definition, call.Cancellation);
@@ -59,14 +87,14 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         ? null
         : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
 
-    private async Task<ImmutableArray<string>> TidiedAsync(FileLock? held)
+    private async Task<ImmutableArray<string>> TidiedAsync()
     {
-        var leftovers = held is null ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        var leftovers = call.Options.PlanOnly ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
         finder.RequireAllReadable();
         return leftovers;
     }
 
-    private async Task<OperationResult> DefineAsync(DomainFolder folder, DomainDefinition definition)
+    private async Task<OperationResult> DefineAsync(DomainFolder folder, DomainDefinition definition, Persistence persistence)
     {
         RequireNoFolder(folder);
         finder.RequireFree(definition.Name, folder, "choose another name, or give that uuid to replace its definition");
@@ -74,7 +102,9 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
         var drives = await DiscoverFreeAsync(folder, definition).ConfigureAwait(false);
         var (tpm, made) = Tpm(folder, definition, had: null);
-        var plan = Plan(folder, definition, "new domain") with { Commit = Change(folder, definition, drives, tpm, out var written) };
+        var mechanism = persistence is Persistence.Transient ? "new domain that is started, and goes when it ends," : "new domain";
+        var change = Change(folder, definition, drives, tpm, out var written) with { Persistence = persistence };
+        var plan = Plan(folder, definition, mechanism) with { Commit = change };
         plan = plan with { Prepare = [.. drives.Made, .. made, written] };
         return call.Options.PlanOnly
             ? Results.Planned(plan, null)

@@ -42,8 +42,10 @@ internal static class DefinitionRules
         var subject = $"domain '{catalog.Name}'";
         if (observed.Hypervisor.IsAlive)
         {
+            var stop = $"stop it first: coppice stop {catalog.Name}";
             throw new CoppiceException(
-                ErrorKind.WrongState, subject, "is running and cannot be defined anew", $"stop it first: coppice stop {catalog.Name}");
+                ErrorKind.WrongState, subject, "is running and cannot be defined anew",
+                catalog.Persistence is Persistence.Transient ? $"to let it stay when it ends: coppice persist {catalog.Name}" : stop);
         }
 
         RequireNotSaved(catalog);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
 
@@ -12,12 +13,14 @@ public sealed class Home
     private readonly HomeOptions _options;
     private readonly HomeFolder _folder;
     private readonly DomainFinder _finder;
+    private readonly TransientEnds _ends;
 
     private Home(HomeOptions options)
     {
         _options = options;
         _folder = new HomeFolder(options.Path);
         _finder = new DomainFinder(_folder);
+        _ends = new TransientEnds(_options, _folder);
     }
 
     /// <summary>Opens a home. Nothing is read or made yet.</summary>
@@ -56,7 +59,15 @@ public sealed class Home
     public async Task<DomainList> ListAsync(CancellationToken cancellation = default)
     {
         await new Leftovers(_options, _folder).TidyIfFreeAsync().ConfigureAwait(false);
-        var views = await Task.WhenAll(_finder.Folders().Select(f => TryViewAsync(f, cancellation))).ConfigureAwait(false);
+        var views = await ViewAllAsync(cancellation).ConfigureAwait(false);
+        var ended = views.Select(v => v.View).OfType<DomainView>()
+            .Where(v => v is { Catalog.Persistence: Persistence.Transient, Hypervisor.IsAlive: false }).Select(v => v.Folder).ToArray();
+        if (ended.Length > 0)
+        {
+            await _ends.TidyIfFreeAsync(ended, cancellation).ConfigureAwait(false);
+            views = await ViewAllAsync(cancellation).ConfigureAwait(false);
+        }
+
         return new DomainList(
             [.. views.Select(v => v.View).OfType<DomainView>().OrderBy(v => v.Catalog.Name, StringComparer.Ordinal)],
             [.. views.Select(v => v.Broken).OfType<BrokenDomain>()]);
@@ -74,18 +85,67 @@ public sealed class Home
 
     /// <summary>A snapshot of a domain in libvirt's format, with the definition it was taken with. Takes no lock.</summary>
     /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
-    public Task<SnapshotDocument> ReadSnapshotAsync(string nameOrId, string snapshot) => ReadAsync(
-        nameOrId,
-        folder => Task.FromResult(new CatalogStore(folder).Read(c =>
+    public Task<SnapshotDocument> ReadSnapshotAsync(string nameOrId, string snapshot) => ReadAsync(nameOrId, async folder =>
+    {
+        var (catalog, found, definition) = new CatalogStore(folder).Read(c =>
         {
-            var found = c.Find(snapshot);
-            return SnapshotDocument.From(c, found, DefinitionStore.ReadXml(folder, c, found.Definition));
-        })));
+            var known = c.Find(snapshot);
+            return (c, known, DefinitionStore.ReadXml(folder, c, known.Definition));
+        });
+        var files = await _options.Storage
+            .ObserveFilesAsync(SnapshotContent.FrozenFiles(catalog, found), CancellationToken.None).ConfigureAwait(false);
+        return SnapshotDocument.From(catalog, found, definition, files);
+    });
 
-    private Task<OperationResult> RunAsync(Call call) => call.Request switch
+    private async Task<OperationResult> RunAsync(Call call)
+    {
+        var told = call.Request is DomainRequest about ? await TidyBeforeAsync(call, about).ConfigureAwait(false) : [];
+        var result = await CarryOutAsync(call).ConfigureAwait(false);
+        return await TidyAfterAsync(call, result with { Warnings = [.. told, .. result.Warnings] }).ConfigureAwait(false);
+    }
+
+    /// <summary>A transient domain that has ended is gone, or stays for good, before anything is done with it.</summary>
+    private async Task<ImmutableArray<string>> TidyBeforeAsync(Call call, DomainRequest request)
+    {
+        var folder = _finder.Find(request.Domain);
+        if (!await _ends.HasEndedAsync(folder, call.Cancellation).ConfigureAwait(false))
+        {
+            return [];
+        }
+
+        if (call.Options.PlanOnly)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"domain '{request.Domain}'",
+                "is transient and has ended, and a plan would have to guess what is left of it",
+                "run the command without --plan: it settles that first");
+        }
+
+        using var held = await call.LockAsync(_folder.Lock, $"home {_folder.Path}").ConfigureAwait(false);
+        return await _ends.TidyAsync([folder], call.Cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>The request may have ended one.</summary>
+    private async Task<OperationResult> TidyAfterAsync(Call call, OperationResult result)
+    {
+        if (call.Request is not DomainRequest
+            || result is not { Executed: true, Catalog: { Persistence: Persistence.Transient, Head.Process: null } catalog })
+        {
+            return result;
+        }
+
+        var folder = _folder.Domain(catalog.Domain);
+        var told = await _ends.TidyIfFreeAsync([folder], CancellationToken.None).ConfigureAwait(false);
+        var store = new CatalogStore(folder);
+        return result with { Catalog = store.Exists ? store.Read() : null, Warnings = [.. result.Warnings, .. told] };
+    }
+
+    private Task<OperationResult> CarryOutAsync(Call call) => call.Request switch
     {
         DefineDomain define => new Definer(call, _folder, _finder).RunAsync(define),
         AttachDisk attach => new Definer(call, _folder, _finder).RunAsync(attach),
+        RunTransient run => new TransientStarter(call, _folder, _finder).RunAsync(run),
+        RedefineSnapshot redefine => new Redefiner(call, _folder, _finder).RunAsync(redefine),
         RenameDomain rename => new Renamer(call, _folder, _finder).RunAsync(rename),
         UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
         StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),
@@ -108,7 +168,14 @@ public sealed class Home
         ArgumentNullException.ThrowIfNull(nameOrId);
         try
         {
-            return await read(_finder.Find(nameOrId)).ConfigureAwait(false);
+            var folder = _finder.Find(nameOrId);
+            if (await _ends.HasEndedAsync(folder, CancellationToken.None).ConfigureAwait(false))
+            {
+                await _ends.TidyIfFreeAsync([folder], CancellationToken.None).ConfigureAwait(false);
+                folder = _finder.Find(nameOrId);
+            }
+
+            return await read(folder).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not (CoppiceException or OperationCanceledException))
         {
@@ -123,6 +190,9 @@ public sealed class Home
             .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
         return new DomainView(folder, catalog, definition, observed.For(catalog.Head));
     }
+
+    private Task<(DomainView? View, BrokenDomain? Broken)[]> ViewAllAsync(CancellationToken cancellation) =>
+        Task.WhenAll(_finder.Folders().Select(f => TryViewAsync(f, cancellation)));
 
     private async Task<(DomainView? View, BrokenDomain? Broken)> TryViewAsync(DomainFolder folder, CancellationToken cancellation)
     {

@@ -36,8 +36,8 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
         }
     }
 
-    /// <summary>Removes leftovers. Needs the lock of the home.</summary>
-    /// <returns>What could not be removed.</returns>
+    /// <summary>Removes leftovers, and transient domains that have ended. Needs the lock of the home.</summary>
+    /// <returns>What could not be removed, and what stays.</returns>
     public async Task<ImmutableArray<string>> TidyAsync()
     {
         var warnings = ImmutableArray.CreateBuilder<string>();
@@ -56,6 +56,8 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
             }
         }
 
+        warnings.AddRange(await new TransientEnds(options, home).TidyAsync(
+            new DomainFinder(home).Folders(), CancellationToken.None).ConfigureAwait(false));
         return warnings.ToImmutable();
     }
 

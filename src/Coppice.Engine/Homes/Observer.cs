@@ -11,12 +11,25 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 {
     public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation)
     {
-        var plain = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain or RenameDomain;
+        var plain = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain || IsOfCatalog(request);
         var (catalog, definitions) = new CatalogStore(folder).Read(
             c => (c, Definitions(c, plain ? [c.Head.Definition] : c.Definitions)));
         var definition = definitions[catalog.Head.Definition];
-        var chains = ChainsToCheck(request, catalog);
+        var restoration = request is RedefineSnapshot { Document: { } document }
+            ? SnapshotRestoration.Of(document, catalog, folder)
+            : null;
+        var chains = restoration?.Chains ?? ChainsToCheck(request, catalog);
         await Task.WhenAll(chains.Select(c => options.Storage.CheckAsync(c, cancellation))).ConfigureAwait(false);
+        var overlays = await new PreparedOverlays(options, folder)
+            .ObserveAsync(request, catalog, definition, cancellation).ConfigureAwait(false);
+        var files = plain
+            ? ImmutableDictionary<string, FileObservation>.Empty
+            : await options.Storage.ObserveFilesAsync(
+                [
+                    .. Reclaiming.MadeFor(folder, catalog), .. Holders(catalog), .. chains.SelectMany(c => c).Select(l => l.Path),
+                    .. overlays.Keys, .. Restored(restoration),
+                ],
+                cancellation).ConfigureAwait(false);
         return new Observed
         {
             Folder = folder,
@@ -26,11 +39,10 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head),
             Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
-                : await LayersAsync(catalog, Destination(request, catalog), cancellation).ConfigureAwait(false),
-            Files = plain
-                ? ImmutableDictionary<string, FileObservation>.Empty
-                : await options.Storage.ObserveFilesAsync(
-                    Reclaiming.MadeFor(folder, catalog).Concat(Holders(catalog)), cancellation).ConfigureAwait(false),
+                : await LayersAsync(catalog, Destination(request, catalog), restoration, cancellation).ConfigureAwait(false),
+            Overlays = overlays,
+            Files = files,
+            Rewritten = restoration is null ? Rewritten(catalog, chains, files) : [],
             // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
             Capabilities = plain
                 ? new CapabilitySet(options.Hypervisor.Prefix, "not asked", [])
@@ -48,26 +60,47 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             return await options.Hypervisor.ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
         }
         catch (CoppiceException e) when (
-            request is KillDomain or RenameDomain && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
+            (request is KillDomain || IsOfCatalog(request)) && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
         {
-            // Killing is for processes that do not answer, and needs to know nothing of them; nor does renaming.
+            // Killing is for processes that do not answer, and needs to know nothing of them; nor does what the catalog alone says.
             return new HypervisorObservation { State = DomainState.Running, IsAlive = true };
         }
     }
+
+    private ImmutableArray<RewrittenLayer> Rewritten(
+        Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains, ImmutableDictionary<string, FileObservation> files)
+    {
+        if (chains.IsEmpty || catalog.Snapshots.IsEmpty)
+        {
+            return [];
+        }
+
+        var recordedAt = new CatalogStore(folder).ReadRecordTimes();
+        return [.. chains.SelectMany(c => FrozenLayers.Rewritten(catalog, c, files, recordedAt)).DistinctBy(r => r.Layer.Id)];
+    }
+
+    /// <summary>What changes nothing but what the catalog says of the domain.</summary>
+    private static bool IsOfCatalog(Request request) => request is RenameDomain or PersistDomain or SetAutostart;
 
     /// <summary>Images with internal snapshots: how much there is to copy out of them.</summary>
     private static IEnumerable<string> Holders(Catalog catalog) =>
         new LayerGraph(catalog).All.Where(l => l.Inside is not null).Select(l => l.Path);
 
+    /// <summary>What a snapshot kept that is put back.</summary>
+    private IEnumerable<string> Restored(SnapshotRestoration? restoration) => restoration is null
+        ? []
+        : restoration.Files.Keys.Concat(restoration.Tpm is { } tpm ? [folder.Tpm(tpm)] : []);
+
     private ImmutableDictionary<ShortId, DomainDefinition> Definitions(Catalog catalog, IEnumerable<ShortId> ids) =>
         ids.ToImmutableDictionary(id => id, id => DefinitionStore.Read(folder, catalog, id));
 
     private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(
-        Catalog catalog, IEnumerable<ShortId> more, CancellationToken cancellation)
+        Catalog catalog, IEnumerable<ShortId> more, SnapshotRestoration? restoration, CancellationToken cancellation)
     {
         var graph = new LayerGraph(catalog);
-        var layers = await Task.WhenAll(catalog.Head.Disks.Select(d => d.Layer).Concat(more).Distinct().Select(id =>
-            options.Storage.ObserveAsync(folder, graph[id], cancellation))).ConfigureAwait(false);
+        var known = catalog.Head.Disks.Select(d => d.Layer).Concat(more).Distinct().Select(id => graph[id]);
+        var layers = await Task.WhenAll(known.Concat(restoration?.Unknown ?? []).Select(layer =>
+            options.Storage.ObserveAsync(folder, layer, cancellation))).ConfigureAwait(false);
         return layers.DistinctBy(l => l.Layer).ToImmutableDictionary(l => l.Layer);
     }
 
@@ -77,7 +110,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         var tops = request switch
         {
             ResizeDisk resize => catalog.Head.Disks.Where(d => d.Target == resize.Target).Select(d => d.Layer),
-            StartDomain or CreateSnapshot => catalog.Head.Disks.Select(d => d.Layer),
+            StartDomain or CreateSnapshot or SaveDomain or DeleteSnapshot { MetadataOnly: false } => catalog.Head.Disks.Select(d => d.Layer),
             _ => Destination(request, catalog),
         };
         return [.. tops.Distinct().Select(graph.Chain)];

@@ -16,15 +16,23 @@ internal sealed class Stopper(Call call, DomainFolder folder)
             return pressed;
         }
 
-        await WaitAsync(request, process).ConfigureAwait(false);
-        return await SettleAsync(request, process).ConfigureAwait(false) is { } settled
-            ? pressed with
-            {
-                Catalog = settled.Catalog,
-                Steps = [.. pressed.Steps, .. settled.Steps],
-                Warnings = [.. pressed.Warnings, .. settled.Warnings],
-            }
-            : pressed;
+        try
+        {
+            await WaitAsync(request, process).ConfigureAwait(false);
+            return await SettleAsync(request, process).ConfigureAwait(false) is { } settled
+                ? pressed with
+                {
+                    Catalog = settled.Catalog,
+                    Steps = [.. pressed.Steps, .. settled.Steps],
+                    Warnings = [.. pressed.Warnings, .. settled.Warnings],
+                }
+                : pressed;
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound && pressed.Catalog?.Persistence is Persistence.Transient)
+        {
+            // Some other command has seen that it ended, and undefined it.
+            return pressed with { Catalog = null };
+        }
     }
 
     private async Task<(OperationResult Result, ShortId Process)> PressAsync(StopDomain request)

@@ -9,6 +9,14 @@ internal static class DeviceArguments
     /// <summary>What QEMU calls the backend of the n-th network card.</summary>
     public static string NetworkBackend(int index) => $"net{index}";
 
+    /// <summary>What QEMU calls the n-th network card.</summary>
+    public static string NetworkCard(int index) => $"nic{index}";
+
+    /// <summary>The network cards whose cables are not plugged in.</summary>
+    public static IEnumerable<string> Pulled(DomainDefinition definition) => definition.Devices
+        .OfType<NetworkDevice>()
+        .Select((n, i) => n.LinkIsUp is false ? NetworkCard(i) : null).OfType<string>();
+
     /// <summary>Controllers come before what is plugged into them, and before their companions.</summary>
     public static IEnumerable<string> Controllers(DomainDefinition definition, Wiring wiring) => definition.Devices
         .OfType<ControllerDevice>()
@@ -77,7 +85,9 @@ internal static class DeviceArguments
         return ["-chardev", backend.ToString(), .. Device(device.With("chardev", end.Id).With("id", $"{end.Id}-port"))];
     }
 
-    // Ports are forwarded when the process takes over: until then they belong to the one it follows.
+    // Ports are forwarded when the process takes over: until then they belong to the one it follows. So may the tap device, and
+    // the hub is where it is plugged in later. What a guest sends until then goes down the drain: a hub without one keeps it, and
+    // the card waits for ever.
     private static string[] Network(NetworkDevice network, int index, Wiring wiring, int? turn)
     {
         var model = network.Model switch
@@ -88,9 +98,19 @@ internal static class DeviceArguments
         };
         var backend = NetworkBackend(index);
         var card = new QemuOption(model)
-            .With("id", $"nic{index}").With("netdev", backend).With("mac", network.Mac).With("bootindex", turn);
-        return ["-netdev", new QemuOption("user").With("id", backend).ToString(), .. Device(wiring.Plug(card, network))];
+            .With("id", NetworkCard(index)).With("netdev", backend).With("mac", network.Mac).With("bootindex", turn);
+        return
+        [
+            .. network.Tap is null
+                ? Backend(new QemuOption("user").With("id", backend))
+                : [.. Backend(HubPort(backend, index)), .. Backend(HubPort($"drain{index}", index))],
+            .. Device(wiring.Plug(card, network)),
+        ];
     }
+
+    private static string[] Backend(QemuOption backend) => ["-netdev", backend.ToString()];
+
+    private static QemuOption HubPort(string id, int hub) => new QemuOption("hubport").With("id", id).With("hubid", hub);
 
     private static string[] Video(VideoDevice video, int index, Wiring wiring)
     {

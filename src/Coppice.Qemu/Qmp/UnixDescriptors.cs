@@ -4,12 +4,18 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Qemu.Qmp;
 
-/// <summary>Hands an open file to the process at the other end of a unix socket. .NET has no way to do so.</summary>
+/// <summary>Hands an open file to the process at the other end of a unix socket, or takes one. .NET has no way to.</summary>
 internal static unsafe partial class UnixDescriptors
 {
     private const int SolSocket = 1;
     private const int ScmRights = 1;
     private const int NoSignal = 0x4000;
+    private const int DoNotWait = 0x40;
+    private const int CloseReceivedOnExec = 0x40000000;
+    private const int LocalFamily = 1;
+    private const int Stream = 1;
+    private const int CloseOnExec = 0x80000;
+    private const int SetDescriptorFlags = 2;
     private const int Again = 11;
     private const int Interrupted = 4;
 
@@ -44,6 +50,34 @@ internal static unsafe partial class UnixDescriptors
         }
     }
 
+    /// <summary>A pair of sockets, of which the programs that are started inherit the second one.</summary>
+    public static Socket NewPair(out SafeFileHandle inherited)
+    {
+        var pair = stackalloc int[2];
+        if (MakePair(LocalFamily, Stream | CloseOnExec, 0, pair) != 0)
+        {
+            throw new SocketException(Marshal.GetLastPInvokeError());
+        }
+
+        inherited = new SafeFileHandle(pair[1], ownsHandle: true);
+        var first = new Socket(new SafeSocketHandle(pair[0], ownsHandle: true));
+        return SetFlags(inherited, SetDescriptorFlags, 0) == 0 ? first : throw new SocketException(Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>Takes the file that was sent, if one was.</summary>
+    public static SafeFileHandle? TryReceive(Socket socket)
+    {
+        byte data;
+        var control = stackalloc byte[24];
+        var vector = new IoVector { Base = &data, Length = 1 };
+        var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = 24 };
+        var header = (ControlHeader*)control;
+        return ReceiveMessage(socket.SafeHandle, &message, DoNotWait | CloseReceivedOnExec) == 1
+            && message.ControlLength >= 20 && header->Length == 20 && header->Level == SolSocket && header->Type == ScmRights
+            ? new SafeFileHandle(*(int*)(control + sizeof(ControlHeader)), ownsHandle: true)
+            : null;
+    }
+
     private static bool Failed() => Marshal.GetLastPInvokeError() switch
     {
         Again or Interrupted => false,
@@ -52,6 +86,15 @@ internal static unsafe partial class UnixDescriptors
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     private static partial nint SendMessage(SafeHandle socket, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    private static partial nint ReceiveMessage(SafeHandle socket, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
+    private static partial int MakePair(int family, int type, int protocol, int* pair);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int SetFlags(SafeHandle file, int command, int flags);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct ControlHeader

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Coppice.Core;
 using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.CommandLine;
+using Coppice.Qemu.Networks;
 
 namespace Coppice.Qemu.Steps;
 
@@ -20,10 +21,13 @@ namespace Coppice.Qemu.Steps;
 /// <param name="OnlyOn">
 /// The version that wrote the memory, if its machine type has no versions of its own, so that no other can be trusted with it.
 /// </param>
+/// <param name="Taps">The tap devices of its cards.</param>
+/// <param name="Beside">The process that may have them still, and ends before this one takes over.</param>
+/// <param name="Pulled">The cards whose cables are not plugged in.</param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
     Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives,
-    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn);
+    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn, ImmutableArray<TapPlug> Taps, ShortId? Beside, ImmutableArray<string> Pulled);
 
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
@@ -33,9 +37,10 @@ internal sealed record LaunchArguments(
 /// </param>
 /// <param name="Forwards">Port forwards: the network backend and the rule, as QEMU writes it.</param>
 /// <param name="Screens">Addresses on which the screen is offered, as <c>host:port</c>.</param>
+/// <param name="Taps">The tap devices of its cards, which it may have already.</param>
 internal sealed record TakeOverArguments(
     ShortId Process, bool Run, ImmutableDictionary<string, string> Links, ImmutableArray<HostForward> Forwards,
-    ImmutableArray<ScreenAddress> Screens);
+    ImmutableArray<ScreenAddress> Screens, ImmutableArray<TapPlug> Taps);
 
 /// <summary>A port of the host that leads to one of the guest.</summary>
 /// <param name="Backend">QEMU's name for the network.</param>
@@ -108,6 +113,13 @@ internal sealed record GuestTimeArguments(ShortId Process, string Domain, string
 
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
+
+/// <summary>Reads what a journal of an earlier version has not.</summary>
+internal static class EarlierJournals
+{
+    /// <summary>The items; none where the journal does not tell.</summary>
+    public static ImmutableArray<T> OrNone<T>(this ImmutableArray<T> items) => items.IsDefault ? [] : items;
+}
 
 /// <summary>The shapes of the steps' arguments, in the journal too.</summary>
 [JsonSourceGenerationOptions(

@@ -1,13 +1,15 @@
 using Coppice.Core;
 using Coppice.Files;
+using Coppice.Qemu.Networks;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 using Coppice.Qemu.Tpm;
+using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Qemu.Steps;
 
 /// <summary>Starts a process, with memory loaded if there is any; its guest stands still.</summary>
-internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time)
+internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, TimeProvider time)
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
@@ -15,6 +17,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
     {
         var folder = RunFolder.Of(context.Folder.Home, launch.Process);
         await end.ApplyAsync(new EndArguments(launch.Process, []), context, cancellation);
+        using var plugged = await OpenTapsAsync(launch, context, cancellation);
         DurableFolder.Create(folder.Path);
         await DriveModes.WriteAsync(folder, launch.Drives, cancellation);
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
@@ -29,6 +32,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
             await process.StartAsync(launch.Binary, launch.CommandLine, cancellation);
             var qmp = await process.ConnectAsync(folder.Commands, $"domain '{launch.Domain}'", s_limit, cancellation);
             await using var machine = new Machine(qmp, time);
+            await ConnectAsync(machine, launch, plugged, cancellation);
             parts.Add("start");
             if (launch.Memory.Mode is not MemoryMode.None)
             {
@@ -57,6 +61,49 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
             RunFolder.Of(context.Folder.Home, launch.Process), time, cancellation);
         var stands = machine is not null && await machine.StatusAsync(cancellation) is not "inmigrate";
         return stands ? StepOutcome.Done : StepOutcome.NotDone;
+    }
+
+    /// <summary>
+    /// The tap devices that can be had now, before anything is started. One that the process beside has comes when this one takes
+    /// over.
+    /// </summary>
+    private async Task<OpenTaps> OpenTapsAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
+    {
+        var beside = launch.Beside is { } process
+            ? new RunProcess(RunFolder.Of(context.Folder.Home, process), ProcessFiles.Qemu, time).Pid
+            : null;
+        var opened = new OpenTaps();
+        try
+        {
+            foreach (var plug in launch.Taps.OrNone())
+            {
+                if (await taps.OpenBesideAsync(plug, beside, cancellation) is { } tap)
+                {
+                    opened.Add((plug, tap));
+                }
+            }
+
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task ConnectAsync(
+        Machine machine, LaunchArguments launch, OpenTaps opened, CancellationToken cancellation)
+    {
+        foreach (var (plug, tap) in opened)
+        {
+            await TapWiring.PlugAsync(machine, plug, tap, cancellation);
+        }
+
+        foreach (var card in launch.Pulled.OrNone())
+        {
+            await TapWiring.SetLinkAsync(machine, card, up: false, cancellation);
+        }
     }
 
     private async Task StartTpmAsync(LaunchArguments launch, TpmState state, StepContext context, CancellationToken cancellation)
@@ -93,7 +140,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
         await machine.LoadMemoryAsync(context.Progress, cancellation);
     }
 
-    private static Microsoft.Win32.SafeHandles.SafeFileHandle OpenMemory(string path)
+    private static SafeFileHandle OpenMemory(string path)
     {
         try
         {
@@ -105,5 +152,11 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, TimeProvider time
             throw new CoppiceException(
                 kind, $"memory image {path}", "cannot be read", "restore the file, or revert to another snapshot", e);
         }
+    }
+
+    /// <summary>Tap devices on their way to a process. QEMU has files of its own by the time that these are closed.</summary>
+    private sealed class OpenTaps : List<(TapPlug Plug, SafeFileHandle Tap)>, IDisposable
+    {
+        public void Dispose() => ForEach(opened => opened.Tap.Dispose());
     }
 }

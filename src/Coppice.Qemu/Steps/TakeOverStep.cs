@@ -4,6 +4,7 @@ using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Guards;
+using Coppice.Qemu.Networks;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 
@@ -11,13 +12,14 @@ namespace Coppice.Qemu.Steps;
 
 /// <summary>
 /// Puts a process behind the domain's sockets and ports and lets its guest go on. The links are replaced first, so that
-/// whoever connects afterwards finds the new one; ports follow once the guest runs, since they can fail.
+/// whoever connects afterwards finds the new one. Then come tap devices that the process before it had: what it sends when it
+/// goes on, QEMU's own announcement of its card among it, is heard. Ports follow once the guest runs, since they can fail.
 /// <para>
 /// A guest is let go on once. The step may be repeated by a later command, and by then somebody may have paused the guest;
 /// QEMU calls that "paused" just as it calls a guest whose memory was loaded, so the run folder remembers.
 /// </para>
 /// </summary>
-internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
+internal sealed class TakeOverStep(GuardPost guards, HostTaps taps, TimeProvider time)
 {
     public async Task<StepReport> ApplyAsync(TakeOverArguments takeOver, StepContext context, CancellationToken cancellation)
     {
@@ -33,6 +35,8 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
 
         var failures = new List<string>();
         var obstacle = LinkAll(takeOver, folder, context);
+        var unplugged = await PlugAllAsync(machine, takeOver, parts, cancellation);
+        obstacle ??= unplugged;
         TimeSpan? wentOn = null;
         if (takeOver.Run && !File.Exists(folder.WentOn))
         {
@@ -56,6 +60,37 @@ internal sealed class TakeOverStep(GuardPost guards, TimeProvider time)
             WentOnAfter = wentOn,
             Timings = parts.Timings,
         };
+    }
+
+    /// <summary>
+    /// Connects the tap devices that it has not yet, as many as can be had: none of them is worth a guest that stands still. One
+    /// that is taken is free once whoever has it ends, so the step is worth repeating.
+    /// </summary>
+    /// <returns>Why one of them could not be had; null if all were.</returns>
+    private async Task<ExceptionDispatchInfo?> PlugAllAsync(
+        Machine machine, TakeOverArguments takeOver, Stopwatches parts, CancellationToken cancellation)
+    {
+        ExceptionDispatchInfo? obstacle = null;
+        foreach (var plug in takeOver.Taps.OrNone())
+        {
+            try
+            {
+                if (!await TapWiring.IsPluggedAsync(machine, plug, cancellation))
+                {
+                    await parts.TimeAsync($"plug {plug.Device}", async () =>
+                    {
+                        using var tap = await taps.OpenAsync(plug, cancellation);
+                        await TapWiring.PlugAsync(machine, plug, tap, cancellation);
+                    });
+                }
+            }
+            catch (Exception e) when (e is QmpRefusalException or CoppiceException or IOException)
+            {
+                obstacle ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+
+        return obstacle;
     }
 
     // Neither note is flushed, since the guest may be waiting. A loss of power ends the process as well, and leaves links that

@@ -21,6 +21,12 @@ public sealed class FakeHost
     /// <summary>Other names of images, each with the first one.</summary>
     public Dictionary<string, string> Links { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The bridges and tap devices that there are.</summary>
+    public HashSet<string> Networks { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>When images were written by somebody who is no guest of this machine.</summary>
+    public Dictionary<string, DateTimeOffset> Modified { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Told of everything that a driver is about to do to the machine. May throw, to let it fail.</summary>
     public Action<string>? Acting { get; set; }
 

@@ -44,6 +44,9 @@ public sealed record FakeProcess(
 {
     /// <summary>The host's time at which the clock of its guest was set; null if it never was.</summary>
     public long? ClockSetAt { get; init; }
+
+    /// <summary>The names of the tap devices that it has.</summary>
+    public ImmutableArray<string> Taps { get; init; } = [];
 }
 
 /// <summary>All that a machine holds. Immutable, so that it can be kept and put back.</summary>

@@ -13,6 +13,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     private readonly FakeTpm _tpm = new(host);
     private readonly FakeHotPlug _hotPlug = new(host);
+    private readonly FakeTaps _taps = new(host);
 
     public string Prefix => "machine";
 
@@ -53,7 +54,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
         var arguments = new LaunchArguments(
             request.Process, [.. request.Disks.Select(d => Drive(request, d))], [.. request.Disks.SelectMany(d => d.Layers)], request.Memory,
-            request.MemoryHolder, request.Tpm);
+            request.MemoryHolder, request.Tpm, FakeTaps.Of(request.Definition), request.Beside);
         return Step.Of("machine.launch", $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments);
     }
 
@@ -73,7 +74,8 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     }
 
     public Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step.Of(
-        "machine.take-over", $"{process} takes over", StepUndo.None, new TakeOverArguments(process, run), FakeJson.Default.TakeOverArguments);
+        "machine.take-over", $"{process} takes over", StepUndo.None,
+        new TakeOverArguments(process, run, FakeTaps.Of(definition)), FakeJson.Default.TakeOverArguments);
 
     public Step SetGuestTime(ShortId process, DomainDefinition definition)
     {
@@ -210,6 +212,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     private void Apply(LaunchArguments request, StepContext context)
     {
+        var taps = _taps.Take(request.Taps, request.Beside);
         var drives = request.Drives;
         if (request.Tpm is { } state)
         {
@@ -237,7 +240,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         var domain = new DomainId(Guid.ParseExact(Path.GetFileName(context.Folder.Path), "D"));
         host.Act("launch", s => Loaded(s) with
         {
-            Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)),
+            Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter) { Taps = taps }),
         });
 
         FakeHostState Loaded(FakeHostState s) =>
@@ -333,14 +336,19 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     private StepReport Apply(TakeOverArguments arguments)
     {
-        host.Act("take over", s => s);
-        if (!arguments.Run || Find(arguments.Process) is not { WentOn: false })
+        host.Act("take over", s => _taps.Plug(s, arguments.Process, arguments.Taps));
+        var goesOn = arguments.Run && Find(arguments.Process) is { WentOn: false };
+        if (goesOn)
         {
-            return StepReport.Nothing;
+            host.Act("go on", s => FakeHost.Set(s, arguments.Process, p => p with { State = DomainState.Running, WentOn = true }));
         }
 
-        host.Act("go on", s => FakeHost.Set(s, arguments.Process, p => p with { State = DomainState.Running, WentOn = true }));
-        return new StepReport { WentOnAfter = TimeSpan.Zero };
+        if (Find(arguments.Process) is { } follower)
+        {
+            FakeTaps.RequireAll(follower, arguments.Taps);
+        }
+
+        return new StepReport { WentOnAfter = goesOn ? TimeSpan.Zero : null };
     }
 
     /// <summary>Memory that was stored brings an old clock with it; a guest without an agent cannot be asked.</summary>

@@ -5,7 +5,8 @@ using Coppice.Core;
 namespace Coppice.Contracts.Fakes;
 
 internal sealed record LaunchArguments(
-    ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm);
+    ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm,
+    ImmutableArray<TapDevice> Taps, ShortId? Beside);
 
 internal sealed record ResizeArguments(ShortId? Process, Layer Layer, ByteCount Size);
 
@@ -15,7 +16,7 @@ internal sealed record TpmArguments(ShortId State);
 
 internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);
 
-internal sealed record TakeOverArguments(ShortId Process, bool Run);
+internal sealed record TakeOverArguments(ShortId Process, bool Run, ImmutableArray<TapDevice> Taps);
 
 internal sealed record EndArguments(ShortId Process);
 

@@ -50,7 +50,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
         return host.State.Chain(paths[0]).SequenceEqual(paths)
             ? Task.CompletedTask
-            : throw new CoppiceException(ErrorKind.Damaged, paths[0], "builds on other images than the catalog says");
+            : throw new CoppiceException(ErrorKind.Damaged, paths[0], "builds on other images than the catalog says", "put them back");
     }
 
     public Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation)
@@ -77,7 +77,11 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         paths.Distinct().Where(IsThere).ToImmutableDictionary(
             p => p,
             p => new FileObservation(
-                host.Links.GetValueOrDefault(p, p), FakeHost.FileSize, host.State.Images.GetValueOrDefault(p)?.Type ?? default)));
+                host.Links.GetValueOrDefault(p, p), FakeHost.FileSize, host.State.Images.GetValueOrDefault(p)?.Type ?? default)
+            {
+                ModifiedAt = ModifiedAt(p),
+                Links = Names(p),
+            }));
 
     public Step CreateOverlay(Layer overlay, Layer backing)
     {
@@ -86,6 +90,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             "store.overlay", $"create {overlay.Path}", StepUndo.UnlessSwitched, new OverlayArguments(overlay, backing),
             FakeJson.Default.OverlayArguments);
     }
+
+    public Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => Step.Of(
+        "store.adopt", $"use {overlay?.Path}", StepUndo.Exact, new OverlayArguments(overlay!, below[0]), FakeJson.Default.OverlayArguments);
 
     public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate)
     {
@@ -131,6 +138,9 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         {
             case "store.overlay":
                 Create(step.Read(FakeJson.Default.OverlayArguments));
+                break;
+            case "store.adopt":
+                Adopt(step.Read(FakeJson.Default.OverlayArguments));
                 break;
             case "store.copy":
                 Copy(step.Read(FakeJson.Default.CopyArguments));
@@ -200,6 +210,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         var done = step.Kind switch
         {
             "store.overlay" => IsMade(step.Read(FakeJson.Default.OverlayArguments), out _),
+            "store.adopt" => false,
             "store.copy" => host.State.Images.ContainsKey(step.Read(FakeJson.Default.CopyArguments).Copy.Path),
             "store.variables" => IsMade(step.Read(FakeJson.Default.VariablesArguments)),
             "store.create-inside" or "store.expect-inside" => IsThere(step.Read(FakeJson.Default.Layer)),
@@ -222,6 +233,22 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
         var image = FakeImage.Empty(overlay.Format, backing.Path, overlay.VirtualSize);
         host.Act($"create {overlay.Path}", s => s with { Images = s.Images.Add(overlay.Path, image) });
+    }
+
+    private void Adopt(OverlayArguments arguments)
+    {
+        var (overlay, backing) = arguments;
+        RequireUnused(overlay);
+        var image = Require(overlay.Path);
+        if (image.Backing != backing.Path)
+        {
+            throw new CoppiceException(ErrorKind.Damaged, overlay.Path, "builds on another image", "make a new one");
+        }
+
+        if (image.Blocks.Count > 0 || image.VirtualSize != overlay.VirtualSize)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, overlay.Path, "was written to", "make a new one");
+        }
     }
 
     private void Create(VariablesArguments arguments)
@@ -350,6 +377,18 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         {
             throw new CoppiceException(ErrorKind.WrongState, $"disk '{disk}', image {path}", "this host uses it", "unmount it");
         }
+    }
+
+    /// <summary>A fake clock that goes on with what guests write.</summary>
+    private DateTimeOffset ModifiedAt(string path) => host.Modified.TryGetValue(path, out var at) ? at : DateTimeOffset.UnixEpoch.AddSeconds(
+        host.State.Images.TryGetValue(path, out var image) ? image.Blocks.Values.DefaultIfEmpty().Max()
+        : host.State.Memories.TryGetValue(path, out var memory) ? memory.Counter
+        : 0);
+
+    private int Names(string path)
+    {
+        var first = host.Links.GetValueOrDefault(path, path);
+        return 1 + host.Links.Count(l => l.Value == first);
     }
 
     private FakeImage Require(string path) => host.State.Images.GetValueOrDefault(path)

@@ -49,6 +49,12 @@ public interface IHypervisorBed : IAsyncDisposable
     /// <summary>What a TPM keeps, as a text; null if it is not there.</summary>
     string? ReadTpm(ShortId state);
 
+    /// <summary>A tap device of the host that nobody uses. Skips the test where none can be made.</summary>
+    Task<string> NewTapAsync();
+
+    /// <summary>Whether a process has a tap device.</summary>
+    bool HasTap(ShortId process, string tap);
+
     /// <summary>The guest's counter. It grows while the guest runs.</summary>
     Task<long> CounterAsync(ShortId process);
 

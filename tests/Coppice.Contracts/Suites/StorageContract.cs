@@ -72,6 +72,66 @@ public abstract partial class StorageContract
     }
 
     [Fact]
+    public async Task An_overlay_that_was_made_beforehand_is_used_and_stays_whoever_takes_it_back()
+    {
+        await using var bed = Open();
+        var (overlay, backing, making) = await NewOverlayAsync(bed);
+        var adoption = bed.Storage.AdoptOverlay(overlay, [backing]);
+        await UndoTwiceAsync(bed, adoption);
+        Assert.Equal(ErrorKind.NotFound, (await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, adoption))).Kind);
+        await ApplyAsync(bed, making);
+        await ApplyAsync(bed, adoption);
+        await ApplyAsync(bed, adoption);
+        await UndoTwiceAsync(bed, adoption);
+        await bed.Storage.CheckAsync([overlay, backing], default);
+        Assert.Equal(StepOutcome.NotDone, await bed.Storage.ProbeAsync(adoption, Context(bed), default));
+    }
+
+    [Fact]
+    public async Task One_that_was_written_to_is_of_another_size_or_in_use_or_builds_on_another_image_is_not_used()
+    {
+        await using var bed = Open();
+        var (overlay, backing, making) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, making);
+        var (_, other, _) = await NewOverlayAsync(bed);
+        await RefusedAsync(overlay, other);
+        await RefusedAsync(overlay with { VirtualSize = new ByteCount(3 << 20) }, backing);
+        await using (bed.Use(overlay))
+        {
+            await RefusedAsync(overlay, backing);
+        }
+
+        await ApplyAsync(bed, bed.Storage.AdoptOverlay(overlay, [backing]));
+        bed.WriteInto(overlay, backing);
+        await RefusedAsync(overlay, backing);
+        Assert.True(bed.IsWritten(overlay));
+
+        async Task RefusedAsync(Layer used, Layer below)
+        {
+            var error = await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, bed.Storage.AdoptOverlay(used, [below])));
+            Assert.Contains(overlay.Path, error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_tells_when_it_was_written_and_how_many_names_it_has()
+    {
+        await using var bed = Open();
+        var (overlay, backing, making) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, making);
+        var made = await LookAsync();
+        await bed.Storage.CheckAsync([overlay, backing], default);
+        Assert.Equal(made, await LookAsync());
+        Assert.Equal(1, made.Links);
+        bed.WriteInto(overlay, backing);
+        Assert.True((await LookAsync()).ModifiedAt > made.ModifiedAt);
+        bed.NewNameOf(overlay.Path);
+        Assert.Equal(2, (await LookAsync()).Links);
+
+        async Task<FileObservation> LookAsync() => (await bed.Storage.ObserveFilesAsync([overlay.Path], default))[overlay.Path];
+    }
+
+    [Fact]
     public async Task A_chain_that_is_not_what_the_catalog_says_is_refused()
     {
         await using var bed = Open();
@@ -130,6 +190,24 @@ public abstract partial class StorageContract
         await ApplyAsync(bed, removal);
         Assert.False(bed.Exists(overlay.Path));
         Assert.Equal(StepOutcome.Done, await bed.Storage.ProbeAsync(removal, Context(bed), default));
+    }
+
+    [Fact]
+    public async Task It_is_known_when_an_image_was_written_and_removing_what_is_inside_is_no_writing()
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, step);
+        await ApplyAsync(bed, bed.Storage.CreateInternal(Inside(overlay, "one")));
+        var made = await ModifiedAsync();
+        bed.WriteInto(overlay, backing);
+        var written = await ModifiedAsync();
+        Assert.True(written > made, $"{written} is not later than {made}");
+        await ApplyAsync(bed, bed.Storage.RemoveInternal(Inside(overlay, "one")));
+        Assert.Equal(written, await ModifiedAsync());
+
+        async Task<DateTimeOffset> ModifiedAsync() =>
+            (await bed.Storage.ObserveFilesAsync([overlay.Path], default))[overlay.Path].ModifiedAt;
     }
 
     [Fact]

@@ -15,6 +15,9 @@ public sealed class CliHome : IAsyncDisposable
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("cc-").FullName;
 
+    /// <summary>What starts the command, with arguments of its own; empty to start it as it is.</summary>
+    public string[] Starter { get; init; } = [];
+
     public string HomeName { get; init; } = "h";
 
     public string Home => Path.Combine(Folder, HomeName);
@@ -51,7 +54,7 @@ public sealed class CliHome : IAsyncDisposable
     }
 
     public Task<CommandRun> RunAsync(params string[] arguments) =>
-        RunProgramAsync(s_coppice, arguments);
+        Starter is [var program, .. var first] ? RunProgramAsync(program, [.. first, s_coppice, .. arguments]) : RunProgramAsync(s_coppice, arguments);
 
     /// <summary>Runs a command that must succeed.</summary>
     public async Task<string> DoAsync(params string[] arguments)

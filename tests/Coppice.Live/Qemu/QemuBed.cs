@@ -6,6 +6,7 @@ using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Live.Storage;
 using Coppice.Qemu;
+using Coppice.Qemu.Networks;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Tpm;
 
@@ -22,6 +23,8 @@ internal sealed class QemuBed : IHypervisorBed
 
     private readonly List<ShortId> _processes = [];
     private readonly List<LoopDevice> _devices = [];
+    private readonly List<string> _taps = [];
+    private static int s_taps;
     private int _ids;
 
     public QemuBed(long memory = 64 << 20, string qemu = QemuPrograms.Usual)
@@ -150,6 +153,18 @@ internal sealed class QemuBed : IHypervisorBed
     public string? ReadTpm(ShortId state) =>
         Directory.Exists(Folder.Tpm(state)) ? Convert.ToHexString(File.ReadAllBytes($"{Folder.Tpm(state)}/{TpmState.FileName}")) : null;
 
+    public async Task<string> NewTapAsync()
+    {
+        HostNetworks.Require();
+        var name = $"ct{Environment.ProcessId % 1_000_000}x{Interlocked.Increment(ref s_taps)}";
+        await HostNetworks.IpAsync("tuntap", "add", "dev", name, "mode", "tap");
+        _taps.Add(name);
+        return name;
+    }
+
+    public bool HasTap(ShortId process, string tap) =>
+        new RunProcess(RunFolder.Of(Home, process), ProcessFiles.Qemu, TimeProvider.System).Pid is { } pid && TapHolder.Has(pid, tap);
+
     public Task KillAsync(ShortId process) =>
         new RunProcess(RunFolder.Of(Home, process), ProcessFiles.Qemu, TimeProvider.System).KillAsync(Cancellation);
 
@@ -161,6 +176,11 @@ internal sealed class QemuBed : IHypervisorBed
         }
 
         _devices.ForEach(d => d.Dispose());
+        foreach (var tap in _taps)
+        {
+            await HostNetworks.IpAsync("link", "delete", tap);
+        }
+
         Assert.Empty(Directory.Exists($"{Home.Path}/run") ? Directory.GetFileSystemEntries($"{Home.Path}/run") : []);
         Directory.Delete(Home.Path, recursive: true);
     }

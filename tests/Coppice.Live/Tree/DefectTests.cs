@@ -1,7 +1,11 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Live.Cli;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.Processes;
+using Coppice.Qemu.Qmp;
 
 namespace Coppice.Live.Tree;
 
@@ -95,6 +99,104 @@ public sealed class DefectTests
     }
 
     [Fact]
+    public async Task A_revert_to_an_external_snapshot_works_when_none_is_current()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        await SayAsync(domain, "e1");
+        await domain.RunAsync(Disks("e1", DiskMode.External));
+        await SayAsync(domain, "e2");
+        await domain.RunAsync(Disks("e2", DiskMode.External));
+        await RevertAsync(domain, "e1");
+
+        // No snapshot is current once the only one on the way to the head is no longer known.
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "e1", MetadataOnly: true));
+        Assert.Null((await domain.ShowAsync()).Catalog.Current);
+        await SayAsync(domain, "nowhere");
+        await RevertAsync(domain, "e2");
+        Assert.Equal("e2", await HearAsync(domain));
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+    }
+
+    [Fact]
+    public async Task A_disk_that_somebody_committed_by_hand_is_not_built_on_and_keeps_what_the_guest_wrote()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        await SayAsync(domain, "before");
+        await domain.RunAsync(Disks("e1", DiskMode.External));
+        await SayAsync(domain, "after");
+        var head = await HeadAsync(domain);
+        await using (var qmp = await MonitorAsync(domain))
+        {
+            await qmp.ExecuteAsync("block-commit", Job(head), Cancellation);
+            await UntilAsync(qmp, "ready");
+            await qmp.ExecuteAsync("job-complete", new JsonObject { ["id"] = "by-hand" }, Cancellation);
+            await UntilAsync(qmp, "");
+        }
+
+        await SayAsync(domain, "last");
+        Request[] requests =
+        [
+            Disks("e2", DiskMode.External), new SaveDomain(LiveDomain.Name),
+            new RevertSnapshot(LiveDomain.Name, "e1", RevertState.Running, DiscardCurrent: true, Force: true),
+            new DeleteSnapshot(LiveDomain.Name, "e1", MetadataOnly: false),
+        ];
+        foreach (var request in requests)
+        {
+            var moved = await Assert.ThrowsAsync<CoppiceException>(() => domain.RunAsync(request));
+            Assert.Contains($"is written to {domain.ImagePath("vda")}", moved.Problem, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("last", await HearAsync(domain));
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        var start = new StartDomain(LiveDomain.Name, Paused: false);
+        var stale = await Assert.ThrowsAsync<CoppiceException>(() => domain.RunAsync(start));
+        Assert.Contains("after snapshot 'e1' froze it", stale.Problem, StringComparison.Ordinal);
+        await domain.RunAsync(new RevertSnapshot(LiveDomain.Name, "e1", RevertState.Running, DiscardCurrent: true, Force: true));
+        Assert.Equal("last", await HearAsync(domain));
+        await domain.RunAsync(Disks("e2", DiskMode.External));
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+    }
+
+    [Fact]
+    public async Task A_disk_that_somebody_streamed_by_hand_is_whole_again_once_its_link_is_put_back()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        await SayAsync(domain, "before");
+        await domain.RunAsync(Disks("e1", DiskMode.External));
+        await SayAsync(domain, "after");
+        var head = await HeadAsync(domain);
+        await using (var qmp = await MonitorAsync(domain))
+        {
+            await qmp.ExecuteAsync("block-stream", Job(head), Cancellation);
+            await UntilAsync(qmp, "");
+        }
+
+        var stale = await Assert.ThrowsAsync<CoppiceException>(() => domain.RunAsync(Disks("e2", DiskMode.External)));
+        Assert.Contains("names no backing file", stale.Problem, StringComparison.Ordinal);
+        Assert.Contains("qemu-img rebase -u -F qcow2", stale.NextStep, StringComparison.Ordinal);
+        Assert.Equal("after", await HearAsync(domain));
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        string[] link = ["-F", "qcow2", "-b", domain.ImagePath("vda"), head.Path];
+        using (var rebase = Process.Start("qemu-img", ["rebase", "-q", "-u", "-f", "qcow2", .. link]))
+        {
+            await rebase.WaitForExitAsync(Cancellation);
+            Assert.Equal(0, rebase.ExitCode);
+        }
+
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        Assert.Equal("after", await HearAsync(domain));
+        await domain.RunAsync(Disks("e2", DiskMode.External));
+        await RevertAsync(domain, "e1");
+        Assert.Equal("before", await HearAsync(domain));
+        await RevertAsync(domain, "e2");
+        Assert.Equal("after", await HearAsync(domain));
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+    }
+
+    [Fact]
     public async Task A_disk_that_is_full_while_memory_goes_into_it_is_named_and_the_guest_goes_on()
     {
         LiveDomain.Require();
@@ -113,6 +215,34 @@ public sealed class DefectTests
         var left = await home.RunProgramAsync("qemu-img", "snapshot", "-l", image);
         Assert.DoesNotContain("full", left.Output, StringComparison.Ordinal);
     }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static JsonObject Job(Layer head) => new() { ["job-id"] = "by-hand", ["device"] = BlockNodes.NameOf(head.Id) };
+
+    private static async Task<Layer> HeadAsync(LiveDomain domain)
+    {
+        var catalog = (await domain.ShowAsync()).Catalog;
+        return new LayerGraph(catalog)[catalog.Head.Disks[0].Layer];
+    }
+
+    /// <summary>A monitor of the process, as somebody finds it who does not ask Coppice.</summary>
+    private static async Task<QmpConnection> MonitorAsync(LiveDomain domain)
+    {
+        var view = await domain.ShowAsync();
+        var folder = RunFolder.Of(view.Folder.Home, view.Catalog.Head.Process!.Value);
+        return await QmpConnection.ConnectAsync(
+            folder.Readers, "the guest", () => true, TimeProvider.System, TimeSpan.FromSeconds(30), Cancellation);
+    }
+
+    /// <summary>Waits until the job is in a state, or has gone.</summary>
+    private static Task UntilAsync(QmpConnection qmp, string status) => Aftermath.UntilAsync(
+        async () =>
+        {
+            var jobs = (await qmp.ExecuteAsync("query-jobs", null, Cancellation)).Items().ToArray();
+            return status.Length == 0 ? jobs.Length == 0 : jobs.Any(j => j.TextOrEmpty("status") == status);
+        },
+        $"the job is not {status}");
 
     private static CreateSnapshot Disks(string name, DiskMode mode) =>
         new(LiveDomain.Name) { Name = name, DiskOnly = true, Disks = [new DiskRequest("vda", mode)] };

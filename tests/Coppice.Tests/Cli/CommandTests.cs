@@ -23,6 +23,22 @@ public sealed class CommandTests
         Assert.Equal([new PortRange(2222, 2222, 22)], definition.Devices.OfType<NetworkDevice>().Single().Forwards.Single().Ranges);
     }
 
+    [Theory]
+    [InlineData("", new[] { "user" })]
+    [InlineData("--network none", new string[0])]
+    [InlineData("--network user --forward 2222:22", new[] { "user" })]
+    [InlineData("--network bridge=br0", new[] { "br0" })]
+    [InlineData("--network tap=tap7", new[] { "tap7" })]
+    public async Task A_domain_is_created_on_networks(string options, string[] networks)
+    {
+        using var desk = new Desk();
+        desk.AddImage("/images/a.qcow2");
+        Desk.Succeeded(await desk.TypeAsync(
+            ["create", "web", "--disk", "/images/a.qcow2", "--memory", "1G", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]));
+        var cards = DomainXml.Parse((await desk.TypeAsync("dumpxml", "web")).AsPrinted).Devices.OfType<NetworkDevice>();
+        Assert.Equal(networks, cards.Select(c => c.Tap?.Bridge ?? c.Tap?.Name ?? "user"));
+    }
+
     [Fact]
     public async Task A_disk_is_of_the_type_that_its_image_has()
     {

@@ -46,7 +46,8 @@ public sealed class JsonTests
                   }
                 ],
                 "folder": "FOLDER/home/domains/id-00001",
-                "revision": 4
+                "revision": 4,
+                "persistence": "persistent"
               }
             }
 

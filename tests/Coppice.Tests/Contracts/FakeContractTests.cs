@@ -92,12 +92,21 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
     public string? ReadTpm(ShortId state) =>
         _host.State.Images.TryGetValue(Folder.Tpm(state), out var found) ? string.Join(' ', found.Blocks) : null;
 
+    public Task<string> NewTapAsync()
+    {
+        _host.Networks.Add("tap7");
+        return Task.FromResult("tap7");
+    }
+
+    public bool HasTap(ShortId process, string tap) => _host.State.Processes[process].Taps.Contains(tap);
+
     public bool Exists(string path) => _host.State.Images.ContainsKey(path);
 
     public void WriteInto(Layer layer, Layer backing)
     {
         var image = _host.State.Images[layer.Path];
         _host.State = _host.State with { Images = _host.State.Images.SetItem(layer.Path, image with { Blocks = image.Blocks.Add(1, 1) }) };
+        _host.Modified[layer.Path] = TimeProvider.System.GetUtcNow();
     }
 
     public bool IsWritten(Layer layer) => _host.State.Read(layer.Path).ContainsKey(1);

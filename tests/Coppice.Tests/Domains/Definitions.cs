@@ -58,9 +58,16 @@ internal static class Definitions
             from length in Gen.Choose(0, 100)
             from to in Gen.Choose(1, 60_000)
             select new PortForward { Protocol = protocol, Address = address, Ranges = [new(start, start + length, to), new(1, 1, 1)] }).ListOf().Resize(3)
+        from tap in Gen.Elements(
+            null, null, new TapDevice { Bridge = "br0" }, new TapDevice { Bridge = "br-1.20", Name = $"web{mac % 10_000}" }, new TapDevice(),
+            new TapDevice { Name = $"tap{mac % 10_000}" }, new TapDevice { Name = $"own{mac % 10_000}", Exists = true })
+        from link in OrNull(true, false)
         select new NetworkDevice
         {
-            Mac = hasMac ? $"52:54:00:{mac >> 16:x2}:{(mac >> 8) & 0xFF:x2}:{mac & 0xFF:x2}" : null, Model = model, Forwards = [.. forwards],
+            Tap = tap,
+            LinkIsUp = link,
+            Mac = hasMac ? $"52:54:00:{mac >> 16:x2}:{(mac >> 8) & 0xFF:x2}:{mac & 0xFF:x2}" : null, Model = model,
+            Forwards = tap is null ? [.. forwards] : [],
         };
 
     private static readonly Gen<CharacterDevice> s_character =
@@ -94,7 +101,7 @@ internal static class Definitions
             new SoundDevice { Model = SoundModel.Ich9 }, new WatchdogDevice { Model = WatchdogModel.I6300Esb, Action = WatchdogAction.Pause },
             new TpmDevice { Model = TpmModel.Crb }, new TpmDevice { Model = TpmModel.Tis },
             new OtherDevice("sound") { Remainder = "<sound model=\"ac97\" />" },
-            new OtherDevice("interface") { Remainder = "<interface type=\"bridge\"><source bridge=\"br0\" /></interface>" }));
+            new OtherDevice("interface") { Remainder = "<interface type=\"network\"><source network=\"default\" /></interface>" }));
 
     private static readonly Gen<CpuSettings> s_cpu =
         from mode in Gen.Elements(Enum.GetValues<CpuMode>())
@@ -207,6 +214,7 @@ internal static class Definitions
     private static IEnumerable<Device> Sound(IEnumerable<Device> devices) => devices
         .DistinctBy(d => d is DiskDevice disk ? disk.Target : (object)d)
         .DistinctBy(d => d is NetworkDevice { Mac: { } mac } ? mac : (object)d)
+        .DistinctBy(d => d is NetworkDevice { Tap.Name: { } tap } ? tap : (object)d)
         .DistinctBy(d => d is CharacterDevice { Name: { } name } ? name : (object)d)
         .DistinctBy(d => d is InputDevice { Bus: InputBus.Usb } ? "usb" : (object)d)
         .DistinctBy(d => d is WatchdogDevice ? "watchdog" : (object)d)

@@ -82,7 +82,7 @@ public sealed class FailureTests
         using var world = new World();
         await scenario.SetUpAsync(world);
         var (disk, host, old) = (DiskImage.Read(world.Path1), world.Host.State, Outcome.Of(world));
-        await world.RunAsync(scenario.Request);
+        await world.RunAsync(scenario.RequestIn(world));
         var expected = new Expectation(scenario, old, Outcome.Of(world));
         var isTried = Sampling.OneIn(name, 2);
         for (var at = 0; ; at++)
@@ -95,7 +95,7 @@ public sealed class FailureTests
             disk.WriteTo(world.Path1);
             world.Host.State = host;
             var met = arm(world, at);
-            var failure = await AttemptAsync(() => run is null ? world.RunAsync(scenario.Request) : run(world, scenario.Request));
+            var failure = await AttemptAsync(() => run is null ? world.RunAsync(scenario.RequestIn(world)) : run(world, scenario.RequestIn(world)));
             var wasMet = met();
             (FileActs.Observer, world.Host.Acting) = (null, null);
             Check(world, expected, failure, $"{name}, point {at}", await SettleAsync(world));

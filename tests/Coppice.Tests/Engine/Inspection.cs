@@ -1,5 +1,6 @@
 using Coppice.Contracts.Fakes;
 using Coppice.Core;
+using Coppice.Engine;
 
 namespace Coppice.Tests.Engine;
 
@@ -12,12 +13,17 @@ internal static class Inspection
         var snapshots = catalog.Snapshots.Values.OrderBy(s => s.Id.Value).Select(s =>
             $"{s.Name} '{s.Description}' {s.Parent} {s.State} {s.Memory.File}{s.Memory.Layer} {s.Tpm} {string.Join(',', s.Disks)} {string.Join(',', s.Layers.Select(l => $"{l.Path}{l.Inside?.Tag}"))}");
         var tips = catalog.Tips.Select(t => $"tip {t.Id} {t.Memory.File} {Head(t.Head)}");
-        return string.Join('\n', [$"name {catalog.Name}", .. snapshots, .. tips, $"current {catalog.Current}", $"head {Head(catalog.Head)}"]);
+        return string.Join('\n', [$"name {catalog.Name} {catalog.Persistence}", .. snapshots, .. tips, $"current {catalog.Current}", $"head {Head(catalog.Head)}"]);
     }
 
     /// <summary>The tree if the head follows the guest and nothing else happens.</summary>
-    public static string RolledForward(Catalog old, Catalog next) =>
-        Tree(old with { Head = old.Head with { Disks = next.Head.Disks } });
+    public static Catalog RolledForward(Catalog old, Catalog next) => old with { Head = old.Head with { Disks = next.Head.Disks } };
+
+    /// <summary>The tree once the power has failed: a transient domain is gone, or stays if something would be lost with it.</summary>
+    public static string AfterPowerLoss(Catalog catalog) =>
+        catalog.Persistence is not Persistence.Transient ? Tree(catalog)
+        : catalog.Snapshots.IsEmpty && catalog.Tips.IsEmpty ? "none"
+        : Tree(catalog with { Persistence = Persistence.Persistent, Head = catalog.Head with { Process = null } });
 
     public static DomainState StateOf(World world) =>
         world.Exists && world.Catalog.Head.Process is { } id && world.Host.State.Processes.TryGetValue(id, out var process)
@@ -62,18 +68,20 @@ internal static class Inspection
             .Concat(catalog.Tips.Select(t => t.Head.Definition)).Append(catalog.Head.Definition).Distinct();
         var records = DiskImage.Read(world.Path1).Files.Keys.Where(f => f.StartsWith(world.Domain.CatalogRecords, StringComparison.Ordinal)).ToArray();
         Assert.Equal(catalog.Snapshots.Count, records.Length);
+        var named = definitions.Select(world.Domain.Definition).Append(world.Domain.CatalogRoot).Concat(records).ToHashSet(StringComparer.Ordinal);
         Assert.Equal(
-            definitions.Select(world.Domain.Definition).Append(world.Domain.CatalogRoot).Concat(records).Order(StringComparer.Ordinal),
-            DiskImage.Read(world.Path1).Files.Keys);
+            named.Order(StringComparer.Ordinal),
+            DiskImage.Read(world.Path1).Files.Keys.Where(p => !IsForgotten(world, p, named)));
     }
 
     private static void CheckImages(World world, Catalog catalog)
     {
         var graph = new LayerGraph(catalog);
         var ours = graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path).Order(StringComparer.Ordinal);
+        var expected = ours.Concat(catalog.Tpms.Select(world.Domain.Tpm)).ToHashSet(StringComparer.Ordinal);
         Assert.Equal(
-            ours.Concat(catalog.Tpms.Select(world.Domain.Tpm)).Order(StringComparer.Ordinal),
-            world.Host.State.Images.Keys.Where(p => !p.StartsWith("/images/", StringComparison.Ordinal)));
+            expected.Order(StringComparer.Ordinal),
+            world.Host.State.Images.Keys.Where(p => !p.StartsWith("/images/", StringComparison.Ordinal) && !IsForgotten(world, p, expected)));
         foreach (var top in graph.All)
         {
             Assert.Equal(graph.Chain(top.Id).Select(l => l.Path), world.Host.State.Chain(top.Path));
@@ -82,14 +90,18 @@ internal static class Inspection
 
         // One that nobody needs may be listed although it is gone, or was never made: it is removed again when that can be done.
         var inside = world.Host.State.Images.SelectMany(i => i.Value.Internals.Keys.Select(t => $"{i.Key} {t}")).ToArray();
-        Assert.Empty(inside.Except(Internals(graph.All)));
+        Assert.Empty(inside.Except(Internals(graph.All)).Except(world.Forgotten));
         Assert.Empty(Internals(graph.All.Except(graph.Unreached())).Except(inside));
 
         var memories = catalog.Snapshots.Values.Select(s => s.Memory).Concat(catalog.Tips.Select(t => t.Memory))
             .Concat(catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Saved?.Image).OfType<MemoryImage>())
             .Select(m => m.File).OfType<string>().Distinct();
-        Assert.Equal(memories.Order(StringComparer.Ordinal), world.Host.State.Memories.Keys);
+        var named = memories.ToHashSet(StringComparer.Ordinal);
+        Assert.Equal(named.Order(StringComparer.Ordinal), world.Host.State.Memories.Keys.Where(p => !IsForgotten(world, p, named)));
     }
+
+    /// <summary>Files that were kept when their snapshot was forgotten.</summary>
+    private static bool IsForgotten(World world, string path, HashSet<string> named) => world.Forgotten.Contains(path) && !named.Contains(path);
 
     private static IEnumerable<string> Internals(IEnumerable<Layer> layers) =>
         layers.Where(l => l.Inside is not null).Select(l => $"{l.Path} {l.Inside!.Tag}");
@@ -122,6 +134,10 @@ internal static class Inspection
                 [.. catalog.Head.Disks.Select(d => graph[d.Layer].Path), .. catalog.Head.Tpm is { } tpm ? [world.Domain.Tpm(tpm)] : Array.Empty<string>()],
                 process.Drives.Select(d => d.Path));
         }
+
+        // One that runs has the tap device of its definition; beside another it would not.
+        var taps = DefinitionStore.Read(world.Domain, catalog, catalog.Head.Definition).Devices.OfType<NetworkDevice>().Select(n => n.Tap?.Name);
+        Assert.All(host.Processes.Values, p => Assert.Equal(taps.OfType<string>(), p.Taps));
 
         IEnumerable<long> Tpm(ShortId? state) => state is { } id ? [host.Last(world.Domain.Tpm(id))] : [];
     }

@@ -11,6 +11,11 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
 {
     private const string Name = World.Name;
 
+    /// <summary>The operation, where it follows from what led to it.</summary>
+    public Func<World, Request>? Asks { get; init; }
+
+    private static readonly RedefineSnapshot s_redefined = new(Name, new SnapshotDocument(), IsCurrent: true);
+
     public static IReadOnlyDictionary<string, Scenario> All { get; } = new Dictionary<string, Scenario>(StringComparer.Ordinal)
     {
         ["define"] = new(new DefineDomain(World.Definition()), null),
@@ -19,6 +24,14 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["create running, UEFI"] = new(new CreateSnapshot(Name) { Name = "new" }, Uefi),
         ["revert, UEFI"] = new(Revert("one"), async w => { await Uefi(w); await w.SnapshotAsync("one"); w.Host.Tick(); }),
         ["define, TPM"] = new(new DefineDomain(World.Tpm()), null),
+        ["run transient"] = new(new RunTransient(World.Definition(), Paused: false), null),
+        ["run transient, TPM, paused"] = new(new RunTransient(World.Tpm(), Paused: true), null),
+        ["kill transient"] = new(new KillDomain(Name), Transient, Discards: true),
+        ["stop transient"] = new(new StopDomain(Name, TimeSpan.FromSeconds(5)), Transient, Discards: true),
+        ["kill transient with a snapshot"] = new(new KillDomain(Name), TransientWithSnapshot),
+        ["revert transient"] = new(Revert("one"), TransientWithSnapshot),
+        ["persist"] = new(new PersistDomain(Name), Transient),
+        ["autostart"] = new(new SetAutostart(Name, IsOn: true), WithSnapshots),
         ["rename"] = new(new RenameDomain(Name, "shop"), WithSnapshots),
         ["resize running"] = new(new ResizeDisk(Name, "vda", new ByteCount(4 << 20)), WithSnapshots),
         ["resize off"] = new(new ResizeDisk(Name, "vda", new ByteCount(4 << 20)), Off),
@@ -45,6 +58,9 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["revert, TPM"] = new(Revert("one"), TpmWithSnapshot),
         ["revert off, TPM"] = new(Revert("one"), async w => { await TpmWithSnapshot(w); await w.RunAsync(new KillDomain(Name)); }),
         ["undo, TPM"] = new(new UndoRevert(Name), async w => { await TpmWithSnapshot(w); await w.RunAsync(Revert("one")); }),
+        ["start, tap device"] = new(new StartDomain(Name, Paused: false), w => w.RunAsync(new DefineDomain(World.OnNetworks()))),
+        ["revert, tap device"] = new(Revert("one"), OnNetworks),
+        ["undo, tap device"] = new(new UndoRevert(Name), async w => { await OnNetworks(w); await w.RunAsync(Revert("one")); }),
         ["delete, TPM"] = new(new DeleteSnapshot(Name, "one", MetadataOnly: false), TpmWithSnapshot),
         ["undefine, TPM"] = new(
             new UndefineDomain(Name, Snapshots: true),
@@ -81,6 +97,39 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         ["create disk-only"] = new(new CreateSnapshot(Name) { Name = "new", DiskOnly = true }, Running),
         ["create halt"] = new(new CreateSnapshot(Name) { Name = "new", Halt = true }, Running),
         ["create off"] = new(new CreateSnapshot(Name) { Name = "new", Disks = [.. External("vda", "vdb")] }, Off),
+        ["create without metadata"] = new(new CreateSnapshot(Name) { DiskOnly = true, NoMetadata = true }, WithSnapshots),
+        ["create on prepared overlays"] = new(Prepared("new"), async w => { await Running(w); MakeOverlays(w); }),
+        ["create on prepared overlays, off"] = new(Prepared("new"), w => { MakeOverlays(w); return Task.CompletedTask; }),
+        ["redefine a snapshot"] = new(s_redefined, async w =>
+        {
+            await WithSnapshots(w);
+            await w.DumpAsync("two", d => d with { Parent = "off", Description = "moved" });
+        })
+        { Asks = Redefined },
+        ["redefine a forgotten snapshot"] = new(s_redefined, async w =>
+        {
+            await WithSnapshots(w);
+            await w.DumpAsync("one", d => d);
+            await w.ForgetAsync("one");
+        })
+        { Asks = Redefined },
+        ["redefine a forgotten snapshot inside"] = new(s_redefined, async w =>
+        {
+            await WithInternals(w);
+            await w.DumpAsync("inside", d => d);
+            await w.ForgetAsync("inside");
+        })
+        { Asks = Redefined },
+        ["redefine a forgotten snapshot with its definition"] = new(s_redefined, async w =>
+        {
+            var definition = DomainSeal.AssignAddresses(World.Definition());
+            await w.RunAsync(new DefineDomain(definition));
+            await w.SnapshotExternalAsync("one");
+            await w.DumpAsync("one", d => d);
+            await w.ForgetAsync("one");
+            await w.RunAsync(new DefineDomain(definition with { VirtualCpus = 2 }));
+        })
+        { Asks = Redefined },
         ["save"] = new(new SaveDomain(Name), WithSnapshots),
         ["save paused"] = new(new SaveDomain(Name), Paused),
         ["start saved"] = new(new StartDomain(Name, Paused: false), Saved),
@@ -152,6 +201,9 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     /// <summary>The names of some.</summary>
     public static TheoryData<string> That(Func<string, bool> suits) => [.. All.Keys.Where(suits)];
 
+    /// <summary>The operation that crashes.</summary>
+    public Request RequestIn(World world) => Asks?.Invoke(world) ?? Request;
+
     /// <summary>Does what leads to the operation.</summary>
     public async Task SetUpAsync(World world)
     {
@@ -170,8 +222,27 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
 
     public static DetachDisk Detach(string target) => new(Name, target, Discard: false);
 
+    private static RedefineSnapshot Redefined(World world) => s_redefined with { Document = world.Dumped! };
+
+    /// <summary>A snapshot whose overlays are there already: the user has made them.</summary>
+    public static CreateSnapshot Prepared(string name) => new(Name)
+    {
+        Name = name,
+        ReuseExternal = true,
+        Disks = [new("vda", DiskMode.External, "/images/prepared-a"), new("vdb", DiskMode.External, "/images/prepared-b")],
+    };
+
+    public static void MakeOverlays(World world)
+    {
+        var graph = new LayerGraph(world.Catalog);
+        foreach (var disk in world.Catalog.Head.Disks)
+        {
+            world.AddImage($"/images/prepared-{disk.Target[^1]}", graph[disk.Layer].Path);
+        }
+    }
+
     /// <summary>One disk inside its image, with the memory; the other one, which is raw, moves.</summary>
-    private static CreateSnapshot Inside(string name, string target) => new(Name)
+    public static CreateSnapshot Inside(string name, string target) => new(Name)
     {
         Name = name,
         Memory = new MemoryRequest(MemoryMode.Internal, Disk: target),
@@ -186,6 +257,21 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         await world.RunAsync(new CreateSnapshot(Name) { Name = "moved", Memory = new MemoryRequest(MemoryMode.Internal) });
         world.Host.Tick();
         await world.RunAsync(Inside("last", "vda"));
+        world.Host.Tick();
+    }
+
+    /// <summary>A domain that exists only as long as it runs, with the name and the disks of the usual one.</summary>
+    private static async Task Transient(World world)
+    {
+        await world.RunAsync(new UndefineDomain(Name, Snapshots: false));
+        await world.RunAsync(new RunTransient(World.Definition(), Paused: false));
+        world.Host.Tick();
+    }
+
+    private static async Task TransientWithSnapshot(World world)
+    {
+        await Transient(world);
+        await world.SnapshotAsync("one");
         world.Host.Tick();
     }
 
@@ -232,6 +318,12 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
     {
         await world.RunAsync(new DefineDomain(World.Device()));
         await world.StartAsync();
+    }
+
+    private static async Task OnNetworks(World world)
+    {
+        await world.RunAsync(new DefineDomain(World.OnNetworks()));
+        await WithSnapshots(world);
     }
 
     private static async Task Paused(World world)

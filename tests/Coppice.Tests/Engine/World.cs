@@ -8,6 +8,7 @@ namespace Coppice.Tests.Engine;
 internal sealed class World : IDisposable
 {
     public const string Name = "web";
+    public const string Bridge = "br0", Tap = "tap7";
     public const string VariablesTemplate = "/images/vars-template.fd";
 
     public const string DevicePath = "/images/device";
@@ -25,6 +26,8 @@ internal sealed class World : IDisposable
         {
             AddImage(path);
         }
+
+        Host.Networks.UnionWith([Bridge, Tap]);
     }
 
     /// <summary>What leads to the domain whatever it is called.</summary>
@@ -33,6 +36,12 @@ internal sealed class World : IDisposable
     public string Path1 { get; }
 
     public FakeHost Host { get; } = new();
+
+    /// <summary>A document that was kept for later.</summary>
+    public SnapshotDocument? Dumped { get; private set; }
+
+    /// <summary>Files, and internal snapshots as image and tag, that were kept although no snapshot refers to them any more.</summary>
+    public HashSet<string> Forgotten { get; } = new(StringComparer.Ordinal);
 
     public HomeFolder Folder => new(Path1);
 
@@ -83,6 +92,16 @@ internal sealed class World : IDisposable
         Disks = [Definition().Disks[0], Definition().Disks[1] with { Source = DevicePath, Type = StorageType.Block }],
     };
 
+    /// <summary>The same domain on a bridge and on a tap device of its host.</summary>
+    public static DomainDefinition OnNetworks() => Definition() with
+    {
+        Devices =
+        [
+            .. Definition().Devices, new NetworkDevice { Tap = new TapDevice { Bridge = Bridge } },
+            new NetworkDevice { Tap = new TapDevice { Name = Tap, Exists = true } },
+        ],
+    };
+
     /// <summary>The same domain with one disk more.</summary>
     public static DomainDefinition More() => Definition() with
     {
@@ -110,6 +129,27 @@ internal sealed class World : IDisposable
     }
 
     public Task<OperationResult> SnapshotAsync(string name) => RunAsync(new CreateSnapshot(Name) { Name = name });
+
+    /// <summary>Keeps the document of a snapshot, edited.</summary>
+    public async Task DumpAsync(string name, Func<SnapshotDocument, SnapshotDocument> edit)
+    {
+        var xml = SnapshotXml.Format(edit(await Open().ReadSnapshotAsync(Name, name)));
+        Dumped = SnapshotXml.Parse(xml, SnapshotParseMode.Redefine);
+    }
+
+    /// <summary>Forgets a snapshot and keeps its files.</summary>
+    public async Task ForgetAsync(string name)
+    {
+        var snapshot = Catalog.Find(name);
+        Forgotten.UnionWith(snapshot.Layers.Select(l => l.Inside is { } place ? $"{l.Path} {place.Tag}" : l.Path));
+        string?[] others = [snapshot.Memory.File, snapshot.Tpm is { } tpm ? Domain.Tpm(tpm) : null, Domain.Definition(snapshot.Definition)];
+        Forgotten.UnionWith(others.OfType<string>());
+        await RunAsync(new DeleteSnapshot(Name, name, MetadataOnly: true));
+    }
+
+    /// <summary>One of disks alone, while the domain is off.</summary>
+    public Task<OperationResult> SnapshotExternalAsync(string name) =>
+        RunAsync(new CreateSnapshot(Name) { Name = name, Disks = [.. Scenario.External("vda", "vdb")] });
 
     /// <summary>What a command does before it finds that there is nothing to do: whatever was interrupted is settled.</summary>
     public async Task SettleAsync(Action<OperationEvent>? onEvent = null)

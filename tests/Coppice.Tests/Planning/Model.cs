@@ -22,6 +22,7 @@ internal sealed class Model
                 Head = Observed.Catalog.Head with { Process = scene.IsAlive ? new ShortId("aaaaaaaa") : null },
             },
         };
+        Observed = Observed with { Hypervisor = Observed.Hypervisor with { ActiveImages = Active(Catalog) } };
     }
 
     public Observed Observed { get; private set; }
@@ -54,15 +55,21 @@ internal sealed class Model
         {
             Catalog = catalog,
             Now = Observed.Now.AddSeconds(++_seconds),
-            Hypervisor = new HypervisorObservation { State = alive ? DomainState.Running : DomainState.Off, IsAlive = alive }.For(catalog.Head),
+            Hypervisor = new HypervisorObservation { State = alive ? DomainState.Running : DomainState.Off, IsAlive = alive, ActiveImages = Active(catalog) }.For(catalog.Head),
             Layers = catalog.Head.Disks.ToImmutableDictionary(
-                d => d.Layer, d => new LayerObservation { Layer = d.Layer, OverlayFolder = Observed.Folder.Images(d.Target), WrittenAt = WrittenAt ?? Observed.Now.AddSeconds(1) }),
+                d => d.Layer, d => new LayerObservation { Layer = d.Layer, Exists = true, OverlayFolder = Observed.Folder.Images(d.Target), WrittenAt = WrittenAt ?? Observed.Now.AddSeconds(1) }),
         };
     }
 
     /// <summary>What a snapshot means: the chain of each disk it keeps. It must never change.</summary>
     public string Content(Snapshot snapshot) => string.Join(
         "; ", snapshot.Disks.Where(d => d.IsKept).Select(d => string.Join("<", Graph.Chain(d.Layer).Select(l => $"{l.Path}{l.Inside?.Tag}"))));
+
+    private static ImmutableDictionary<string, string> Active(Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        return catalog.Head.Disks.ToImmutableDictionary(d => d.Target, d => graph[d.Layer].Path);
+    }
 
     private void NextId(Span<byte> bytes)
     {

@@ -37,6 +37,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Files = [new FileChange(FileEffect.Create, overlay.Path, default)],
     };
 
+    public Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => Step("adopt", $"{overlay.Path} on {below[0].Path}");
+
     public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate) =>
         Step("copy", $"{snapshot.Inside!.Tag} to {copy.Path}") with { Undo = StepUndo.UnlessSwitched };
 

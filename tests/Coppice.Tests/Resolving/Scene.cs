@@ -73,7 +73,7 @@ internal sealed record Scene
             Definitions = ImmutableDictionary<ShortId, DomainDefinition>.Empty,
             Hypervisor = new HypervisorObservation { State = State, IsAlive = IsAlive },
             Layers = heads.ToImmutableDictionary(
-                h => h.Layer, h => new LayerObservation { Layer = h.Layer, OverlayFolder = folder.Images(h.Target) }),
+                h => h.Layer, h => new LayerObservation { Layer = h.Layer, Exists = true, OverlayFolder = folder.Images(h.Target) }),
             Capabilities = new CapabilitySet("fake", "1.0", Capabilities),
             Now = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000),
             Ids = new IdSource(bytes => bytes.Fill(++seed)),

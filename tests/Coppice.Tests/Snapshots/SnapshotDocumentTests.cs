@@ -28,7 +28,7 @@ public sealed class SnapshotDocumentTests
     [Fact]
     public async Task A_snapshot_becomes_a_valid_document_that_names_the_layer_that_took_the_writes()
     {
-        var xml = SnapshotXml.Format(SnapshotDocument.From(s_catalog, s_second, s_definition));
+        var xml = SnapshotXml.Format(Document(s_catalog, s_second));
 
         Assert.Equal(
             $"""
@@ -57,7 +57,13 @@ public sealed class SnapshotDocumentTests
               </domain>
               <active>1</active>
               <cookie>
-                <coppice:snapshot xmlns:coppice="urn:coppice:snapshot" uuid="{s_second.Id}" />
+                <coppice:snapshot xmlns:coppice="urn:coppice:snapshot" uuid="{s_second.Id}" state="running" created="2023-11-14T22:13:20.5000000+00:00">
+                  <coppice:disk name="vda" mode="external" layer="bbbbbbbb" />
+                  <coppice:disk name="vdb" mode="none" layer="ffffffff" />
+                  <coppice:layer id="bbbbbbbb" disk="vda" path="/images/bbbbbbbb" format="qcow2" bytes="1048576" parent="aaaaaaaa" origin="coppice" />
+                  <coppice:layer id="aaaaaaaa" disk="vda" path="/images/aaaaaaaa" format="qcow2" bytes="1048576" origin="coppice" />
+                  <coppice:file path="/images/bbbbbbbb" modified="2023-11-14T22:13:21.0000007+00:00" />
+                </coppice:snapshot>
               </cookie>
             </domainsnapshot>
 
@@ -71,7 +77,7 @@ public sealed class SnapshotDocumentTests
     {
         var branched = s_catalog with { Layers = s_catalog.Layers.Add(Layer("eeeeeeee", "bbbbbbbb")) };
 
-        var document = SnapshotDocument.From(branched, s_second, s_definition);
+        var document = Document(branched, s_second);
 
         Assert.Equal(new DiskRequest("vda", DiskMode.External, null, "qcow2"), document.Disks[0]);
         await Schema.AssertValidAsync(SnapshotXml.Format(document));
@@ -96,7 +102,7 @@ public sealed class SnapshotDocumentTests
             MemoryMode.Internal => new MemoryImage { Mode = memory, Disk = "vda" },
             _ => MemoryImage.None,
         };
-        var document = SnapshotDocument.From(s_catalog, s_second with { State = state, Memory = image }, s_definition);
+        var document = Document(s_catalog, s_second with { State = state, Memory = image });
 
         Assert.Equal(expected, document.State);
         var xml = SnapshotXml.Format(document);
@@ -107,7 +113,7 @@ public sealed class SnapshotDocumentTests
     [Fact]
     public void A_document_asks_for_what_it_says()
     {
-        var request = SnapshotDocument.From(s_catalog, s_second, s_definition).ToRequest("other");
+        var request = Document(s_catalog, s_second).ToRequest("other");
 
         Assert.Equal(("other", "second"), (request.Domain, request.Name));
         Assert.Equal(new MemoryRequest(MemoryMode.External, "/m/second"), request.Memory);
@@ -117,16 +123,16 @@ public sealed class SnapshotDocumentTests
     [Fact]
     public void A_document_may_redefine_what_it_was_made_of()
     {
-        SnapshotDocument.From(s_catalog, s_second, s_definition).CheckRedefines(s_catalog);
-        var third = SnapshotDocument.From(s_catalog, s_second, s_definition) with { Name = "third", Id = null, Parent = "second" };
+        Document(s_catalog, s_second).CheckRedefines(s_catalog);
+        var third = Document(s_catalog, s_second) with { Name = "third", Id = null, Parent = "second" };
         third.CheckRedefines(s_catalog);
     }
 
     [Fact]
     public void A_document_that_does_not_fit_the_catalog_is_refused()
     {
-        var first = SnapshotDocument.From(s_catalog, s_first, s_definition);
-        var second = SnapshotDocument.From(s_catalog, s_second, s_definition);
+        var first = Document(s_catalog, s_first);
+        var second = Document(s_catalog, s_second);
 
         AssertRefused(ErrorKind.InvalidInput, "another domain", first with { DomainId = new DomainId(Guid.Empty) });
         AssertRefused(ErrorKind.AlreadyExists, "uuid", first with { Id = second.Id });
@@ -137,6 +143,12 @@ public sealed class SnapshotDocumentTests
         AssertRefused(ErrorKind.InvalidInput, "offline", first with { State = SnapshotState.Running });
         AssertRefused(ErrorKind.InvalidInput, "disk-only", second with { State = SnapshotState.DiskSnapshot });
     }
+
+    private static SnapshotDocument Document(Catalog catalog, Snapshot snapshot) =>
+        SnapshotDocument.From(catalog, snapshot, s_definition, new Dictionary<string, FileObservation>
+        {
+            ["/images/bbbbbbbb"] = new("1:2", default, DateTimeOffset.FromUnixTimeSeconds(1_700_000_001).AddTicks(7), 1),
+        });
 
     private static void AssertRefused(ErrorKind kind, string part, SnapshotDocument document)
     {

@@ -79,6 +79,9 @@ public sealed class SnapshotXmlPropertyTests
         Schema.AssertValidAsync(s_document.Sample(200, 20).Select(SnapshotXml.Format));
 
     [Fact]
+    public void Documents_are_valid_by_our_own_grammar() => Assert.All(s_document.Sample(200, 20).Select(SnapshotXml.Format), SnapshotXml.Validate);
+
+    [Fact]
     public void Any_text_is_read_or_refused() => Prop.ForAll(Arb.From(s_document), Arb.From(Gen.Choose(0, 5000)), (document, at) =>
     {
         var xml = SnapshotXml.Format(document);

@@ -4,6 +4,7 @@ namespace Coppice.Tests.Snapshots;
 
 public sealed class SnapshotXmlTests
 {
+    private const string Content = "state='running' created='2023-11-14T22:13:20.5000000+00:00'";
     private const string Uuid = "6d9f1c1e-52a4-4b1e-8f0a-3c1c2f7b9a10";
 
     public static TheoryData<string> Fixtures =>
@@ -147,6 +148,29 @@ public sealed class SnapshotXmlTests
 
         static string Document(Dictionary<string, string> elements) => $"<domainsnapshot>{string.Concat(elements.Values)}</domainsnapshot>";
     }
+
+    [Theory]
+    [InlineData("state='asleep'", "", "cookie/snapshot/@state: 'asleep' is none of off, running")]
+    [InlineData("state='running'", "", "the attribute created is missing")]
+    [InlineData("state='running' created='soon'", "", "@created: 'soon' is no time")]
+    [InlineData(Content + " tpm='../../etc'", "", "@tpm: '../../etc' is no id")]
+    [InlineData(Content + " memoryLayer='Z'", "", "@memoryLayer: 'Z' is no id")]
+    [InlineData(Content, "<disk mode='external' layer='aaaaaaaa'/>", "the attribute name is missing")]
+    [InlineData(Content, "<disk name='vda' mode='sideways' layer='aaaaaaaa'/>", "'sideways' is none of none, internal")]
+    [InlineData(Content, "<layer id='aaaaaaaa' disk='vda' path='a' format='raw' bytes='1' origin='user'/>", "'a' is no plain absolute path")]
+    [InlineData(Content, "<layer id='aaaaaaaa' disk='vda' path='/a/../b' format='raw' bytes='1' origin='user'/>", "no plain absolute path")]
+    [InlineData(Content, "<layer id='aaaaaaaa' disk='vda' path='/a' format='vmdk' bytes='1' origin='user'/>", "'vmdk' is none of raw, qcow2")]
+    [InlineData(Content, "<layer id='aaaaaaaa' disk='vda' path='/a' format='raw' bytes='-1' origin='user'/>", "'-1' is no number of bytes")]
+    [InlineData(Content, "<layer id='aaaaaaaa' disk='vda' path='/a' format='raw' bytes='1' origin='user' holder='bbbbbbbb'/>", "tag is missing")]
+    [InlineData(Content, "<file path='/a' modified='yesterday'/>", "'yesterday' is no time")]
+    public void What_a_cookie_of_ours_says_is_refused_by_name_if_we_did_not_write_it(string attributes, string content, string part) =>
+        AssertRefused(
+            part,
+            $"""
+            <domainsnapshot><name>s</name><state>running</state><creationTime>5</creationTime><domain><uuid>{Uuid}</uuid></domain>
+            <cookie><snapshot xmlns='urn:coppice:snapshot' {attributes}>{content}</snapshot></cookie></domainsnapshot>
+            """,
+            SnapshotParseMode.Redefine);
 
     [Theory]
     [InlineData("")]

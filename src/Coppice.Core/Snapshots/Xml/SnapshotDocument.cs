@@ -44,6 +44,9 @@ public sealed record SnapshotDocument
     /// <summary>The <c>&lt;cookie&gt;</c> of somebody else, as XML.</summary>
     public string? Cookie { get; init; }
 
+    /// <summary>What a snapshot of ours keeps, written into <c>&lt;cookie&gt;</c>; null for others.</summary>
+    public SnapshotContent? Content { get; init; }
+
     /// <summary>Whether it is the current snapshot (R142).</summary>
     public bool? IsActive { get; init; }
 
@@ -51,8 +54,12 @@ public sealed record SnapshotDocument
     /// <param name="catalog">The catalog it stands in.</param>
     /// <param name="snapshot">The snapshot.</param>
     /// <param name="definitionXml">The definition it was taken with.</param>
-    /// <exception cref="CoppiceException">A layer of the catalog is listed twice (<see cref="ErrorKind.Damaged"/>).</exception>
-    public static SnapshotDocument From(Catalog catalog, Snapshot snapshot, string definitionXml)
+    /// <param name="files">What is known of the files of <see cref="SnapshotContent.FrozenFiles"/>.</param>
+    /// <exception cref="CoppiceException">
+    /// A layer of the catalog is missing or listed twice (<see cref="ErrorKind.Damaged"/>).
+    /// </exception>
+    public static SnapshotDocument From(
+        Catalog catalog, Snapshot snapshot, string definitionXml, IReadOnlyDictionary<string, FileObservation> files)
     {
         var overlays = new LayerGraph(catalog).All.ToLookup(layer => layer.Parent);
         return new SnapshotDocument
@@ -69,6 +76,7 @@ public sealed record SnapshotDocument
             DomainId = catalog.Domain,
             Domain = definitionXml,
             IsActive = catalog.Current == snapshot.Id,
+            Content = SnapshotContent.Of(catalog, snapshot, files),
         };
     }
 

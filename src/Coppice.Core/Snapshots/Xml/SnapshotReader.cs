@@ -7,8 +7,6 @@ namespace Coppice.Core;
 /// <summary>Makes a document of <c>&lt;domainsnapshot&gt;</c>, or says which element or attribute is wrong (R184).</summary>
 internal sealed class SnapshotReader(XElement root, SnapshotParseMode mode)
 {
-    private static readonly XNamespace s_ours = SnapshotXml.OwnNamespace;
-
     public SnapshotDocument Read()
     {
         if (root.Name != "domainsnapshot")
@@ -61,6 +59,7 @@ internal sealed class SnapshotReader(XElement root, SnapshotParseMode mode)
             Domain = SafeXml.ToText(domain),
             InactiveDomain = Child(root, "inactiveDomain") is { } inactive ? SafeXml.ToText(inactive) : null,
             Cookie = cookie,
+            Content = SnapshotCookie.Read(own),
             IsActive = Child(root, "active") is { } active ? ReadActive(active) : null,
         };
         CheckMemory(document);
@@ -117,9 +116,9 @@ internal sealed class SnapshotReader(XElement root, SnapshotParseMode mode)
             return (null, null);
         }
 
-        var own = cookie.Element(s_ours + "snapshot");
+        var own = cookie.Element(SnapshotCookie.Name);
         var others = new XElement(cookie);
-        others.Elements(s_ours + "snapshot").Remove();
+        others.Elements(SnapshotCookie.Name).Remove();
         return (others.HasElements ? SafeXml.ToText(others) : null, own);
     }
 

@@ -56,12 +56,15 @@ internal static class SnapshotStates
     /// The word for one of our snapshots. The schema has none for a guest that sleeps, for an I/O error or for a managed
     /// save: such a domain stands still, so with its memory it is paused.
     /// </summary>
-    public static SnapshotState Of(Snapshot snapshot) => snapshot switch
+    public static SnapshotState Of(Snapshot snapshot) => Of(snapshot.State, snapshot.Memory.Mode);
+
+    /// <summary>The same, of what the domain was doing and where its memory is.</summary>
+    public static SnapshotState Of(DomainState state, MemoryMode memory) => (state, memory) switch
     {
-        { State: DomainState.Off } => SnapshotState.Shutoff,
-        { Memory.Mode: MemoryMode.None } => SnapshotState.DiskSnapshot,
-        { State: DomainState.Running } => SnapshotState.Running,
-        { State: DomainState.Crashed } => SnapshotState.Crashed,
+        (DomainState.Off, _) => SnapshotState.Shutoff,
+        (_, MemoryMode.None) => SnapshotState.DiskSnapshot,
+        (DomainState.Running, _) => SnapshotState.Running,
+        (DomainState.Crashed, _) => SnapshotState.Crashed,
         _ => SnapshotState.Paused,
     };
 }

@@ -74,18 +74,13 @@ internal static class SnapshotWriter
     private static XElement? Cookie(SnapshotDocument document)
     {
         var others = Verbatim(document.Cookie, "cookie");
-        if (document.Id is null && document.Memory?.Disk is null)
+        if (SnapshotCookie.Write(document) is not { } own)
         {
             return others;
         }
 
-        XNamespace ours = SnapshotXml.OwnNamespace;
         var cookie = others ?? new XElement("cookie");
-        cookie.Add(new XElement(
-            ours + "snapshot",
-            new XAttribute(XNamespace.Xmlns + "coppice", ours),
-            document.Id is { } id ? new XAttribute("uuid", id.ToString()) : null,
-            document.Memory?.Disk is { } disk ? new XAttribute("memoryDisk", disk) : null));
+        cookie.Add(own);
         return cookie;
     }
 }

@@ -26,6 +26,13 @@ public static class SnapshotXml
     public static SnapshotDocument Parse(string xml, SnapshotParseMode mode) =>
         new SnapshotReader(SafeXml.Load(xml, "snapshot XML"), mode).Read();
 
+    /// <summary>Refuses what <see cref="Parse"/> would ignore because it does not know it.</summary>
+    /// <exception cref="CoppiceException">
+    /// It is no XML, or has an element, attribute or value that Coppice does not know, which is named with its line
+    /// (<see cref="ErrorKind.InvalidInput"/>); or it is hostile (<see cref="ErrorKind.Forbidden"/>).
+    /// </exception>
+    public static void Validate(string xml) => SnapshotGrammar.Check(SafeXml.Load(xml, "snapshot XML"));
+
     /// <summary>
     /// Writes a document in libvirt's order (R140), valid against its schema if the document is of a snapshot. Memory is
     /// written whenever the state is known (R94).

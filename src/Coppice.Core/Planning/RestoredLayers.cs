@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>
+/// The layers that a snapshot kept, some of which the catalog still knows. A document is trusted with no path: it may name files
+/// only where the domain has files, and only what lies in folders of Coppice's own is removed with the snapshot one day.
+/// </summary>
+internal sealed class RestoredLayers
+{
+    private readonly Catalog _catalog;
+    private readonly DomainFolder _folder;
+    private readonly LayerGraph _graph;
+    private readonly string _subject;
+    private readonly Dictionary<ShortId, Layer> _layers = [];
+    private readonly HashSet<ShortId> _kept = [];
+
+    public RestoredLayers(Catalog catalog, DomainFolder folder, ImmutableArray<Layer> described, string subject)
+    {
+        (_catalog, _folder, _graph, _subject) = (catalog, folder, new LayerGraph(catalog), subject);
+        foreach (var layer in described)
+        {
+            var isTwice = layer.Inside is null && _layers.Values.Any(l => l.Inside is null && l.Path == layer.Path);
+            if (isTwice || !_layers.TryAdd(layer.Id, Fit(layer)))
+            {
+                throw Refuse(ErrorKind.InvalidInput, $"layer {layer.Id} stands twice in its <cookie>");
+            }
+        }
+    }
+
+    /// <summary>The images of each kept disk, top first.</summary>
+    public ImmutableArray<ImmutableArray<Layer>> Chains { get; private set; } = [];
+
+    /// <summary>The layers that the snapshot froze, then those that it made inside images.</summary>
+    public ImmutableArray<Layer> Own => [.. _layers.Values.Where(l => _kept.Contains(l.Id)).OrderBy(l => l.Inside is not null)];
+
+    /// <summary>Those that the catalog does not know.</summary>
+    public ImmutableArray<Layer> Unknown => [.. _layers.Values.Where(l => !_graph.Has(l.Id))];
+
+    public Layer this[ShortId id] => _layers.TryGetValue(id, out var layer) ? layer
+        : _graph.Has(id) ? _graph[id]
+        : throw Refuse(ErrorKind.NotFound, $"layer {id} is neither in its <cookie> nor known");
+
+    /// <summary>What the snapshot keeps must be there and be its own.</summary>
+    public void Keep(SnapshotContent content)
+    {
+        foreach (var disk in content.Disks.Where(d => d.IsKept))
+        {
+            var layer = this[disk.Layer];
+            if (layer.Disk != disk.Target || layer.Inside is null != disk.Mode is DiskMode.External)
+            {
+                throw Refuse(ErrorKind.InvalidInput, $"layer {layer.Id} does not fit disk '{disk.Target}' in its <cookie>");
+            }
+
+            Keep(layer);
+        }
+
+        if (content.MemoryLayer is { } memory)
+        {
+            var holder = this[memory];
+            Keep(holder.Inside is null ? throw Refuse(ErrorKind.InvalidInput, $"layer {memory} can hold no memory") : holder);
+        }
+
+        Chains = [.. _kept.Select(Chain)];
+        RequireFrozen();
+    }
+
+    /// <summary>A file lies where the domain has files.</summary>
+    public void RequirePlace(string? file)
+    {
+        var places = _graph.All.Select(l => l.Path).Concat(_catalog.Memories.Select(m => m.File).OfType<string>())
+            .Select(p => Path.GetDirectoryName(p)!).Append(_folder.Path);
+        var isPlain = file is null || Path.GetFullPath(file) == file;
+        if (file is not null && !(isPlain && places.Any(p => file.StartsWith($"{p}/", StringComparison.Ordinal))))
+        {
+            throw new CoppiceException(
+                ErrorKind.Forbidden, _subject, $"its file {file} is in no folder in which domain '{_catalog.Name}' has files",
+                $"move it to one, such as {_folder.Path}, and say so in the document");
+        }
+    }
+
+    private Layer Fit(Layer layer)
+    {
+        if (_graph.Has(layer.Id))
+        {
+            var known = _graph[layer.Id];
+            return (known.Disk, known.Path, known.Format, known.Parent, known.Inside)
+                == (layer.Disk, layer.Path, layer.Format, layer.Parent, layer.Inside)
+                ? known
+                : throw Refuse(ErrorKind.InvalidInput, $"layer {layer.Id} is known as {known.Path}, not as its <cookie> says");
+        }
+
+        RequirePlace(layer.Path);
+        if (layer.Inside is null && _graph.All.FirstOrDefault(l => l.Inside is null && l.Path == layer.Path) is { } other)
+        {
+            throw Refuse(ErrorKind.AlreadyExists, $"its file {layer.Path} is layer {other.Id} of disk '{other.Disk}' by now");
+        }
+
+        return _folder.IsOwn(layer.Path) ? layer : layer with { Origin = LayerOrigin.User };
+    }
+
+    private void Keep(Layer layer)
+    {
+        if (_catalog.Snapshots.Values.FirstOrDefault(s => s.Layers.Any(l => l.Id == layer.Id)) is { } owner)
+        {
+            throw Refuse(ErrorKind.AlreadyExists, $"its layer {layer.Path} belongs to snapshot '{owner.Name}' by now");
+        }
+
+        _layers[layer.Id] = layer;
+        _kept.Add(layer.Id);
+    }
+
+    private ImmutableArray<Layer> Chain(ShortId top)
+    {
+        var chain = ImmutableArray.CreateBuilder<Layer>();
+        for (ShortId? id = top; id is { } next; id = chain[^1].Parent)
+        {
+            if (chain.Count > LayerGraph.MaximumDepth)
+            {
+                throw Refuse(ErrorKind.InvalidInput, $"layer {top} builds on more than {LayerGraph.MaximumDepth} others");
+            }
+
+            chain.Add(this[next]);
+        }
+
+        if (chain[0].Inside is { } place && this[place.Holder] is var holder
+            && (holder.Path, holder.Disk, holder.Parent) != (chain[0].Path, chain[0].Disk, chain[0].Parent))
+        {
+            throw Refuse(ErrorKind.InvalidInput, $"layer {top} is not inside {holder.Path}, as its <cookie> says");
+        }
+
+        return chain.ToImmutable();
+    }
+
+    /// <summary>What a head or a tip writes to is not as the snapshot kept it, or will not be for long.</summary>
+    private void RequireFrozen()
+    {
+        var written = _catalog.Head.Disks.Concat(_catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => d.Layer).ToHashSet();
+        if (Chains.SelectMany(c => c).FirstOrDefault(l => l.Inside is null && written.Contains(l.Id)) is { } layer)
+        {
+            throw Refuse(ErrorKind.WrongState, $"its layer {layer.Path} is what the domain, or a tip, writes to");
+        }
+    }
+
+    private CoppiceException Refuse(ErrorKind kind, string problem) => new(
+        kind, _subject, problem, "the snapshot cannot be put back as it was; take a new one");
+}

@@ -1,0 +1,35 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>
+/// Finds images that were written after a snapshot froze them. A snapshot's record is written after its layers were flushed
+/// for the last time, and keeps that time: an image that is newer than the record of a snapshot that froze it, or froze what
+/// builds on it, was changed by somebody else. A copy of an image that does not keep its time looks the same.
+/// </summary>
+internal static class FrozenLayers
+{
+    /// <param name="catalog">The catalog.</param>
+    /// <param name="chain">The layers to look at, top first.</param>
+    /// <param name="files">What is known of their files.</param>
+    /// <param name="recordedAt">When the record of a snapshot was written.</param>
+    public static IEnumerable<RewrittenLayer> Rewritten(
+        Catalog catalog, ImmutableArray<Layer> chain, ImmutableDictionary<string, FileObservation> files,
+        Func<SnapshotId, DateTimeOffset> recordedAt)
+    {
+        var above = new List<(SnapshotId Snapshot, DateTimeOffset At)>();
+        foreach (var layer in chain.Where(l => l.Inside is null))
+        {
+            above.AddRange(
+                from snapshot in catalog.Snapshots.Values
+                where snapshot.Layers.Any(l => l.Id == layer.Id)
+                select (snapshot.Id, recordedAt(snapshot.Id)));
+            if (files.TryGetValue(layer.Path, out var file)
+                && above.Where(a => a.At < file.ModifiedAt).ToArray() is { Length: > 0 } older)
+            {
+                yield return new RewrittenLayer(layer, file.ModifiedAt, [.. older.Select(a => a.Snapshot)]);
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Engine;
+
+/// <summary>
+/// What becomes of transient domains that nothing runs any more (R166): whichever command sees one next undefines it. Nobody is
+/// there to do it in the instant in which a guest ends. One with which something would be lost stays, and is persistent then.
+/// </summary>
+internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
+{
+    /// <summary>Whether a domain is transient and nothing runs it. Reads only, and costs a persistent one a look at its root.</summary>
+    public async Task<bool> HasEndedAsync(DomainFolder folder, CancellationToken cancellation)
+    {
+        try
+        {
+            var store = new CatalogStore(folder);
+            if (!store.Exists || !store.ReadIsTransient())
+            {
+                return false;
+            }
+
+            var (catalog, definition) = store.ReadWithDefinition();
+            var observed = await options.Hypervisor
+                .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+            return !observed.IsAlive;
+        }
+        catch (CoppiceException)
+        {
+            // It is being removed, or cannot be read, or its process does not answer: whoever is asked for it says so.
+            return false;
+        }
+    }
+
+    /// <summary>Settles those of some domains that have ended. Needs the lock of the home.</summary>
+    /// <returns>What stays, and what could not be done; the next command tries that again.</returns>
+    public async Task<ImmutableArray<string>> TidyAsync(IEnumerable<DomainFolder> folders, CancellationToken cancellation)
+    {
+        var warnings = ImmutableArray.CreateBuilder<string>();
+        foreach (var folder in folders.ToArray())
+        {
+            if (await HasEndedAsync(folder, cancellation).ConfigureAwait(false))
+            {
+                warnings.AddRange(await TrySettleAsync(folder, cancellation).ConfigureAwait(false));
+            }
+        }
+
+        return warnings.ToImmutable();
+    }
+
+    /// <summary>The same if nobody has the lock of the home. Never fails: reading must go on.</summary>
+    public async Task<ImmutableArray<string>> TidyIfFreeAsync(IEnumerable<DomainFolder> folders, CancellationToken cancellation)
+    {
+        try
+        {
+            using var held = FileLock.TryAcquire(home.Lock);
+            return held is null ? [] : await TidyAsync(folders, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is FileException or IOException or UnauthorizedAccessException)
+        {
+            // A reader of a home that it cannot write to, for instance.
+            return [];
+        }
+    }
+
+    private async Task<ImmutableArray<string>> TrySettleAsync(DomainFolder folder, CancellationToken cancellation)
+    {
+        try
+        {
+            return await SettleAsync(folder, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is CoppiceException or FileException)
+        {
+            return [$"{Failure.Of(e, folder.Path).Message}; the next command tries it again"];
+        }
+    }
+
+    private async Task<ImmutableArray<string>> SettleAsync(DomainFolder folder, CancellationToken cancellation)
+    {
+        var id = Path.GetFileName(folder.Path);
+        var undefine = new UndefineDomain(id, Snapshots: false);
+        var call = new Call(options, undefine, new RunOptions { LockWait = TimeSpan.Zero }, new Announcer(null), cancellation);
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        if (observed.Catalog.Persistence is not Persistence.Transient || observed.Hypervisor.IsAlive)
+        {
+            return session.Warnings;
+        }
+
+        if (UndefineLosses.Of(observed) is not { } loss)
+        {
+            return (await Undefiner.ForgetAsync(call, folder, session, observed).ConfigureAwait(false)).Warnings;
+        }
+
+        var plan = Planner.Settle(new PersistDomain(id), observed, options.Hypervisor, options.Storage);
+        var stays = plan.Commit! with { Persistence = Persistence.Persistent };
+        var kept = await session.ExecuteAsync(plan with { Commit = stays }).ConfigureAwait(false);
+        return [.. kept.Warnings, $"{loss.Subject} was transient and has ended; it stays, off, because it {loss.Problem}"];
+    }
+}
