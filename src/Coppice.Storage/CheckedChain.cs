@@ -13,7 +13,7 @@ internal static class CheckedChain
     /// <param name="chain">The records, top first.</param>
     public static void Require(string subject, ImmutableArray<ImageArguments> chain)
     {
-        var folders = chain.Where(i => i.Type is StorageType.File).Select(i => Path.GetDirectoryName(i.Path)!);
+        var folders = chain.Where(i => i.Type is Core.StorageType.File).Select(i => Path.GetDirectoryName(i.Path)!);
         ImageErrors.Guard(subject, () => ImageChain.Check([.. chain.Select(i => i.ToRecord())], new AllowedFolders(folders)));
     }
 }

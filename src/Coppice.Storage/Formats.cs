@@ -1,5 +1,3 @@
-using Coppice.Core;
-using Coppice.Images;
 using ImageFormat = Coppice.Core.ImageFormat;
 
 namespace Coppice.Storage;

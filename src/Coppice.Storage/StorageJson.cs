@@ -16,7 +16,7 @@ internal sealed record ImageArguments(string Path, ImageFormat Format, StorageTy
     public static ImageArguments Of(Layer layer) => new(layer.Path, layer.Format, layer.Type);
 
     /// <summary>The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.</summary>
-    public RecordedLayer ToRecord() => new(Path, Format.ToImages())
+    public Images.RecordedLayer ToRecord() => new(Path, Format.ToImages())
     {
         ParentFormatDeclared = true,
         IsBlockDevice = Type is StorageType.Block,

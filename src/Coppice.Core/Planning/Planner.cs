@@ -12,7 +12,7 @@ public static class Planner
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(observed);
         var context = new PlanContext(request, observed, hypervisor, storage);
-        if (request is SaveDomain or ResizeDisk or CreateSnapshot or RevertSnapshot or UndoRevert
+        if (request is SaveDomain or ResizeDisk or DetachDisk or CreateSnapshot or RevertSnapshot or UndoRevert
             or DeleteSnapshot { MetadataOnly: false })
         {
             OutsideChanges.RequireInPlace(context);

@@ -103,6 +103,7 @@ public sealed class SnapshotRestoration
             Mode = MemoryMode.External,
             File = file,
             Format = _content.MemoryFormat,
+            WrittenBy = _content.MemoryWrittenBy,
             Origin = catalog.Memories.FirstOrDefault(m => m.File == file)?.Origin
                 ?? (folder.IsOwn(file) ? LayerOrigin.Coppice : LayerOrigin.User),
         },

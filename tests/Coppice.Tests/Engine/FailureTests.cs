@@ -84,7 +84,7 @@ public sealed class FailureTests
         var (disk, host, old) = (DiskImage.Read(world.Path1), world.Host.State, Outcome.Of(world));
         await world.RunAsync(scenario.RequestIn(world));
         var expected = new Expectation(scenario, old, Outcome.Of(world));
-        var isTried = Sampling.OneIn(name, 2);
+        var isTried = Sampling.OneIn(name, 4);
         for (var at = 0; ; at++)
         {
             if (!isTried())

@@ -17,7 +17,7 @@ public sealed class RedefineTests : IDisposable
 
     /// <summary>Each way in which a snapshot is kept, and what leads to one named <c>one</c>.</summary>
     public static TheoryData<string> Ways =>
-        ["memory in a file", "disks only", "off", "memory in a disk", "memory in a disk that moved", "TPM", "UEFI"];
+        ["memory in a file", "disks only", "off", "memory in a disk", "memory in a disk that moved", "TPM", "UEFI", "block device"];
 
     [Theory, MemberData(nameof(Ways))]
     public async Task A_forgotten_snapshot_is_put_back_with_all_that_it_kept_and_is_reverted_to(string way)
@@ -253,7 +253,10 @@ public sealed class RedefineTests : IDisposable
     private async Task TakeAsync(string way)
     {
         await _world.DefineAsync();
-        await _world.RunAsync(new DefineDomain(way switch { "TPM" => World.Tpm(), "UEFI" => World.Uefi(), _ => World.Definition() }));
+        await _world.RunAsync(new DefineDomain(way switch
+        {
+            "TPM" => World.Tpm(), "UEFI" => World.Uefi(), "block device" => World.Device(), _ => World.Definition(),
+        }));
         await _world.SnapshotExternalAsync("base");
         if (way != "off")
         {

@@ -147,7 +147,7 @@ public sealed class SnapshotDocumentTests
     private static SnapshotDocument Document(Catalog catalog, Snapshot snapshot) =>
         SnapshotDocument.From(catalog, snapshot, s_definition, new Dictionary<string, FileObservation>
         {
-            ["/images/bbbbbbbb"] = new("1:2", default, DateTimeOffset.FromUnixTimeSeconds(1_700_000_001).AddTicks(7), 1),
+            ["/images/bbbbbbbb"] = new("1:2", default) { ModifiedAt = DateTimeOffset.FromUnixTimeSeconds(1_700_000_001).AddTicks(7) },
         });
 
     private static void AssertRefused(ErrorKind kind, string part, SnapshotDocument document)

@@ -20,6 +20,9 @@ public sealed record SnapshotContent
     /// <summary>How an external memory image is laid out.</summary>
     public MemoryFormat MemoryFormat { get; init; }
 
+    /// <summary>The version of the hypervisor that wrote the memory, where that counts.</summary>
+    public string? MemoryWrittenBy { get; init; }
+
     /// <summary>What the domain's TPM kept.</summary>
     public ShortId? Tpm { get; init; }
 
@@ -51,6 +54,7 @@ public sealed record SnapshotContent
             CreatedAt = snapshot.CreatedAt,
             MemoryLayer = snapshot.Memory.Layer,
             MemoryFormat = snapshot.Memory.Format,
+            MemoryWrittenBy = snapshot.Memory.WrittenBy,
             Tpm = snapshot.Tpm,
             Disks = snapshot.Disks,
             Layers = [.. chains.Concat(holders).DistinctBy(l => l.Id)],
