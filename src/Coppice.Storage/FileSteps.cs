@@ -35,7 +35,8 @@ internal static class FileSteps
     public static StepKind WriteStep => new StepKind<WriteArguments>(
         StorageJson.Default.WriteArguments, WriteAsync, UndoWrite, (file, _, _) => Task.FromResult(Probe(file)));
 
-    private static void Remove(RemoveArguments arguments)
+    /// <summary>Removes a file, and the folders that were made for it alone.</summary>
+    internal static void Remove(RemoveArguments arguments)
     {
         DurableFile.Remove(arguments.Path);
         var folder = Path.GetDirectoryName(arguments.Path)!;

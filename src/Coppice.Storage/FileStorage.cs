@@ -23,6 +23,7 @@ public sealed class FileStorage : IStorage
         _kinds = new()
         {
             [OverlaySteps.CreateKind] = new OverlaySteps(qemuImg).Kind,
+            [OverlaySteps.RemoveKind] = OverlaySteps.RemoveStep,
             [OverlaySteps.AdoptKind] = new OverlaySteps(qemuImg).AdoptStep,
             [InternalSteps.CreateKind] = internals.CreateStep,
             [InternalSteps.ExpectKind] = internals.ExpectStep,
@@ -95,6 +96,9 @@ public sealed class FileStorage : IStorage
 
     /// <inheritdoc/>
     public Step Remove(string path, ByteCount bytes) => FileSteps.Remove(path, bytes);
+
+    /// <inheritdoc/>
+    public Step RemoveUnwritten(Layer overlay) => OverlaySteps.RemoveUnwritten(overlay);
 
     /// <inheritdoc/>
     public Step WriteFile(string path, string content) => FileSteps.Write(path, content);

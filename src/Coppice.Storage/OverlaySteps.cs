@@ -7,7 +7,7 @@ namespace Coppice.Storage;
 /// <summary>Makes empty overlays, and uses those that somebody made beforehand.</summary>
 internal sealed class OverlaySteps(QemuImg qemuImg)
 {
-    public const string CreateKind = "storage.create-overlay", AdoptKind = "storage.adopt-overlay";
+    public const string CreateKind = "storage.create-overlay", AdoptKind = "storage.adopt-overlay", RemoveKind = "storage.remove-unwritten";
 
     // What qemu-img writes for an empty image: header, refcounts and an L1 table.
     private static readonly ByteCount s_emptyImage = new(200 * 1024);
@@ -31,6 +31,22 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
     {
         Files = [new FileChange(FileEffect.Change, overlay.Path, default)],
     };
+
+    public static Step RemoveUnwritten(Layer overlay)
+    {
+        ArgumentNullException.ThrowIfNull(overlay);
+        return Step.Of(
+            RemoveKind, $"remove {overlay.Path} unless it was written to", StepUndo.None, new RemoveArguments(overlay.Path),
+            StorageJson.Default.RemoveArguments) with
+        {
+            Files = [new FileChange(FileEffect.Delete, overlay.Path, s_emptyImage)],
+        };
+    }
+
+    public static StepKind RemoveStep => new StepKind<RemoveArguments>(
+        StorageJson.Default.RemoveArguments,
+        (overlay, _, _) => Task.FromResult(ImageErrors.Guard($"layer {overlay.Path}", () => RemoveUnwritten(overlay))),
+        Undo: null, Probe: null);
 
     /// <summary>Somebody may have written to the file since it was observed. Nothing is made, so nothing is taken back.</summary>
     public StepKind AdoptStep => new StepKind<AdoptArguments>(
@@ -63,6 +79,24 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         await qemuImg.RequireFreeAsync(path, cancellation).ConfigureAwait(false);
         DurableFile.Flush(path);
         DurableFolder.Flush(Path.GetDirectoryName(path)!);
+        return StepReport.Nothing;
+    }
+
+    private static StepReport RemoveUnwritten(RemoveArguments overlay)
+    {
+        if (File.Exists(overlay.Path))
+        {
+            using var image = Images.Qcow2Image.Open(overlay.Path);
+            if (image.HasBeenWritten())
+            {
+                return new StepReport
+                {
+                    Warning = $"the guest wrote to its disk while it let go of it: {overlay.Path} stays, and is no longer known",
+                };
+            }
+        }
+
+        FileSteps.Remove(overlay);
         return StepReport.Nothing;
     }
 

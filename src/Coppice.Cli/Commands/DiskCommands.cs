@@ -32,7 +32,7 @@ internal static class DiskCommands
         var disk = new Argument<string>("DISK") { Description = "The target of the disk, such as vdb" };
         var discard = new Option<bool>("--discard") { Description = "Give up what was written to it since the last snapshot" };
         return new CoppiceCommand(
-            "detach", "Take a disk from a domain, while it runs or is off; its image stays", domain, disk, discard)
+            "detach", "Take a disk from a domain, while it runs or is off; the image that you brought stays", domain, disk, discard)
             .Requests(run => new DetachDisk(run.Get(domain), run.Get(disk), run.Get(discard)), "detached");
     }
 

@@ -63,8 +63,29 @@ public sealed class LayerGraph
     /// </summary>
     public ImmutableArray<Layer> Unreached()
     {
+        var reached = Reached(Roots().Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(IsRemembered).Select(d => d.Layer)));
+        return [.. _layers.Values.Where(l => !reached.Contains(l.Id)).OrderBy(l => l.Path, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The layers that head, tips and what snapshots keep rely on.</summary>
+    public ImmutableArray<Layer> Relied()
+    {
+        var reached = Reached(Roots());
+        return [.. _layers.Values.Where(l => reached.Contains(l.Id))];
+    }
+
+    /// <summary>The layers that Coppice made and that only one disk of the head reaches, top first: they would go with it.</summary>
+    public ImmutableArray<Layer> OnlyOf(HeadDisk disk)
+    {
+        var without = _catalog with { Head = _catalog.Head with { Disks = _catalog.Head.Disks.Remove(disk) } };
+        var gone = new LayerGraph(without).Unreached().Select(l => l.Id).ToHashSet();
+        return [.. Chain(disk.Layer).Where(l => l.Origin is LayerOrigin.Coppice && gone.Contains(l.Id))];
+    }
+
+    private HashSet<ShortId> Reached(IEnumerable<ShortId> roots)
+    {
         var reached = new HashSet<ShortId>();
-        var open = new Stack<ShortId>(Roots());
+        var open = new Stack<ShortId>(roots);
         while (open.TryPop(out var id))
         {
             if (reached.Add(id))
@@ -78,17 +99,17 @@ public sealed class LayerGraph
             }
         }
 
-        return [.. _layers.Values.Where(l => !reached.Contains(l.Id)).OrderBy(l => l.Path, StringComparer.Ordinal)];
+        return reached;
     }
 
     private IEnumerable<ShortId> Roots() =>
         _catalog.Head.Disks.Select(d => d.Layer)
             .Concat(_catalog.Tips.SelectMany(t => t.Head.Disks).Select(d => d.Layer))
-            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(IsReached).Select(d => d.Layer))
+            .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
             .Concat(_catalog.Snapshots.Values.Select(s => s.Memory.Layer).OfType<ShortId>());
 
-    private bool IsReached(DiskSnapshot disk) =>
-        disk.IsKept || (_layers.TryGetValue(disk.Layer, out var layer) && layer.Origin is LayerOrigin.User);
+    private bool IsRemembered(DiskSnapshot disk) =>
+        !disk.IsKept && _layers.TryGetValue(disk.Layer, out var layer) && layer.Origin is LayerOrigin.User;
 
     private CoppiceException Damaged(string problem) => new(
         ErrorKind.Damaged, $"domain '{_catalog.Name}'", problem, "restore its catalog from a backup");

@@ -24,8 +24,7 @@ public static class DomainDisks
             ReadOnly = request.ReadOnly,
             Serial = request.Serial,
 
-            // As the others: whoever made the domain has decided what a snapshot of which nothing is said does (R144).
-            Snapshot = request.ReadOnly ? null : definition.Disks.FirstOrDefault(d => d.IsWritten)?.Snapshot,
+            Snapshot = request.ReadOnly ? null : Usual(definition, request.Image.Format),
         };
         if (definition.DisksAndFlash.Any(d => d.Target == disk.Target))
         {
@@ -34,10 +33,9 @@ public static class DomainDisks
                 "choose another --target, or leave it out");
         }
 
-        // Firmware boots from the first disk unless it is told otherwise.
-        var behind = definition.Devices.ToList().FindLastIndex(d => d is DiskDevice) + 1;
+        // Firmware boots from the first disk unless it is told otherwise. On microvm a device's place among the others is its address.
         var devices = definition.Devices.ToList();
-        devices.Insert(behind, disk);
+        devices.Insert(definition.Os.IsMicrovm ? devices.Count : devices.FindLastIndex(d => d is DiskDevice) + 1, disk);
 
         // One set of rules for what is sound, whether it came as XML or as options.
         return DomainXml.Parse(DomainXml.Format(definition with { Devices = [.. devices] }));
@@ -54,6 +52,13 @@ public static class DomainDisks
                 ErrorKind.NotFound, $"disk '{target}' of domain '{definition.Name}'", "is not there",
                 $"name one of: {string.Join(", ", definition.Disks.Select(d => d.Target))}");
     }
+
+    /// <summary>What all others say, if it suits: whoever made the domain has decided what a snapshot does of which no more is said (R144).</summary>
+    private static DiskMode? Usual(DomainDefinition definition, ImageFormat format) =>
+        definition.Disks.Where(d => d.IsWritten).Select(d => d.Snapshot).Distinct().ToArray() is [var mode]
+            && (mode is DiskMode.External || (mode is DiskMode.Internal && format is ImageFormat.Qcow2))
+            ? mode
+            : null;
 
     private static string FreeTarget(DomainDefinition definition, DiskBus bus)
     {

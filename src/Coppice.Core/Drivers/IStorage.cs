@@ -123,6 +123,12 @@ public interface IStorage : IStepExecutor
     Step Remove(string path, ByteCount bytes);
 
     /// <summary>
+    /// Removes a layer that nothing reaches any more and to which nothing was written. Clean-up. One to which a guest has written in the
+    /// meantime stays, and is told.
+    /// </summary>
+    Step RemoveUnwritten(Layer overlay);
+
+    /// <summary>
     /// The variables of a firmware, as its raw template has them; the file must not exist yet. Undo removes it while
     /// it is as its template.
     /// </summary>

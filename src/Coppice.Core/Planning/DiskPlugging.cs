@@ -55,7 +55,12 @@ public static class DiskPlugging
 
         var chain = layer is null ? [] : context.Graph.Chain(layer.Id);
         var (unplug, close) = context.Hypervisor.Unplug(process, context.Observed.Definition, new DiskChain(request.Target, chain));
-        return plan with { Switch = unplug, CleanUp = [close, .. plan.CleanUp] };
+        return plan with { Switch = unplug, CleanUp = [close, .. plan.CleanUp.Select(Checked)] };
+
+        // A guest may write until it lets go.
+        Step Checked(Step removal) => !request.Discard && layer is not null && removal.Files.Any(f => f.Path == layer.Path)
+            ? context.Storage.RemoveUnwritten(layer)
+            : removal;
     }
 
     /// <summary>The definition without the disk, and the layer that the disk has; null for an empty drive.</summary>
@@ -83,20 +88,16 @@ public static class DiskPlugging
                 $"let it go on first: coppice resume {name}");
         }
 
-        var layer = context.Head.Disks.FirstOrDefault(d => d.Target == request.Target) is { } disk ? context.Graph[disk.Layer] : null;
-        if (!request.Discard && layer is not null && IsLost(context.Observed, layer))
+        var disk = context.Head.Disks.FirstOrDefault(d => d.Target == request.Target);
+        if (!request.Discard && disk is not null && context.OnlyCopy(disk) is { } only)
         {
             throw new CoppiceException(
-                ErrorKind.WouldLose, subject, $"was written to since the last snapshot: {layer.Path} would go with it",
+                ErrorKind.WouldLose, subject, $"was written to since the last snapshot: {only.Path} would go with it",
                 $"keep that first (coppice snapshot create {name} --disk-only), or give it up with --discard");
         }
 
-        return (definition, layer);
+        return (definition, disk is null ? null : context.Graph[disk.Layer]);
     }
-
-    /// <summary>Whether something that was written would go with a layer of the head: no snapshot has it, and no user.</summary>
-    private static bool IsLost(Observed observed, Layer layer) =>
-        layer.Origin is LayerOrigin.Coppice && observed.Layers.GetValueOrDefault(layer.Id) is not { IsEmpty: true };
 
     private static string What(Layer layer, Reclaiming.Result reclaimed) =>
         reclaimed.Change.DropLayers.Contains(layer.Id) && layer.Origin is LayerOrigin.Coppice ? "its layer goes" : $"{layer.Path} stays";

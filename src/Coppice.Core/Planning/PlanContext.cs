@@ -28,6 +28,13 @@ internal sealed record PlanContext(Request Request, Observed Observed, IHypervis
     public ShortId RequireActive() => LiveProcess
         ?? throw new CoppiceException(ErrorKind.WrongState, Subject, "is not running", $"start it with: coppice start {Catalog.Name}");
 
+    /// <summary>
+    /// The layer of a disk of the head that holds what would be lost with it: what was written since the last snapshot, or since one
+    /// that is no longer known. Null if a snapshot, a tip or the user has all of it.
+    /// </summary>
+    public Layer? OnlyCopy(HeadDisk disk) => Graph.OnlyOf(disk).FirstOrDefault(
+        l => l.Id != disk.Layer || Observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }));
+
     /// <summary>Refuses while the process lacks a disk that the catalog has: memory that is kept now would not fit it.</summary>
     /// <exception cref="CoppiceException">A disk was let go of (<see cref="ErrorKind.WrongState"/>).</exception>
     public void RequireWhole()

@@ -152,7 +152,8 @@ internal static class Reverting
     {
         var active = context.LiveProcess is not null;
         var written = context.Head.Disks.Any(d => !RevertChecks.IsReadOnly(context.Observed.Definition, d.Target)
-            && context.Observed.Layers.GetValueOrDefault(d.Layer) is not ({ Exists: false } or { IsEmpty: true }));
+            && (context.Observed.Layers.GetValueOrDefault(d.Layer) is not ({ Exists: false } or { IsEmpty: true })
+                || context.OnlyCopy(d) is not null));
         var redefined = context.Catalog.Snapshots.Values.All(s => s.Definition != context.Head.Definition);
         if (!active && !written && !redefined && context.Head is { Saved: null, Tpm: null })
         {

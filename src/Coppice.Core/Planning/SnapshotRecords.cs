@@ -19,18 +19,49 @@ internal static class SnapshotRecords
                 "delete what builds on it first, or forget it but keep its files with --metadata");
         }
 
-        var change = Dropped(context, snapshot, children, request.MetadataOnly);
+        if (request.MetadataOnly)
+        {
+            return Forget(context, snapshot, children);
+        }
+
+        var change = Dropped(context, snapshot, children, keeps: false);
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var stays = reclaimed.Change.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Inside is { } place
             ? $"internal snapshot {place.Tag} stays in {l.Path}, on which others build; a later command removes it"
             : $"layer {l.Path} stays: what came after '{snapshot.Name}' builds on it");
-        return context.Plan(request.MetadataOnly ? "forget the reference" : "drop the reference") with
+        return context.Plan("drop the reference") with
         {
-            Commit = reclaimed.Change,
-            CleanUp = request.MetadataOnly ? [] : reclaimed.Removals,
-            Warnings = request.MetadataOnly
-                ? [.. reclaimed.Removals.SelectMany(s => s.Files).Select(f => f.Path).Concat(Tags(snapshot)).Select(Kept)]
-                : [.. stays],
+            Commit = reclaimed.Change, CleanUp = reclaimed.Removals, Warnings = [.. stays],
+        };
+    }
+
+    /// <summary>
+    /// Forgets a snapshot and removes nothing. What others build on stays known, as a layer without a name, and goes once nothing
+    /// needs it.
+    /// </summary>
+    private static Plan Forget(PlanContext context, Snapshot snapshot, Snapshot[] children)
+    {
+        var change = Dropped(context, snapshot, children, keeps: true);
+        var unreached = new LayerGraph(change.ApplyTo(context.Catalog, context.Catalog.Last)).Unreached().Select(l => l.Id).ToHashSet();
+
+        // What an earlier deletion could not remove yet is still to be removed.
+        var commit = change with
+        {
+            PutLayers = [.. change.PutLayers.Where(l => !unreached.Contains(l.Id))],
+            DropLayers = [.. unreached.Except(context.Graph.Unreached().Select(l => l.Id))],
+        };
+        var folder = context.Observed.Folder;
+        var forgotten = Reclaiming.MadeFor(folder, context.Catalog)
+            .Except(Reclaiming.MadeFor(folder, commit.ApplyTo(context.Catalog, context.Catalog.Last)), StringComparer.Ordinal);
+        return context.Plan("forget the reference") with
+        {
+            Commit = commit,
+            Warnings =
+            [
+                .. forgotten.Concat(Tags(snapshot)).Select(thing => $"{thing} is kept and no longer known"),
+                .. commit.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice)
+                    .Select(l => $"{l.Path} is kept as long as something builds on it"),
+            ],
         };
     }
 
@@ -51,8 +82,6 @@ internal static class SnapshotRecords
         {
             Commit = context.NoChange with { Current = context.Find(request.Snapshot).Id },
         };
-
-    private static string Kept(string thing) => $"{thing} is kept and no longer known";
 
     private static IEnumerable<string> Tags(Snapshot snapshot) =>
         snapshot.Layers.Where(l => l.Inside is not null).Select(l => $"internal snapshot {l.Inside!.Tag} in {l.Path}");

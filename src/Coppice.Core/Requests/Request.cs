@@ -96,7 +96,7 @@ public sealed record AttachDisk(string Domain, NewDisk Image) : DomainRequest("d
     public string? Serial { get; init; }
 }
 
-/// <summary>Take a disk from a domain, while it runs or is off. Its image stays, and snapshots keep what they have of it.</summary>
+/// <summary>Take a disk from a domain, while it runs or is off. The image that the user brought stays, and snapshots keep what they have of it.</summary>
 /// <param name="Domain">Its name or uuid.</param>
 /// <param name="Target">The disk, by target.</param>
 /// <param name="Discard">Also if what was written to it since the last snapshot goes with it.</param>

@@ -12,6 +12,8 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 {
     private IStorage Storage => call.Home.Storage;
 
+    private DriveSearch Drives => new(call, home, finder);
+
     public async Task<OperationResult> RunAsync(DefineDomain request)
     {
         using var held = await LockAsync(request.Definition).ConfigureAwait(false);
@@ -100,7 +102,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         finder.RequireFree(definition.Name, folder, "choose another name, or give that uuid to replace its definition");
         finder.RequireFree($"{definition.Id}", folder, "choose another uuid, or rename that domain");
         definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
-        var drives = await DiscoverFreeAsync(folder, definition).ConfigureAwait(false);
+        var drives = await Drives.NewAsync(definition).ConfigureAwait(false);
         var (tpm, made) = Tpm(folder, definition, had: null);
         var mechanism = persistence is Persistence.Transient ? "new domain that is started, and goes when it ends," : "new domain";
         var change = Change(folder, definition, drives, tpm, out var written) with { Persistence = persistence };
@@ -178,7 +180,11 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var folder = observed.Folder;
         var kept = DefinitionRules.Kept(definition, observed.Definition);
         var relied = Relied(observed.Catalog, kept);
-        var drives = await DiscoverFreeAsync(folder, definition, (relied, observed.Definition)).ConfigureAwait(false);
+        var graph = new LayerGraph(observed.Catalog);
+        ImmutableArray<ImmutableArray<Layer>> known = call.Request is AttachDisk
+            ? [.. observed.Catalog.Head.Disks.Select(d => graph.Chain(d.Layer))]
+            : [];
+        var drives = await Drives.OfAsync(definition, known, (relied, observed.Definition)).ConfigureAwait(false);
         var (tpm, made) = Tpm(folder, definition, observed.Catalog.Head.Tpm);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Keeping(
@@ -228,7 +234,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
     }
 
     private CatalogChange Change(
-        DomainFolder folder, DomainDefinition definition, FoundDrives drives, ShortId? tpm, out Step written)
+        DomainFolder folder, DomainDefinition definition, DriveSearch.FoundDrives drives, ShortId? tpm, out Step written)
     {
         var id = call.Home.Ids.NextShort();
         written = Storage.WriteFile(folder.Definition(id), DomainXml.Format(definition));
@@ -269,46 +275,14 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             "define it as it was, or make a copy of it with: qemu-img convert");
     }
 
-    /// <summary>The images of each drive, top first, none of which is written by one drive and used by another.</summary>
-    /// <param name="folder">The domain's folder.</param>
-    /// <param name="definition">The definition.</param>
-    /// <param name="before">What the domain is without the drives that leave it; null for a new one.</param>
-    private async Task<FoundDrives> DiscoverFreeAsync(
-        DomainFolder folder, DomainDefinition definition, (Catalog Catalog, DomainDefinition Definition)? before = null)
-    {
-        var fresh = await new FirmwareVariables(Storage, call.Home.Ids).MissingAsync(definition, folder, call.Cancellation).ConfigureAwait(false);
-        var sources = definition.DisksAndFlash.Where(d => d.Source is not null && d.Target != fresh?.Disk);
-        var found = await Task.WhenAll(sources.Select(d => Storage.DiscoverAsync(d, call.Cancellation))).ConfigureAwait(false);
-        ImmutableArray<ImmutableArray<Layer>> drives = fresh is null ? [.. found] : [.. found, [fresh]];
-        FirmwareVariables.RequireChip(definition, drives.Select(chain => chain[0]));
-        var use = ImageUse.Of(definition, drives);
-        var others = finder.Others(home.Domain(definition.Id)).Select(ImageUse.Of).ToArray();
-        ImmutableArray<ImageUse> own = before is { } had ? [ImageUse.Of(had)] : [];
-        var paths = others.Concat(own).Append(use).SelectMany(u => u.All);
-        var files = await Storage.ObserveFilesAsync(paths, call.Cancellation).ConfigureAwait(false);
-        use.RequireFree(others, Identify);
-
-        // What snapshots rely on is no image for a drive that comes.
-        var stay = before?.Catalog.Head.Disks.Select(d => d.Target).ToHashSet(StringComparer.Ordinal) ?? [];
-        ImageUse.Of(definition, [.. drives.Where(chain => !stay.Contains(chain[0].Disk))]).RequireFree(own, Identify);
-        return new FoundDrives(drives, fresh is null ? [] : [Storage.CreateVariables(fresh, definition.Os.Firmware!.Template!)]);
-
-        string Identify(string path) => files.TryGetValue(path, out var file) ? file.Identity : path;
-    }
-
     /// <summary>The catalog as far as it is needed still: by the drives that stay, by tips, and by what snapshots keep.</summary>
     private static Catalog Relied(Catalog catalog, ImmutableHashSet<string> kept)
     {
-        var graph = new LayerGraph(catalog);
-        var head = catalog.Head with { Disks = [.. catalog.Head.Disks.Where(d => kept.Contains(d.Target))] };
-        var relied = head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => d.Layer)
-            .Concat(catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
-            .SelectMany(id => graph.Chain(id)).Select(l => l.Id).ToHashSet();
-        return catalog with { Head = head, Layers = [.. catalog.Layers.Where(l => relied.Contains(l.Id))] };
+        var needed = catalog with
+        {
+            Head = catalog.Head with { Disks = [.. catalog.Head.Disks.Where(d => kept.Contains(d.Target))] },
+        };
+        var relied = new LayerGraph(needed).Relied().Select(l => l.Id).ToHashSet();
+        return needed with { Layers = [.. catalog.Layers.Where(l => relied.Contains(l.Id))] };
     }
-
-    /// <summary>The images that a definition names.</summary>
-    /// <param name="Chains">Those of each drive, top first.</param>
-    /// <param name="Made">What is to be made of them.</param>
-    private sealed record FoundDrives(ImmutableArray<ImmutableArray<Layer>> Chains, ImmutableArray<Step> Made);
 }

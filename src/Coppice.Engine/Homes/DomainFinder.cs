@@ -66,23 +66,35 @@ internal sealed class DomainFinder(HomeFolder home)
         }
     }
 
-    /// <summary>All domains but one, with the definitions in force. One that vanishes meanwhile is none.</summary>
+    /// <summary>
+    /// All domains but one, with the definitions in force; one of which an operation was interrupted also as it may yet become. One
+    /// that vanishes meanwhile is none.
+    /// </summary>
     /// <exception cref="CoppiceException">One cannot be read (<see cref="ErrorKind.Damaged"/>).</exception>
     public IEnumerable<(Catalog Catalog, DomainDefinition Definition)> Others(DomainFolder folder)
     {
-        foreach (var store in Folders().Where(f => f != folder).Select(f => new CatalogStore(f)).Where(s => s.Exists))
+        foreach (var other in Folders().Where(f => f != folder))
         {
-            (Catalog, DomainDefinition) other;
+            (Catalog Catalog, DomainDefinition Definition) found;
             try
             {
-                other = store.ReadWithDefinition();
+                if (new CatalogStore(other) is not { Exists: true } store)
+                {
+                    continue;
+                }
+
+                found = store.ReadWithDefinition();
             }
             catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
             {
                 continue;
             }
 
-            yield return other;
+            yield return found;
+            foreach (var commit in Recovery.Pending(other, found.Catalog))
+            {
+                yield return (commit.ApplyTo(found.Catalog, found.Catalog.Last), found.Definition);
+            }
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed record ImageUse(
         var heads = catalog.Head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => graph[d.Layer]);
         return new ImageUse(
             catalog.Name,
-            [[.. graph.All.Select(l => l.Path)]],
+            [[.. graph.Relied().Select(l => l.Path)]],
             WrittenBy(definition, heads),
             [.. graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path)]);
     }

@@ -12,7 +12,7 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
     public async Task<ImmutableArray<string>> RunAsync()
     {
         var warnings = ImmutableArray.CreateBuilder<string>();
-        foreach (var path in Journals())
+        foreach (var path in Journals(folder))
         {
             using var journal = Journal.Open(path);
             if (journal is null)
@@ -32,6 +32,19 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
         return warnings.ToImmutable();
     }
 
+    /// <summary>What interrupted operations may yet make of a catalog: those of which it is open whether they stand.</summary>
+    public static IEnumerable<CatalogChange> Pending(DomainFolder folder, Catalog catalog)
+    {
+        foreach (var path in Journals(folder))
+        {
+            using var journal = TryOpen(path);
+            if (journal is { IsCommitted: false, Plan.Commit: { } commit } && journal.Plan.Id != catalog.Last.Id)
+            {
+                yield return commit;
+            }
+        }
+    }
+
     /// <summary>Looks only, and needs no lock: how it stands with what is unfinished.</summary>
     /// <returns>
     /// What is open, a full clause, or null: whether an operation stands, or what the guest will do once it is finished. And
@@ -40,7 +53,7 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
     public (string? Open, ImmutableArray<string> Warnings) Look()
     {
         var warnings = ImmutableArray.CreateBuilder<string>();
-        foreach (var path in Journals())
+        foreach (var path in Journals(folder))
         {
             using var journal = TryOpen(path);
             if (journal is null)
@@ -78,7 +91,7 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
 
     private static string Named(Plan plan) => $"'{plan.Operation}' (operation {plan.Id})";
 
-    private string[] Journals() =>
+    private static string[] Journals(DomainFolder folder) =>
         Directory.Exists(folder.Journals) ? Directory.GetFiles(folder.Journals, "*.jsonl") : [];
 
     private static Journal? TryOpen(string path)

@@ -128,6 +128,13 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             Files = [new FileChange(FileEffect.Delete, path, bytes)],
         };
 
+    public Step RemoveUnwritten(Layer overlay) => Step.Of(
+        "store.remove-unwritten", $"remove {overlay?.Path} unless written", StepUndo.None, new RemoveArguments(overlay!.Path),
+        FakeJson.Default.RemoveArguments) with
+    {
+        Files = [new FileChange(FileEffect.Delete, overlay.Path, default)],
+    };
+
     public Step WriteFile(string path, string content) =>
         Step.Of("store.write", $"write {path}", StepUndo.Exact, new WriteArguments(path, content), FakeJson.Default.WriteArguments);
 
@@ -160,6 +167,15 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             case "store.resize":
                 RequireUnused(step.Read(FakeJson.Default.ResizeArguments).Layer);
                 host.Grow(step.Read(FakeJson.Default.ResizeArguments));
+                break;
+            case "store.remove-unwritten":
+                var unneeded = step.Read(FakeJson.Default.RemoveArguments).Path;
+                if (host.State.Images.GetValueOrDefault(unneeded) is { Blocks.Count: > 0 })
+                {
+                    return new StepReport { Warning = $"{unneeded} was written to, and stays" };
+                }
+
+                Remove(unneeded);
                 break;
             case "store.remove":
                 Remove(step.Read(FakeJson.Default.RemoveArguments).Path);

@@ -251,6 +251,24 @@ public abstract partial class StorageContract
     }
 
     [Fact]
+    public async Task A_layer_is_removed_unless_it_was_written_to_in_the_meantime()
+    {
+        await using var bed = Open();
+        var (overlay, backing, step) = await NewOverlayAsync(bed);
+        await ApplyAsync(bed, step);
+        var removal = bed.Storage.RemoveUnwritten(overlay);
+        bed.WriteInto(overlay, backing);
+        Assert.NotNull((await bed.Storage.ApplyAsync(removal, Context(bed), default)).Warning);
+        Assert.True(bed.IsWritten(overlay));
+
+        await ApplyAsync(bed, bed.Storage.Remove(overlay.Path, default));
+        await ApplyAsync(bed, step);
+        await ApplyAsync(bed, removal);
+        Assert.False(bed.Exists(overlay.Path));
+        await ApplyAsync(bed, removal);
+    }
+
+    [Fact]
     public async Task An_internal_snapshot_is_copied_out_of_an_image_that_is_in_use_and_is_not_made_or_removed_there()
     {
         await using var bed = Open();

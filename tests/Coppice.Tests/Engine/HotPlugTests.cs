@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Coppice.Contracts.Fakes;
 using Coppice.Core;
+using Coppice.Engine;
 
 namespace Coppice.Tests.Engine;
 
@@ -164,6 +165,87 @@ public sealed class HotPlugTests : IDisposable
         var error = await HomeTests.FailAsync(() => _world.RunAsync(attach));
         Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
         Assert.Contains("'shop'", error.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_the_guest_writes_while_it_lets_go_stays()
+    {
+        await RunningAsync();
+        await _world.SnapshotAsync("one");
+        var layer = Chain("vdb")[0];
+        _world.Host.Acting = what =>
+        {
+            if (what is "unplug")
+            {
+                _world.Host.Tick();
+            }
+        };
+        var result = await _world.RunAsync(Scenario.Detach("vdb"));
+        Assert.Contains(result.Warnings, w => w.Contains(layer.Path, StringComparison.Ordinal));
+        Assert.Contains(layer.Path, _world.Host.State.Images.Keys);
+        Assert.Equal(["vda"], Targets());
+    }
+
+    [Fact]
+    public async Task An_image_that_an_interrupted_attach_may_have_is_nobody_elses()
+    {
+        await RunningAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => _world.Open().RunAsync(Scenario.Attach(), new RunOptions
+        {
+            OnEvent = e =>
+            {
+                if (e is { Point: OperationPoint.StepApplied, Step.Kind: "machine.plug" })
+                {
+                    throw new InvalidOperationException("killed");
+                }
+            },
+        }));
+        var shop = World.Definition("shop", 2) with { Disks = [World.More().Disks[^1]] };
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(shop)));
+        Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
+    }
+
+    [Fact]
+    public async Task An_image_that_took_no_part_in_a_snapshot_goes_to_another_domain_once_it_left()
+    {
+        await RunningAsync();
+        await _world.RunAsync(Scenario.Attach());
+        await _world.RunAsync(new CreateSnapshot(World.Name)
+        {
+            Name = "excluding", Disks = [.. Scenario.External("vda", "vdb"), new DiskRequest("vdc", DiskMode.None)],
+        });
+        await _world.RunAsync(Scenario.Detach("vdc"));
+        await _world.RunAsync(new DefineDomain(World.Definition("shop", 2) with { Disks = [World.More().Disks[^1]] }));
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(Scenario.Revert("excluding") with { Force = true }))).Kind);
+    }
+
+    [Fact]
+    public async Task A_disk_comes_although_another_image_has_gone_meanwhile()
+    {
+        _world.AddImage("/images/install.iso");
+        var disc = new DiskDevice
+        {
+            Target = "sda", Kind = DiskKind.Cdrom, Bus = DiskBus.Sata, Source = "/images/install.iso", ReadOnly = true,
+        };
+        await _world.RunAsync(new DefineDomain(World.Definition() with { Disks = World.Definition().Disks.Add(disc) }));
+        await _world.StartAsync();
+        _world.Host.State = _world.Host.State with { Images = _world.Host.State.Images.Remove("/images/install.iso") };
+        await _world.RunAsync(Scenario.Attach());
+        Assert.Contains("vdc", Targets());
+    }
+
+    [Theory]
+    [InlineData(DiskMode.External, DiskMode.External, ImageFormat.Raw, DiskMode.External)]
+    [InlineData(DiskMode.Internal, DiskMode.Internal, ImageFormat.Qcow2, DiskMode.Internal)]
+    [InlineData(DiskMode.Internal, DiskMode.Internal, ImageFormat.Raw, null)]
+    [InlineData(DiskMode.None, DiskMode.External, ImageFormat.Qcow2, null)]
+    [InlineData(DiskMode.Manual, DiskMode.Manual, ImageFormat.Qcow2, null)]
+    public void A_disk_that_comes_is_snapshotted_as_all_others_are_if_it_can_be_R144(
+        DiskMode first, DiskMode second, ImageFormat format, DiskMode? mode)
+    {
+        var disks = World.Definition().Disks;
+        var definition = World.Definition() with { Disks = [disks[0] with { Snapshot = first }, disks[1] with { Snapshot = second }] };
+        Assert.Equal(mode, DomainDisks.Added(definition, new AttachDisk(World.Name, new NewDisk(More, format))).Disks[^1].Snapshot);
     }
 
     private async Task RunningAsync()

@@ -65,6 +65,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Files = [new FileChange(FileEffect.Delete, path, bytes)],
     };
 
+    public Step RemoveUnwritten(Layer overlay) => Remove(overlay.Path, default);
+
     public Step CreateVariables(Layer variables, string template) => Step("create-variables", variables.Path);
 
     public Step WriteFile(string path, string content) => Step("write", path);
