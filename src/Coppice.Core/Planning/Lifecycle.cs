@@ -20,7 +20,10 @@ internal static class Lifecycle
         var change = context.NoChange with { Head = context.Head with { Process = process, Saved = null }, Refrozen = taken };
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var runs = !request.Paused && saved?.State is not DomainState.Paused;
-        var clock = request.SyncTime && saved is not null ? GuestTime.Set(context, process, context.Observed.Definition, runs) : null;
+        var letItRun = saved?.State is DomainState.Paused ? null : "leave --paused out";
+        var clock = request.SyncTime && saved is not null
+            ? GuestTime.Set(context, process, context.Observed.Definition, runs, letItRun)
+            : null;
         return context.Plan(saved is null ? "boot" : "saved memory (stream)") with
         {
             Prepare =

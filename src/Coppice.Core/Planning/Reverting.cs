@@ -54,42 +54,19 @@ internal static class Reverting
 
     private static Plan Move(PlanContext context, RevertDestination destination, bool keepTip, bool force)
     {
-        var taken = OutsideChanges.RequireUntouched(
-            context, force, destination.Memory.Mode is MemoryMode.None
-                ? "use --force to take it as it is now"
-                : "use --force to take it as it is now, and load memory that may not fit it");
+        var taken = RequirePossible(context, destination, force);
         var active = destination.IsActive;
-        if (!active)
-        {
-            Persisting.RequireMayBeOff(
-                context, $"cannot be off, as it was at {destination.Name}",
-                destination.Tip is null ? "add --running or --paused" : "revert to a snapshot with --running instead");
-        }
-
         var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
         var runs = active && destination.State is not DomainState.Paused;
-        RevertChecks.RequireDisksFree(context, destination, active);
         var tip = keepTip ? LeftBehind(context) : null;
         var definition = context.Observed.Definitions[destination.Definition];
-        var change = new CatalogChange
-        {
-            Head = new Head
-            {
-                Definition = destination.Definition,
-                Disks = destination.Disks,
-                Tpm = destination.Tpm,
-                Process = process,
-                Saved = destination.Tip?.Head.Saved,
-            },
-            Current = destination.Current,
-            Refrozen = taken,
-            PutTips = tip is null ? [] : [tip],
-            DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
-            PutLayers = [.. destination.Made.Select(m => m.Layer)],
-        };
-        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
+        var reclaimed = Reclaiming.After(
+            context.Observed, context.Hypervisor, context.Storage, ChangeTo(destination, process, taken, tip));
         var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
-        var clock = destination.SyncTime && destination.HasMemory ? GuestTime.Set(context, process, definition, runs) : null;
+        var letItRun = destination.Tip is null ? "use --running" : null;
+        var clock = destination.SyncTime && destination.HasMemory
+            ? GuestTime.Set(context, process, definition, runs, letItRun)
+            : null;
         return context.Plan(Mechanism(destination, tip)) with
         {
             Prepare =
@@ -109,6 +86,44 @@ internal static class Reverting
             ],
         };
     }
+
+    /// <summary>What must hold before anything is left.</summary>
+    /// <returns>The snapshots whose images were changed from outside, and are taken as they are now.</returns>
+    private static ImmutableArray<SnapshotId> RequirePossible(
+        PlanContext context, RevertDestination destination, bool force)
+    {
+        var taken = OutsideChanges.RequireUntouched(
+            context, force, destination.Memory.Mode is MemoryMode.None
+                ? "use --force to take it as it is now"
+                : "use --force to take it as it is now, and load memory that may not fit it");
+        if (!destination.IsActive)
+        {
+            Persisting.RequireMayBeOff(
+                context, $"cannot be off, as it was at {destination.Name}",
+                destination.Tip is null ? "add --running or --paused" : "revert to a snapshot with --running instead");
+        }
+
+        RevertChecks.RequireDisksFree(context, destination, destination.IsActive);
+        return taken;
+    }
+
+    private static CatalogChange ChangeTo(
+        RevertDestination destination, ShortId? process, ImmutableArray<SnapshotId> taken, Tip? tip) => new()
+    {
+        Head = new Head
+        {
+            Definition = destination.Definition,
+            Disks = destination.Disks,
+            Tpm = destination.Tpm,
+            Process = process,
+            Saved = destination.Tip?.Head.Saved,
+        },
+        Current = destination.Current,
+        Refrozen = taken,
+        PutTips = tip is null ? [] : [tip],
+        DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
+        PutLayers = [.. destination.Made.Select(m => m.Layer)],
+    };
 
     /// <summary>
     /// A file layer is built upon; an internal snapshot is copied out of its image, which others may build on and which the

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Coppice.Qemu.Qmp;
 
 namespace Coppice.Qemu.Agent;
 
@@ -16,6 +17,10 @@ internal sealed class AgentLines(Stream input)
 
     /// <summary>A byte that no JSON has. An agent puts it before an answer that nothing said before must spoil.</summary>
     public const byte Sentinel = 0xFF;
+
+    private const int MaximumDepth = 64;
+
+    private static readonly JsonDocumentOptions s_options = new() { MaxDepth = MaximumDepth };
 
     private readonly byte[] _buffer = new byte[MaximumLineBytes];
     private int _start;
@@ -59,10 +64,12 @@ internal sealed class AgentLines(Stream input)
     {
         try
         {
-            using var document = JsonDocument.Parse(line[(line.Span.LastIndexOf(Sentinel) + 1)..]);
+            var said = line[(line.Span.LastIndexOf(Sentinel) + 1)..];
+            JsonText.RequireUnicode(new(said), MaximumDepth);
+            using var document = JsonDocument.Parse(said, s_options);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidDataException)
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.ComponentModel;
 using System.Diagnostics;
 using Coppice.Core;
 using Coppice.Qemu.Qmp;
@@ -20,7 +21,7 @@ internal sealed class BridgeHelper(ImmutableArray<string> places, TimeProvider t
 
     /// <summary>A tap device on a bridge.</summary>
     /// <exception cref="CoppiceException">
-    /// It is not installed, or refused (<see cref="ErrorKind.Hypervisor"/>).
+    /// It is not installed, cannot be started, or refused (<see cref="ErrorKind.Hypervisor"/>).
     /// </exception>
     public async Task<SafeFileHandle> OpenAsync(TapPlug plug, CancellationToken cancellation)
     {
@@ -31,7 +32,8 @@ internal sealed class BridgeHelper(ImmutableArray<string> places, TimeProvider t
         string words;
         using (theirs)
         {
-            words = await RunAsync(program, [$"--br={plug.Tap.Bridge}", $"--fd={theirs.DangerousGetHandle()}"], cancellation);
+            using var helper = Start(plug, program, [$"--br={plug.Tap.Bridge}", $"--fd={theirs.DangerousGetHandle()}"]);
+            words = await HearAsync(helper, cancellation);
         }
 
         return UnixDescriptors.TryReceive(ours) ?? throw new CoppiceException(
@@ -40,10 +42,24 @@ internal sealed class BridgeHelper(ImmutableArray<string> places, TimeProvider t
             + $"chmod u+s {program}");
     }
 
-    /// <summary>Lets it do its work, and returns what it complains about.</summary>
-    private async Task<string> RunAsync(string program, string[] arguments, CancellationToken cancellation)
+    private static Process Start(TapPlug plug, string program, string[] arguments)
     {
-        using var helper = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        try
+        {
+            return Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new CoppiceException(
+                ErrorKind.Hypervisor, plug.Subject, $"QEMU's helper {program} cannot be started: {e.Message}",
+                "where only a group may run it, join that group (see ls -l); else, as root, let all run it: "
+                + $"chmod a+x {program}; or run coppice as root", e);
+        }
+    }
+
+    /// <summary>Lets it do its work, and returns what it complains about.</summary>
+    private async Task<string> HearAsync(Process helper, CancellationToken cancellation)
+    {
         using var limit = new CancellationTokenSource(s_limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try

@@ -8,8 +8,6 @@ namespace Coppice.Qemu.Networks;
 /// <summary>Plugs tap devices into a QEMU that is there already, and pulls the cables of its cards.</summary>
 internal static class TapWiring
 {
-    private const string NoSuchDevice = "DeviceNotFound";
-
     /// <summary>Whether something is in a plug.</summary>
     public static async Task<bool> IsPluggedAsync(Machine machine, TapPlug plug, CancellationToken cancellation)
     {
@@ -19,16 +17,42 @@ internal static class TapWiring
             await SetLinkAsync(machine, plug.Port, up: true, cancellation);
             return true;
         }
-        catch (QmpRefusalException e) when (e.ErrorClass == NoSuchDevice)
+        catch (QmpRefusalException e) when (e.ErrorClass is Machine.NoSuchDevice)
         {
             return false;
         }
     }
 
+    /// <summary>
+    /// Has QEMU let go of what an attempt left that was interrupted: it would hold a device that can be opened only once.
+    /// </summary>
+    public static async Task ClearAsync(Machine machine, TapPlug plug, CancellationToken cancellation)
+    {
+        await TryAsync(machine, "netdev_del", new JsonObject { ["id"] = plug.Wire }, cancellation);
+        await TryAsync(machine, "closefd", new JsonObject { ["fdname"] = plug.Wire }, cancellation);
+    }
+
     /// <summary>Hands a tap device over and connects it to the hub of its card. QEMU keeps a file of its own.</summary>
+    /// <exception cref="QmpRefusalException">QEMU refused; then it has let go of the device.</exception>
     public static async Task PlugAsync(Machine machine, TapPlug plug, SafeFileHandle tap, CancellationToken cancellation)
     {
-        await RemoveAsync(machine, plug.Wire, cancellation);
+        try
+        {
+            await ConnectAsync(machine, plug, tap, cancellation);
+        }
+        catch (QmpRefusalException)
+        {
+            await ClearAsync(machine, plug, cancellation);
+            throw;
+        }
+    }
+
+    /// <summary>Plugs the cable of a card in or pulls it.</summary>
+    public static Task SetLinkAsync(Machine machine, string device, bool up, CancellationToken cancellation) =>
+        machine.Qmp.ExecuteAsync("set_link", new JsonObject { ["name"] = device, ["up"] = up }, cancellation);
+
+    private static async Task ConnectAsync(Machine machine, TapPlug plug, SafeFileHandle tap, CancellationToken cancellation)
+    {
         await machine.Qmp.SendFileAsync(plug.Wire, tap, cancellation);
 
         // Not by vhost: it would go round the hub.
@@ -38,19 +62,14 @@ internal static class TapWiring
         await AddAsync(machine, port, cancellation);
     }
 
-    /// <summary>Plugs the cable of a card in or pulls it.</summary>
-    public static Task SetLinkAsync(Machine machine, string device, bool up, CancellationToken cancellation) =>
-        machine.Qmp.ExecuteAsync("set_link", new JsonObject { ["name"] = device, ["up"] = up }, cancellation);
-
     private static async Task AddAsync(Machine machine, JsonObject backend, CancellationToken cancellation) =>
         await machine.Qmp.ExecuteAsync("netdev_add", backend, cancellation);
 
-    /// <summary>What an attempt left that was interrupted between its two halves.</summary>
-    private static async Task RemoveAsync(Machine machine, string backend, CancellationToken cancellation)
+    private static async Task TryAsync(Machine machine, string command, JsonObject arguments, CancellationToken cancellation)
     {
         try
         {
-            await machine.Qmp.ExecuteAsync("netdev_del", new JsonObject { ["id"] = backend }, cancellation);
+            await machine.Qmp.ExecuteAsync(command, arguments, cancellation);
         }
         catch (QmpRefusalException)
         {

@@ -62,6 +62,7 @@ internal static class QmpLines
 
         try
         {
+            JsonText.RequireUnicode(line, MaximumDepth);
             using var document = JsonDocument.Parse(line, Options);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document.RootElement.Clone()

@@ -114,13 +114,6 @@ internal sealed record GuestTimeArguments(ShortId Process, string Domain, string
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
-/// <summary>Reads what a journal of an earlier version has not.</summary>
-internal static class EarlierJournals
-{
-    /// <summary>The items; none where the journal does not tell.</summary>
-    public static ImmutableArray<T> OrNone<T>(this ImmutableArray<T> items) => items.IsDefault ? [] : items;
-}
-
 /// <summary>The shapes of the steps' arguments, in the journal too.</summary>
 [JsonSourceGenerationOptions(
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

@@ -8,12 +8,13 @@ namespace Coppice.Qemu.Steps;
 
 /// <summary>
 /// Has the agent in a guest set the guest's clock. The time is read when the agent is known to listen, so a step that a later
-/// command repeats does not set an old one.
+/// command repeats does not set an old one. Whatever keeps it from coming about is a warning, for the guest has a hand in it;
+/// only a guest that has yet to go on is worth another try, and whoever repeats the take-over repeats this too.
 /// </summary>
 internal sealed class GuestTimeStep(TimeProvider time)
 {
-    /// <summary>A guest that has just gone on has other things to do as well.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
+    /// <summary>How long it may take in all: others wait for the domain meanwhile.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
 
     // QEMU tells of ports that memory says are open when the guest has run for an instant.
     private static readonly TimeSpan s_openingLimit = TimeSpan.FromSeconds(2);
@@ -23,22 +24,40 @@ internal sealed class GuestTimeStep(TimeProvider time)
     public async Task<StepReport> ApplyAsync(GuestTimeArguments step, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, step.Process);
+        var hasGoneOn = File.Exists(folder.WentOn);
+        using var limit = new CancellationTokenSource(s_limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try
         {
-            await using var machine = await Machine.ConnectAsync(folder, time, cancellation);
-            return machine is null
-                ? StepReport.Nothing // It ended after it had been committed, as any guest may.
-                : await SetAsync(machine, folder, step, cancellation);
-        }
-        catch (Exception e) when (e is CoppiceException or QmpRefusalException or AgentRefusalException)
-        {
-            var reason = e is AgentRefusalException refusal ? $"its agent refuses {refusal.Message}" : e.Message;
-            return new StepReport
+            await using var machine = await Machine.ConnectAsync(folder, time, either.Token);
+            if (machine is null)
             {
-                Warning = $"the clock of the guest of '{step.Domain}' was not set ({reason}); set it in the guest, "
-                    + "from the host's time, which its hardware clock has: hwclock --hctosys",
-            };
+                return StepReport.Nothing; // It ended after it had been committed, as any guest may.
+            }
+
+            // The note may be missing although it runs: a take-over that cannot write it goes on without.
+            var runs = await machine.StatusAsync(either.Token) is "running";
+            hasGoneOn |= runs;
+            return runs ? await SetAsync(machine, folder, step, either.Token) : throw Unasked("the guest does not run");
         }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            return hasGoneOn ? new StepReport { Warning = Told(step, e) } : throw new CoppiceException(
+                ErrorKind.WrongState, $"the guest of domain '{step.Domain}'", "has not gone on yet, so its clock cannot be set",
+                cause: e);
+        }
+    }
+
+    private static string Told(GuestTimeArguments step, Exception e)
+    {
+        var reason = e switch
+        {
+            AgentRefusalException => $"its agent refuses {e.Message}",
+            OperationCanceledException => $"it took longer than {s_limit.TotalSeconds:0} s, as with an agent that hangs",
+            _ => e.Message,
+        };
+        return $"the clock of the guest of '{step.Domain}' was not set ({reason}); set it in the guest, "
+            + "from the host's time, which its hardware clock has: hwclock --hctosys";
     }
 
     private async Task<StepReport> SetAsync(
@@ -69,11 +88,6 @@ internal sealed class GuestTimeStep(TimeProvider time)
     /// <summary>To wait for an answer is of no use where nobody listens, and QEMU knows that.</summary>
     private async Task RequireListenerAsync(Machine machine, GuestTimeArguments step, CancellationToken cancellation)
     {
-        if (await machine.StatusAsync(cancellation) is not "running")
-        {
-            throw Unasked("the guest does not run");
-        }
-
         for (var start = time.GetTimestamp(); !await IsOpenAsync(machine, step.Backend, cancellation);)
         {
             if (time.GetElapsedTime(start) > s_openingLimit)

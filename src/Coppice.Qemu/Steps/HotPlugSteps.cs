@@ -17,9 +17,10 @@ internal sealed class HotPlugSteps(TimeProvider time)
     public const string OpenKind = "qemu.open-images", CloseKind = "qemu.close-images", PlugKind = "qemu.plug",
         UnplugKind = "qemu.unplug";
 
-    // A guest that boots, or has no driver, hears nothing; most let go within a second.
+    // A guest that boots, or has no driver, hears nothing; most let go within a second. One whose slot is PCIe takes five.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan s_askAgain = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan s_askAgain = TimeSpan.FromSeconds(8);
+    private static readonly string[] s_thinking = ["in the process of unplug", "guest is busy"];
 
     public static (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain chain)
     {
@@ -154,7 +155,7 @@ internal sealed class HotPlugSteps(TimeProvider time)
             await machine.Qmp.ExecuteAsync("device_del", new JsonObject { ["id"] = Machine.DiskId(target) }, cancellation);
         }
         catch (QmpRefusalException e) when (
-            e.ErrorClass is Machine.NoSuchDevice || e.Description.Contains("in the process of unplug", StringComparison.Ordinal))
+            e.ErrorClass is Machine.NoSuchDevice || s_thinking.Any(w => e.Description.Contains(w, StringComparison.Ordinal)))
         {
         }
     }

@@ -75,7 +75,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
         var opened = new OpenTaps();
         try
         {
-            foreach (var plug in launch.Taps.OrNone())
+            foreach (var plug in launch.Taps)
             {
                 if (await taps.OpenBesideAsync(plug, beside, cancellation) is { } tap)
                 {
@@ -100,7 +100,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
             await TapWiring.PlugAsync(machine, plug, tap, cancellation);
         }
 
-        foreach (var card in launch.Pulled.OrNone())
+        foreach (var card in launch.Pulled)
         {
             await TapWiring.SetLinkAsync(machine, card, up: false, cancellation);
         }

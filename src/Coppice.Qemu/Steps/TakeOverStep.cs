@@ -71,7 +71,7 @@ internal sealed class TakeOverStep(GuardPost guards, HostTaps taps, TimeProvider
         Machine machine, TakeOverArguments takeOver, Stopwatches parts, CancellationToken cancellation)
     {
         ExceptionDispatchInfo? obstacle = null;
-        foreach (var plug in takeOver.Taps.OrNone())
+        foreach (var plug in takeOver.Taps)
         {
             try
             {
@@ -79,6 +79,7 @@ internal sealed class TakeOverStep(GuardPost guards, HostTaps taps, TimeProvider
                 {
                     await parts.TimeAsync($"plug {plug.Device}", async () =>
                     {
+                        await TapWiring.ClearAsync(machine, plug, cancellation);
                         using var tap = await taps.OpenAsync(plug, cancellation);
                         await TapWiring.PlugAsync(machine, plug, tap, cancellation);
                     });

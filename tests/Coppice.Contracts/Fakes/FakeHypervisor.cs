@@ -359,6 +359,11 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             return StepReport.Nothing;
         }
 
+        if (!process.WentOn)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, $"the guest of {arguments.Process}", "has not gone on yet");
+        }
+
         if (!host.GuestsHaveAgents || process.State is not DomainState.Running)
         {
             return new StepReport { Warning = $"the clock of {arguments.Process} was not set; have an agent in the guest" };

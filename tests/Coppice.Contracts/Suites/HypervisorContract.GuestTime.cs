@@ -16,11 +16,14 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
-    public async Task A_guest_that_cannot_be_asked_for_its_clock_is_a_warning_and_one_that_is_gone_is_nothing()
+    public async Task A_guest_that_has_yet_to_go_on_is_an_error_one_that_cannot_be_asked_a_warning_and_one_that_is_gone_nothing()
     {
         await using var bed = Open();
-        var process = await StartAsync(bed);
+        var process = await LaunchAsync(bed, MemoryImage.None, bed.Base);
         var step = bed.Hypervisor.SetGuestTime(process, WithAgent(bed.Definition));
+        Assert.Equal(ErrorKind.WrongState, (await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, step))).Kind);
+        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
+        await CountingAsync(bed, process);
         await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Pause));
         Assert.NotNull((await ApplyAsync(bed, step)).Warning);
         Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, process)).State);

@@ -44,13 +44,15 @@ public sealed class GuestTimeTests : IDisposable
     {
         await PrepareAsync();
         var before = _world.Host.State;
-        Assert.Equal(ErrorKind.WrongState, await RefusedAsync(Revert() with { State = RevertState.Paused }));
+        Assert.Equal("leave --sync-time out, or use --running", await WayOutAsync(Revert() with { State = RevertState.Paused }));
         Assert.Equal(before, _world.Host.State);
 
         await _world.RunAsync(new SaveDomain(World.Name));
-        Assert.Equal(ErrorKind.WrongState, await RefusedAsync(new StartDomain(World.Name, Paused: true) { SyncTime = true }));
+        Assert.Equal(
+            "leave --sync-time out, or leave --paused out",
+            await WayOutAsync(new StartDomain(World.Name, Paused: true) { SyncTime = true }));
         await _world.RunAsync(Scenario.Revert("one"));
-        Assert.Equal(ErrorKind.WrongState, await RefusedAsync(new UndoRevert(World.Name) { SyncTime = true }));
+        Assert.Equal("leave --sync-time out", await WayOutAsync(new UndoRevert(World.Name) { SyncTime = true }));
     }
 
     [Fact]
@@ -113,6 +115,13 @@ public sealed class GuestTimeTests : IDisposable
         _world.Host.Tick();
         await _world.SnapshotAsync("two");
         _world.Host.Tick();
+    }
+
+    private async Task<string> WayOutAsync(Request request)
+    {
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(request));
+        Assert.Equal(ErrorKind.WrongState, error.Kind);
+        return error.NextStep;
     }
 
     private async Task<ErrorKind> RefusedAsync(Request request) => (await HomeTests.FailAsync(() => _world.RunAsync(request))).Kind;

@@ -35,6 +35,7 @@ public sealed class GuestTimeStepTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Directory.CreateDirectory(Run.Path);
+        await File.WriteAllBytesAsync(Run.WentOn, [], Cancellation);
         await new RunProcess(Run, ProcessFiles.Qemu, TimeProvider.System).StartAsync("/bin/sleep", ["60"], Cancellation);
     }
 
@@ -96,6 +97,37 @@ public sealed class GuestTimeStepTests : IAsyncLifetime
         Assert.StartsWith("the clock of the guest of 'web' was not set", report.Warning, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{\"error\": {\"desc\": \"\\ud800\"}}\n")]
+    [InlineData("{\"error\": {\"desc\": \"\u00C3(\"}}\n")]
+    [InlineData("{\"\\ud800\": 1, \"return\": 1}\n")]
+    public async Task Words_of_a_hostile_guest_are_a_warning(string said)
+    {
+        await using var agent = new FakeAgent(
+            line => line.Contains("guest-get-time", StringComparison.Ordinal) ? said : FakeAgent.Good(line), path: Run.Socket("channel1.sock"));
+        Assert.Contains("breaks its protocol", (await SetAsync()).Warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_that_hangs_costs_one_limit_for_the_whole_step()
+    {
+        await using var agent = new FakeAgent(
+            line => line.Contains("guest-set-time", StringComparison.Ordinal) ? null : FakeAgent.Good(line), path: Run.Socket("channel1.sock"));
+        var report = await SetAsync(time: new FastClock());
+        Assert.Contains("it took longer than 5 s", report.Warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_guest_that_has_yet_to_go_on_is_asked_again_with_the_take_over()
+    {
+        File.Delete(Run.WentOn);
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => SetAsync("paused"));
+        Assert.Equal((ErrorKind.WrongState, "the guest of domain 'web'"), (error.Kind, error.Subject));
+
+        // A take-over that could not write its note does not repeat itself.
+        Assert.Contains("cannot be reached", (await SetAsync("running")).Warning, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_monitor_that_refuses_is_a_warning()
     {
@@ -114,7 +146,7 @@ public sealed class GuestTimeStepTests : IAsyncLifetime
     private static string Now() =>
         ((TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100).ToString(CultureInfo.InvariantCulture);
 
-    private async Task<StepReport> SetAsync(string status = "running", bool isOpen = true)
+    private async Task<StepReport> SetAsync(string status = "running", bool isOpen = true, TimeProvider? time = null)
     {
         await using var monitor = new FakeMonitor(
             line => line switch
@@ -124,7 +156,7 @@ public sealed class GuestTimeStepTests : IAsyncLifetime
                 _ => FakeMonitor.Ok(line),
             },
             path: Run.Commands);
-        return await ApplyAsync();
+        return await ApplyAsync(time);
     }
 
     private static string Backends(bool isOpen) =>
@@ -132,7 +164,18 @@ public sealed class GuestTimeStepTests : IAsyncLifetime
 
     private static string Answer(string line, string value) => $"{{\"return\": {value}, \"id\": {FakeMonitor.Id(line)}}}\n";
 
-    private Task<StepReport> ApplyAsync() => _hypervisor.ApplyAsync(
-        _hypervisor.SetGuestTime(s_process, s_definition),
-        new StepContext(_home.Domain(s_definition.Id), new ShortId("0badcafe"), new Progress<StepProgress>()), Cancellation);
+    private Task<StepReport> ApplyAsync(TimeProvider? time = null)
+    {
+        var hypervisor = time is null ? _hypervisor : new QemuHypervisor(new QemuOptions(), time);
+        return hypervisor.ApplyAsync(
+            hypervisor.SetGuestTime(s_process, s_definition),
+            new StepContext(_home.Domain(s_definition.Id), new ShortId("0badcafe"), new Progress<StepProgress>()), Cancellation);
+    }
+
+    /// <summary>Nobody has to wait as long as the limits say.</summary>
+    private sealed class FastClock : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? dueTime / 20 : dueTime, period);
+    }
 }

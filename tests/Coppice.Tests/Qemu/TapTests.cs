@@ -76,6 +76,19 @@ public sealed class TapTests : IDisposable
     }
 
     [Fact]
+    public async Task A_helper_that_may_not_be_started_is_told_with_who_may()
+    {
+        var program = $"{_home.Path}/helper";
+        await File.WriteAllTextAsync(program, "#!/bin/sh\n", Cancellation);
+        File.SetUnixFileMode(program, UnixFileMode.UserRead);
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => new BridgeHelper([program], TimeProvider.System)
+            .OpenAsync(Plug(new TapDevice { Bridge = "br0" }), Cancellation));
+        Assert.Equal("bridge 'br0' of interface 'a' of domain 'web'", error.Subject);
+        Assert.Contains($"{program} cannot be started", error.Problem, StringComparison.Ordinal);
+        Assert.Contains("group", error.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_the_helper_the_package_that_has_it_is_named()
     {
         var error = await Assert.ThrowsAsync<CoppiceException>(() => new BridgeHelper(["/nowhere/helper"], TimeProvider.System)
@@ -108,7 +121,7 @@ public sealed class TapTests : IDisposable
         var sent = new ConcurrentQueue<string>();
         var error = await Assert.ThrowsAsync<CoppiceException>(() => TakeOverAsync(isPlugged: false, sent));
         Assert.Equal((ErrorKind.NotFound, $"bridge '{Missing}' of interface of domain 'web'"), (error.Kind, error.Subject));
-        Assert.Equal(["set_link", "cont"], sent);
+        Assert.Equal(["set_link", "netdev_del wire0", "closefd wire0", "cont"], sent);
         Assert.True(File.Exists(Run.WentOn));
     }
 
@@ -120,6 +133,39 @@ public sealed class TapTests : IDisposable
         Assert.Equal(["set_link", "cont"], sent);
     }
 
+    /// <summary>The device can be opened once, so QEMU must not keep it beside a plug that did not come about.</summary>
+    [Theory]
+    [InlineData("getfd", "getfd wire0")]
+    [InlineData("\"id\":\"wire0\"", "getfd wire0", "netdev_add wire0")]
+    [InlineData("\"id\":\"plug0\"", "getfd wire0", "netdev_add wire0", "netdev_add plug0")]
+    public async Task A_plug_that_qemu_refuses_leaves_nothing_with_it(string refused, params string[] before)
+    {
+        var sent = new ConcurrentQueue<string>();
+        await using var monitor = new FakeMonitor(line =>
+        {
+            sent.Enqueue(Command(line));
+            return !line.Contains("_del", StringComparison.Ordinal) && line.Contains(refused, StringComparison.Ordinal)
+                ? NotFound(line)
+                : FakeMonitor.Ok(line);
+        });
+        await using var machine = new Machine(await monitor.ConnectAsync(), TimeProvider.System);
+        using var file = File.OpenHandle("/dev/null");
+        await Assert.ThrowsAsync<QmpRefusalException>(
+            () => TapWiring.PlugAsync(machine, Plug(new TapDevice { Name = "tap7", Exists = true }), file, Cancellation));
+        Assert.Equal([.. before, "netdev_del wire0", "closefd wire0"], sent);
+    }
+
+    private static string NotFound(string line) =>
+        $$"""{"error": {"class": "DeviceNotFound", "desc": "Device 'plug0' not found"}, "id": {{FakeMonitor.Id(line)}}}""" + "\n";
+
+    /// <summary>The command, with what it is about if that has an id.</summary>
+    private static string Command(string line)
+    {
+        var message = JsonDocument.Parse(line).RootElement;
+        var arguments = message.Find("arguments") ?? default;
+        return $"{message.TextOrEmpty("execute")} {arguments.TextOrEmpty("id")}{arguments.TextOrEmpty("fdname")}".TrimEnd();
+    }
+
     private async Task<StepReport> TakeOverAsync(bool isPlugged, ConcurrentQueue<string> sent)
     {
         var hypervisor = new QemuHypervisor(new QemuOptions(), TimeProvider.System);
@@ -129,10 +175,8 @@ public sealed class TapTests : IDisposable
         await using var monitor = new FakeMonitor(
             line =>
             {
-                sent.Enqueue(JsonDocument.Parse(line).RootElement.GetProperty("execute").GetString()!);
-                return isPlugged || !line.Contains("set_link", StringComparison.Ordinal)
-                    ? FakeMonitor.Ok(line)
-                    : $$"""{"error": {"class": "DeviceNotFound", "desc": "Device 'plug0' not found"}, "id": {{FakeMonitor.Id(line)}}}""" + "\n";
+                sent.Enqueue(Command(line));
+                return isPlugged || !line.Contains("set_link", StringComparison.Ordinal) ? FakeMonitor.Ok(line) : NotFound(line);
             },
             path: Run.Commands);
         try
