@@ -58,9 +58,12 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>What a folder beside an image is called, in which layers of this domain go.</summary>
     public string BesideImages => $"coppice-{System.IO.Path.GetFileName(Path)}";
 
-    /// <summary>Whether a file lies where nobody but Coppice puts files: in this folder, or in one beside an image.</summary>
-    public bool IsOwn(string file) => file.StartsWith($"{Path}/", StringComparison.Ordinal)
+    /// <summary>Whether a file lies where nobody but Coppice puts layers: in the folder for them, or in one beside an image.</summary>
+    public bool IsOwnLayer(string file) => file.StartsWith($"{Path}/images/", StringComparison.Ordinal)
         || file.Contains($"/{BesideImages}/", StringComparison.Ordinal);
+
+    /// <summary>Whether a file lies where nobody but Coppice puts memory images.</summary>
+    public bool IsOwnMemory(string file) => file.StartsWith($"{MemoryFolder}/", StringComparison.Ordinal);
 
     /// <summary>The folder for the layers of a disk.</summary>
     public string Images(string disk) => $"{Path}/images/{disk}";

@@ -42,7 +42,7 @@ internal static class SnapshotCreateCommand
 
         private readonly Option<bool> _noMetadata = new("--no-metadata")
         {
-            Description = "Make the new layers, but record no snapshot",
+            Description = "Make the new layers, but record no snapshot; memory then needs a file that you name",
         };
 
         private readonly Option<bool> _reuse = new("--reuse-external")

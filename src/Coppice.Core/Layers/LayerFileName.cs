@@ -17,6 +17,15 @@ public static class LayerFileName
     /// </summary>
     public static string TagFor(string snapshotName, ShortId id) => $"{Safe(snapshotName)}.{id}";
 
+    /// <summary>Whether an internal snapshot has a name that <see cref="TagFor"/> could have given it.</summary>
+    public static bool IsTag(string tag)
+    {
+        ArgumentNullException.ThrowIfNull(tag);
+        var dot = tag.LastIndexOf('.');
+        return dot > 0 && tag[(dot + 1)..] is { Length: >= 8 and <= 32 } id && id.All(char.IsAsciiHexDigitLower)
+            && Safe(tag[..dot]) == tag[..dot];
+    }
+
     private static string Safe(string snapshotName)
     {
         ArgumentNullException.ThrowIfNull(snapshotName);

@@ -12,16 +12,18 @@ internal sealed class RestoredLayers
     private readonly DomainFolder _folder;
     private readonly LayerGraph _graph;
     private readonly string _subject;
+    private readonly HashSet<string> _devices;
     private readonly Dictionary<ShortId, Layer> _layers = [];
     private readonly HashSet<ShortId> _kept = [];
 
-    public RestoredLayers(Catalog catalog, DomainFolder folder, ImmutableArray<Layer> described, string subject)
+    public RestoredLayers(
+        Catalog catalog, DomainFolder folder, IEnumerable<DomainDefinition> definitions, ImmutableArray<Layer> described, string subject)
     {
+        _devices = [.. definitions.SelectMany(d => d.Disks).Where(d => d.Type is StorageType.Block).Select(d => d.Source).OfType<string>()];
         (_catalog, _folder, _graph, _subject) = (catalog, folder, new LayerGraph(catalog), subject);
         foreach (var layer in described)
         {
-            var isTwice = layer.Inside is null && _layers.Values.Any(l => l.Inside is null && l.Path == layer.Path);
-            if (isTwice || !_layers.TryAdd(layer.Id, Fit(layer)))
+            if (_layers.Values.Any(l => IsSamePlace(l, layer)) || !_layers.TryAdd(layer.Id, Fit(layer)))
             {
                 throw Refuse(ErrorKind.InvalidInput, $"layer {layer.Id} stands twice in its <cookie>");
             }
@@ -62,20 +64,26 @@ internal sealed class RestoredLayers
         }
 
         Chains = [.. _kept.Select(Chain)];
+        RequireReached();
         RequireFrozen();
     }
 
-    /// <summary>A file lies where the domain has files.</summary>
-    public void RequirePlace(string? file)
+    /// <summary>A memory image lies where the domain has files, and where records are, only in the folder for memory.</summary>
+    public void RequireMemoryPlace(string file) =>
+        RequirePlace(file, "memory image", _folder.IsOwnMemory(file), _folder.MemoryFolder);
+
+    private void RequirePlace(string file, string what, bool isOwn, string ownFolder)
     {
-        var places = _graph.All.Select(l => l.Path).Concat(_catalog.Memories.Select(m => m.File).OfType<string>())
-            .Select(p => Path.GetDirectoryName(p)!).Append(_folder.Path);
-        var isPlain = file is null || Path.GetFullPath(file) == file;
-        if (file is not null && !(isPlain && places.Any(p => file.StartsWith($"{p}/", StringComparison.Ordinal))))
+        var places = _graph.All.Where(l => l.Type is StorageType.File).Select(l => l.Path)
+            .Concat(_catalog.Memories.Select(m => m.File).OfType<string>())
+            .Where(p => !DevicePath.Names(p)).Select(p => Path.GetDirectoryName(p)!).Append(_folder.Path);
+        var isAmongRecords = !isOwn && file.StartsWith($"{_folder.Home.Domains}/", StringComparison.Ordinal);
+        var isThere = places.Any(p => file.StartsWith($"{p}/", StringComparison.Ordinal));
+        if (Path.GetFullPath(file) != file || isAmongRecords || !isThere)
         {
             throw new CoppiceException(
-                ErrorKind.Forbidden, _subject, $"its file {file} is in no folder in which domain '{_catalog.Name}' has files",
-                $"move it to one, such as {_folder.Path}, and say so in the document");
+                ErrorKind.Forbidden, _subject, $"its {what} {file} is in no folder in which domain '{_catalog.Name}' has such files",
+                $"move it to one, such as {ownFolder}, and say so in the document");
         }
     }
 
@@ -90,14 +98,31 @@ internal sealed class RestoredLayers
                 : throw Refuse(ErrorKind.InvalidInput, $"layer {layer.Id} is known as {known.Path}, not as its <cookie> says");
         }
 
-        RequirePlace(layer.Path);
-        if (layer.Inside is null && _graph.All.FirstOrDefault(l => l.Inside is null && l.Path == layer.Path) is { } other)
+        if (layer.Type is StorageType.File)
         {
-            throw Refuse(ErrorKind.AlreadyExists, $"its file {layer.Path} is layer {other.Id} of disk '{other.Disk}' by now");
+            RequirePlace(layer.Path, "image", _folder.IsOwnLayer(layer.Path), _folder.Images(layer.Disk));
+        }
+        else if (!_devices.Contains(layer.Path))
+        {
+            throw Refuse(ErrorKind.Forbidden, $"its device {layer.Path} is no disk of any definition that the domain has");
         }
 
-        return _folder.IsOwn(layer.Path) ? layer : layer with { Origin = LayerOrigin.User };
+        if (layer.Inside is { Tag: var tag } && !LayerFileName.IsTag(tag))
+        {
+            throw Refuse(ErrorKind.Forbidden, $"Coppice gives no internal snapshot the name '{tag}', so that in {layer.Path} is not its own");
+        }
+
+        if (_graph.All.FirstOrDefault(l => IsSamePlace(l, layer)) is { } other)
+        {
+            var what = layer.Inside is { } place ? $"internal snapshot {place.Tag} in {layer.Path}" : $"file {layer.Path}";
+            throw Refuse(ErrorKind.AlreadyExists, $"its {what} is layer {other.Id} of disk '{other.Disk}' by now");
+        }
+
+        return _folder.IsOwnLayer(layer.Path) ? layer : layer with { Origin = LayerOrigin.User };
     }
+
+    /// <summary>Whether two layers would be the same bytes: one file, or one internal snapshot of one file.</summary>
+    private static bool IsSamePlace(Layer one, Layer other) => one.Path == other.Path && one.Inside?.Tag == other.Inside?.Tag;
 
     private void Keep(Layer layer)
     {
@@ -123,13 +148,29 @@ internal sealed class RestoredLayers
             chain.Add(this[next]);
         }
 
+        if (chain.Skip(1).FirstOrDefault(l => l.Inside is not null) is { } inner)
+        {
+            throw Refuse(ErrorKind.InvalidInput, $"layer {inner.Id} is inside an image, and nothing builds on such a layer");
+        }
+
         if (chain[0].Inside is { } place && this[place.Holder] is var holder
-            && (holder.Path, holder.Disk, holder.Parent) != (chain[0].Path, chain[0].Disk, chain[0].Parent))
+            && holder with { Id = top, VirtualSize = chain[0].VirtualSize, Origin = chain[0].Origin } != chain[0] with { Inside = null })
         {
             throw Refuse(ErrorKind.InvalidInput, $"layer {top} is not inside {holder.Path}, as its <cookie> says");
         }
 
         return chain.ToImmutable();
+    }
+
+    /// <summary>What nothing kept builds on is looked at by nobody, and would be removed by whoever cleans up next.</summary>
+    private void RequireReached()
+    {
+        var chains = Chains.SelectMany(c => c);
+        var reached = chains.Select(l => l.Id).Concat(chains.Select(l => l.Inside?.Holder).OfType<ShortId>()).ToHashSet();
+        if (_layers.Values.FirstOrDefault(l => !reached.Contains(l.Id)) is { } layer)
+        {
+            throw Refuse(ErrorKind.InvalidInput, $"nothing that it keeps builds on layer {layer.Id} of its <cookie>, {layer.Path}");
+        }
     }
 
     /// <summary>What a head or a tip writes to is not as the snapshot kept it, or will not be for long.</summary>

@@ -8,11 +8,15 @@ namespace Coppice.Core;
 /// </summary>
 internal static class SnapshotRedefining
 {
+    // <creationTime> leaves out the rest of its second.
+    private static readonly TimeSpan s_wholeSecond = TimeSpan.FromSeconds(1);
+
     public static Plan Plan(PlanContext context, RedefineSnapshot request)
     {
         var document = request.Document;
         SnapshotNaming.CheckDescription(document.Description, context.Catalog);
-        var plan = SnapshotRestoration.Of(document, context.Catalog, context.Observed.Folder) is { } restoration
+        var observed = context.Observed;
+        var plan = SnapshotRestoration.Of(document, context.Catalog, observed.Folder, observed.Definitions.Values) is { } restoration
             ? PutBack(context, restoration)
             : Change(context, document, SnapshotRedefinition.Known(document, context.Catalog)!);
         var put = plan.Commit!.Put[0].Id;
@@ -46,6 +50,7 @@ internal static class SnapshotRedefining
         var (document, catalog) = (restoration.Document, context.Catalog);
         SnapshotNaming.RequireFree(document.Name!, catalog, except: null);
         SnapshotNaming.CheckId(document.Id, document.Name!, catalog);
+        RequirePast(context, restoration);
         RequireFiles(context, restoration);
         var (definition, written) = Definition(context, restoration);
         var id = document.Id ?? context.Observed.Ids.NextSnapshot();
@@ -85,8 +90,34 @@ internal static class SnapshotRedefining
                 "leave it as 'snapshot dumpxml' prints it");
         }
 
+        RequireReadable(xml, SnapshotRedefinition.Subject(restoration.Document, context.Catalog));
         var fresh = context.Observed.Ids.NextShort();
         return (fresh, [context.Storage.WriteFile(context.Observed.Folder.Definition(fresh), xml)]);
+    }
+
+    /// <summary>A definition grows when it is indented; one that cannot be read again would make the domain unusable.</summary>
+    private static void RequireReadable(string xml, string subject)
+    {
+        try
+        {
+            DomainXml.Parse(xml);
+        }
+        catch (CoppiceException e)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, subject, $"its <domain> could not be read again once it is stored: {e.Subject} {e.Problem}",
+                "leave it as 'snapshot dumpxml' prints it", e);
+        }
+    }
+
+    private static void RequirePast(PlanContext context, SnapshotRestoration restoration)
+    {
+        if (restoration.CreatedAt > context.Observed.Now)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, SnapshotRedefinition.Subject(restoration.Document, context.Catalog),
+                $"its <creationTime>, {restoration.CreatedAt:u}, has not come yet", "leave it as it was, or set the clock of this host");
+        }
     }
 
     /// <summary>
@@ -103,7 +134,7 @@ internal static class SnapshotRedefining
                 throw Changed($"its <cookie> does not say when {path} was last written");
             }
 
-            if (then is not null && file.ModifiedAt != then)
+            if (then is null ? file.ModifiedAt > restoration.CreatedAt + s_wholeSecond : file.ModifiedAt != then)
             {
                 throw Changed($"{path} was written since, so it is not what the snapshot kept");
             }

@@ -39,16 +39,24 @@ public sealed class SnapshotRestoration
     /// <summary>Whether the document has to say that of every file: only one without our cookie cannot.</summary>
     public bool NeedsTimes => Document.Content is not null;
 
+    /// <summary>When the snapshot was taken, as the document says.</summary>
+    public DateTimeOffset CreatedAt => _content.CreatedAt;
+
     /// <summary>What the domain's TPM kept; null if it had none.</summary>
     public ShortId? Tpm => _content.Tpm;
 
     /// <summary>Reads what a document puts back.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="catalog">The catalog it is to stand in.</param>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="definitions">Those that the catalog names: a device that none of them has is not the domain's.</param>
     /// <returns>Null if the snapshot was not forgotten.</returns>
     /// <exception cref="CoppiceException">
     /// The document does not fit the catalog, names files in folders where the domain has none, or does not say all that is
     /// needed; the message names it.
     /// </exception>
-    public static SnapshotRestoration? Of(SnapshotDocument document, Catalog catalog, DomainFolder folder)
+    public static SnapshotRestoration? Of(
+        SnapshotDocument document, Catalog catalog, DomainFolder folder, IEnumerable<DomainDefinition> definitions)
     {
         ArgumentNullException.ThrowIfNull(document);
         ArgumentNullException.ThrowIfNull(catalog);
@@ -69,10 +77,14 @@ public sealed class SnapshotRestoration
             RequireConsistent(document, definition, content, subject);
         }
 
-        var layers = new RestoredLayers(catalog, folder, content.Layers, subject);
+        var layers = new RestoredLayers(catalog, folder, definitions, content.Layers, subject);
         layers.Keep(content);
         RequireTpmFree(content.Tpm, catalog, subject);
-        layers.RequirePlace(document.Memory?.File);
+        if (document.Memory?.File is { } memory)
+        {
+            layers.RequireMemoryPlace(memory);
+        }
+
         return new SnapshotRestoration(document, definition, content, layers) { Files = FilesOf(document, content, layers) };
     }
 
@@ -105,7 +117,7 @@ public sealed class SnapshotRestoration
             Format = _content.MemoryFormat,
             WrittenBy = _content.MemoryWrittenBy,
             Origin = catalog.Memories.FirstOrDefault(m => m.File == file)?.Origin
-                ?? (folder.IsOwn(file) ? LayerOrigin.Coppice : LayerOrigin.User),
+                ?? (folder.IsOwnMemory(file) ? LayerOrigin.Coppice : LayerOrigin.User),
         },
         { Mode: MemoryMode.Internal } => new MemoryImage
         {
@@ -137,6 +149,7 @@ public sealed class SnapshotRestoration
             _ when content.MemoryLayer is not null != memory.Mode is MemoryMode.Internal => "<memory>",
             _ when !document.Disks.IsEmpty && !said.SetEquals(document.Disks.Select(d => (d.Target, d.Mode))) => "<disks>",
             _ when !drives.SetEquals(content.Disks.Select(d => d.Target)) || drives.Count != content.Disks.Length => "<domain>",
+            _ when definition.Tpm is null != content.Tpm is null => "<domain>",
             _ => null,
         };
         if (odd is not null)

@@ -12,14 +12,21 @@ internal static class PreparedOverlay
         ErrorKind.InvalidInput, Subject(disk, observed), "is to use an overlay that was made beforehand, and none is named",
         $"name it: --disk {disk.Device.Target}=external:FILE");
 
-    /// <summary>Requires it to be empty, of the size of the disk, and to have one name.</summary>
+    /// <summary>Requires it to be empty, of the size of the disk, to have one name, and to lie where nobody removes it.</summary>
     /// <exception cref="CoppiceException">
     /// It holds something, or its disk has another size (<see cref="ErrorKind.InvalidInput"/>); it has more than one name
-    /// (<see cref="ErrorKind.Forbidden"/>).
+    /// or lies in the folder of a domain (<see cref="ErrorKind.Forbidden"/>).
     /// </exception>
     public static void Require(DiskIntent disk, string file, Observed observed)
     {
         var subject = $"overlay {file} for {Subject(disk, observed)}";
+        if (file.StartsWith($"{observed.Folder.Home.Domains}/", StringComparison.Ordinal))
+        {
+            throw new CoppiceException(
+                ErrorKind.Forbidden, subject, "lies among what Coppice keeps, and would go with the domain, although it is yours",
+                $"make it elsewhere, such as beside {disk.Head!.Path}");
+        }
+
         var overlay = observed.Overlays.GetValueOrDefault(file)
             ?? throw new CoppiceException(ErrorKind.Internal, subject, "it was not observed before planning");
         var head = disk.Head!;

@@ -38,6 +38,19 @@ internal static class SnapshotConditions
         }
     }
 
+    /// <summary>Memory that no snapshot is recorded for goes where the user wants it: what the domain's folder holds goes with it.</summary>
+    public static void CheckNamed(CreateSnapshot request, MemoryImage memory, Observed observed)
+    {
+        var isIn = request.Memory?.File is not { } given || given.StartsWith($"{observed.Folder.Path}/", StringComparison.Ordinal);
+        if (request.NoMetadata && isIn && memory.Mode is MemoryMode.External && observed.Hypervisor.State is not DomainState.Saved)
+        {
+            throw Invalid(
+                $"memory of domain '{observed.Catalog.Name}'",
+                "would be in the domain's folder, where no snapshot refers to it, and go when the domain is undefined",
+                "name a file elsewhere (--memory external:FILE), or keep none (--memory none)");
+        }
+    }
+
     /// <summary>What was asked makes sense in the state of the domain.</summary>
     public static void CheckState(CreateSnapshot request, DomainState state, ImmutableArray<DiskIntent> disks, string domain)
     {

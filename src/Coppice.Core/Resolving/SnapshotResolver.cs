@@ -33,17 +33,19 @@ public static class SnapshotResolver
         SnapshotConditions.CheckDepth(mechanism, graph, observed.Catalog.Name);
 
         var files = new SnapshotFiles(observed, graph);
+        var memory = mechanism.Memory switch
+        {
+            MemoryMode.External => SavedOr(files, request, observed),
+            MemoryMode.Internal => new MemoryImage { Mode = MemoryMode.Internal, Disk = mechanism.MemoryDisk },
+            _ => MemoryImage.None,
+        };
+        SnapshotConditions.CheckNamed(request, memory, observed);
         return new ResolvedSnapshot
         {
             Name = name,
             Description = request.Description,
             State = state,
-            Memory = mechanism.Memory switch
-            {
-                MemoryMode.External => SavedOr(files, request, observed),
-                MemoryMode.Internal => new MemoryImage { Mode = MemoryMode.Internal, Disk = mechanism.MemoryDisk },
-                _ => MemoryImage.None,
-            },
+            Memory = memory,
             Disks = [.. mechanism.Disks.Select(d => new ResolvedDisk(
                 d.Intent.Device.Target, d.Mode,
                 d.Mode == DiskMode.External ? files.Overlay(d.Intent, name, request.ReuseExternal) : null))],

@@ -10,6 +10,13 @@ namespace Coppice.Engine;
 /// </summary>
 internal static class FrozenLayers
 {
+    /// <summary>The files of a snapshot without those that were written after it: their time proves nothing.</summary>
+    /// <param name="files">What is known of the files that do not change any more.</param>
+    /// <param name="recordedAt">When the record of the snapshot was written.</param>
+    public static ImmutableDictionary<string, FileObservation> AsKept(
+        ImmutableDictionary<string, FileObservation> files, DateTimeOffset recordedAt) =>
+        files.RemoveRange(files.Where(f => f.Value.ModifiedAt > recordedAt).Select(f => f.Key));
+
     /// <param name="catalog">The catalog.</param>
     /// <param name="chain">The layers to look at, top first.</param>
     /// <param name="files">What is known of their files.</param>

@@ -94,7 +94,8 @@ public sealed class Home
         });
         var files = await _options.Storage
             .ObserveFilesAsync(SnapshotContent.FrozenFiles(catalog, found), CancellationToken.None).ConfigureAwait(false);
-        return SnapshotDocument.From(catalog, found, definition, files);
+        var recordedAt = new CatalogStore(folder).ReadRecordTimes()(found.Id);
+        return SnapshotDocument.From(catalog, found, definition, FrozenLayers.AsKept(files, recordedAt));
     });
 
     private async Task<OperationResult> RunAsync(Call call)

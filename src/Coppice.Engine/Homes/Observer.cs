@@ -16,7 +16,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             c => (c, Definitions(c, plain ? [c.Head.Definition] : c.Definitions)));
         var definition = definitions[catalog.Head.Definition];
         var restoration = request is RedefineSnapshot { Document: { } document }
-            ? SnapshotRestoration.Of(document, catalog, folder)
+            ? SnapshotRestoration.Of(document, catalog, folder, definitions.Values)
             : null;
         var chains = restoration?.Chains ?? ChainsToCheck(request, catalog);
         await Task.WhenAll(chains.Select(c => options.Storage.CheckAsync(c, cancellation))).ConfigureAwait(false);

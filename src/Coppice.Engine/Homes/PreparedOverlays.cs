@@ -36,6 +36,8 @@ internal sealed class PreparedOverlays(HomeOptions options, DomainFolder folder)
         {
             Id = options.Ids.NextShort(),
             Path = file,
+            Type = StorageType.File,
+            Inside = null,
             Format = ImageFormat.Qcow2,
             Parent = below[0].Id,
             Origin = LayerOrigin.Coppice,

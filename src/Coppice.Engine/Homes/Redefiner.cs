@@ -18,28 +18,51 @@ internal sealed class Redefiner(Call call, HomeFolder home, DomainFinder finder)
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         var plan = Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
-        await RequireFreeAsync(request, observed, folder).ConfigureAwait(false);
+        await CheckAsync(request, observed, folder).ConfigureAwait(false);
         return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
 
-    private async Task RequireFreeAsync(RedefineSnapshot request, Observed observed, DomainFolder folder)
+    private async Task CheckAsync(RedefineSnapshot request, Observed observed, DomainFolder folder)
     {
-        var restoration = SnapshotRestoration.Of(request.Document, observed.Catalog, folder);
-        ImmutableArray<string> images = [.. restoration?.Unknown.Where(l => l.Inside is null).Select(l => l.Path) ?? []];
-        if (images.IsEmpty)
+        if (SnapshotRestoration.Of(request.Document, observed.Catalog, folder, observed.Definitions.Values) is not { } restoration)
         {
             return;
         }
 
+        DefinitionRules.CheckSources(restoration.Definition);
+        FirmwareVariables.RequireChip(restoration.Definition, restoration.Chains.Select(chain => chain[0]));
+
         // A base that several only read is shared; within the domain one file is one layer, whatever it is called.
+        ImmutableArray<string> images = [.. restoration.Unknown.Where(l => l.Inside is null).Select(l => l.Path)];
+        ImmutableArray<(Catalog Catalog, DomainDefinition Definition)> domains =
+            [(observed.Catalog, observed.Definition), .. finder.Others(folder)];
+        ImmutableArray<ImageUse> uses = [.. domains.Select(ImageUse.Of)];
+        string[] memories = [.. domains.SelectMany(d => d.Catalog.Memories).Select(m => m.File).OfType<string>()];
+        var files = await call.Home.Storage.ObserveFilesAsync(
+            [.. uses.SelectMany(u => u.All), .. images, .. memories, .. restoration.Files.Keys], call.Cancellation).ConfigureAwait(false);
         var use = new ImageUse(observed.Catalog.Name, [images], Written: [], Made: []);
-        ImmutableArray<ImageUse> others = [.. finder.Others(folder).Select(ImageUse.Of)];
-        ImmutableArray<ImageUse> own = [ImageUse.Of((observed.Catalog, observed.Definition))];
-        var files = await call.Home.Storage
-            .ObserveFilesAsync(others.Concat(own).Append(use).SelectMany(u => u.All), call.Cancellation).ConfigureAwait(false);
-        use.RequireFree(others, Identify);
-        (use with { Written = images }).RequireFree(own, Identify);
+        use.RequireFree(uses.Skip(1), Identify);
+        (use with { Written = images }).RequireFree(uses.Take(1), Identify);
+        RequireKinds(restoration, [.. uses.SelectMany(u => u.All), .. images], memories, Identify);
 
         string Identify(string path) => files.TryGetValue(path, out var file) ? file.Identity : path;
+    }
+
+    /// <summary>What is removed as memory one day is no image of a disk, and no image is memory: by whatever name.</summary>
+    private static void RequireKinds(
+        SnapshotRestoration restoration, IEnumerable<string> images, IEnumerable<string> memories, Func<string, string> identify)
+    {
+        var isImage = images.Select(identify).ToHashSet(StringComparer.Ordinal);
+        var isMemory = memories.Select(identify).ToHashSet(StringComparer.Ordinal);
+        var odd = restoration.Document.Memory?.File is { } memory && isImage.Contains(identify(memory))
+            ? $"its memory image {memory} is the image of a disk"
+            : restoration.Unknown.FirstOrDefault(l => isMemory.Contains(identify(l.Path))) is { } layer
+                ? $"its layer {layer.Path} is a memory image"
+                : null;
+        if (odd is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.Forbidden, $"snapshot '{restoration.Document.Name}'", odd, "leave its files as 'snapshot dumpxml' prints them");
+        }
     }
 }

@@ -51,6 +51,18 @@ public sealed class PreparedOverlayTests : IDisposable
     }
 
     [Fact]
+    public async Task A_block_device_takes_an_overlay_that_is_a_file()
+    {
+        await _world.RunAsync(new DefineDomain(World.Device()));
+        Scenario.MakeOverlays(_world);
+        await _world.RunAsync(Scenario.Prepared("one"));
+        var graph = new LayerGraph(_world.Catalog);
+        var chain = graph.Chain(_world.Catalog.Head.Disks[1].Layer);
+        Assert.Equal([StorageType.File, StorageType.Block], chain.Select(l => l.Type));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task Every_external_disk_needs_its_file()
     {
         await RunningAsync();
@@ -94,10 +106,10 @@ public sealed class PreparedOverlayTests : IDisposable
         await _world.SnapshotAsync("one");
         var frozen = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer];
 
-        var result = await _world.RunAsync(new CreateSnapshot(World.Name) { NoMetadata = true });
+        var result = await _world.RunAsync(new CreateSnapshot(World.Name) { NoMetadata = true, Memory = new(MemoryMode.External, "/images/frozen.mem") });
 
         Assert.Contains(result.Plan.Warnings, w => w.Contains($"'vda' as it was is in {frozen.Path}", StringComparison.Ordinal));
-        Assert.Contains(result.Plan.Warnings, w => w.StartsWith("the memory is in ", StringComparison.Ordinal));
+        Assert.Contains(result.Plan.Warnings, w => w.StartsWith("the memory is in /images/frozen.mem", StringComparison.Ordinal));
         Assert.Equal("one", Assert.Single(_world.Catalog.Snapshots.Values).Name);
         Assert.Equal(_world.Catalog.Find("one").Id, _world.Catalog.Current);
         _world.Host.Tick();
@@ -108,6 +120,39 @@ public sealed class PreparedOverlayTests : IDisposable
         await _world.RunAsync(new StartDomain(World.Name, Paused: false));
         Assert.True(_world.Host.State.Images.ContainsKey(frozen.Path));
         Assert.Equal(0, _world.Host.State.Bad);
+    }
+
+    [Fact]
+    public async Task Without_metadata_memory_goes_to_no_file_that_the_user_has_not_named_R97()
+    {
+        await RunningAsync();
+        var before = _world.Host.State;
+        foreach (var file in new[] { null, $"{_world.Domain.MemoryFolder}/mine" })
+        {
+            var request = new CreateSnapshot(World.Name) { NoMetadata = true, Memory = new(MemoryMode.External, file) };
+            var error = await HomeTests.FailAsync(() => _world.RunAsync(file is null ? request with { Memory = null } : request));
+            Assert.Equal(ErrorKind.InvalidInput, error.Kind);
+            Assert.Contains("--memory external:FILE", error.NextStep, StringComparison.Ordinal);
+            Assert.Contains("--memory none", error.NextStep, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(before, _world.Host.State);
+        await _world.RunAsync(new CreateSnapshot(World.Name) { NoMetadata = true, Memory = new(MemoryMode.None) });
+        await _world.RunAsync(new CreateSnapshot(World.Name) { NoMetadata = true, Memory = new(MemoryMode.Internal) });
+    }
+
+    [Fact]
+    public async Task An_overlay_in_the_folder_of_a_domain_is_refused_since_it_would_go_with_it()
+    {
+        await RunningAsync();
+        var file = $"{_world.Domain.Images("vda")}/mine.qcow2";
+        _world.AddImage(file, "/images/web-a.qcow2");
+        var asked = Scenario.Prepared("one");
+        var error = await HomeTests.FailAsync(
+            () => _world.RunAsync(asked with { Disks = [asked.Disks[0] with { File = file }, asked.Disks[1]] }));
+        Assert.Equal(ErrorKind.Forbidden, error.Kind);
+        Assert.Contains(file, error.Message, StringComparison.Ordinal);
+        Assert.Contains("elsewhere", error.NextStep, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -36,9 +36,11 @@ internal static class SnapshotCookie
     /// <exception cref="CoppiceException">It is not as we write it (<see cref="ErrorKind.InvalidInput"/>).</exception>
     public static SnapshotContent? Read(XElement? own)
     {
+        var isLonger = own?.Elements().Any(e => e.Name.Namespace == s_ours) ?? false;
         if (own?.Attribute("state") is not { } state)
         {
-            return null;
+            return !isLonger ? null : throw own!.Refuse(
+                "it names disks, layers or files, and the attribute state is missing", "leave it as 'snapshot dumpxml' prints it");
         }
 
         return new SnapshotContent
