@@ -74,7 +74,7 @@ internal sealed class CoppiceCommand : Command
 
     /// <summary>
     /// Carries out many requests, each as if it were the only one: one that fails is told, and keeps none of the others from
-    /// being done. The exit code is that of the first that failed.
+    /// being done. The exit code is that of the first that failed. What was done before all of it is cancelled is told too.
     /// </summary>
     /// <param name="invocation">What was typed.</param>
     /// <param name="requests">The requests.</param>
@@ -100,14 +100,18 @@ internal sealed class CoppiceCommand : Command
                     plans.Add(PlanReport.Of(result.Plan, result.Catalog, request));
                 }
             }
-            catch (CoppiceException e) when (e.Kind is not ErrorKind.Cancelled)
+            catch (CoppiceException e)
             {
                 failed.Add(e);
+                if (e.Kind is ErrorKind.Cancelled)
+                {
+                    break;
+                }
             }
         }
 
         invocation.Output.Each(plans, results, [.. failed.Select(ErrorReport.Of)], done);
-        invocation.FailedWith = failed.FirstOrDefault()?.Kind;
+        invocation.FailedWith = failed.Exists(e => e.Kind is ErrorKind.Cancelled) ? ErrorKind.Cancelled : failed.FirstOrDefault()?.Kind;
     }
 
     private async Task RunAsync(Invocation invocation, Request request, string done, CancellationToken cancellation)

@@ -65,6 +65,22 @@ internal sealed class Invocation
         }
     }
 
+    /// <summary>Every domain; what became of some while they were looked for is printed.</summary>
+    public async Task<DomainList> ListAsync(CancellationToken cancellation)
+    {
+        var list = await Home.ListAsync(cancellation);
+        Output.Warn(list.Warnings);
+        return list;
+    }
+
+    /// <summary>A domain; what became of it while it was looked for is printed.</summary>
+    public async Task<DomainView> ShowAsync(string domain, CancellationToken cancellation)
+    {
+        var view = await Home.ShowAsync(domain, cancellation);
+        Output.Warn(view.Warnings);
+        return view;
+    }
+
     /// <summary>Prints an error; returns its exit code.</summary>
     public static int Fail(CoppiceException error, Output output)
     {

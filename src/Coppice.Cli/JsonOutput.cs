@@ -8,6 +8,8 @@ namespace Coppice.Cli;
 /// <summary>Answers as JSON, errors too: a program reads standard output only.</summary>
 internal sealed class JsonOutput(Surroundings surroundings) : Output
 {
+    private IReadOnlyList<string>? _warnings;
+
     public override void Domains(IReadOnlyList<DomainReport> domains, IReadOnlyList<BrokenReport> broken) =>
         Write(new Answer { Domains = domains, Broken = broken });
 
@@ -33,6 +35,8 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
         IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done) =>
         Write(new Answer { Plans = plans, Results = results, Errors = errors });
 
+    public override void Warn(IReadOnlyList<string> warnings) => _warnings = warnings.Count == 0 ? null : warnings;
+
     public override void Capabilities(CapabilitiesReport capabilities) => Write(new Answer { Capabilities = capabilities });
 
     public override void Error(ErrorReport error) => Write(new Answer { Error = error });
@@ -44,7 +48,7 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
         var options = new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         using (var writer = new Utf8JsonWriter(buffer, options))
         {
-            JsonSerializer.Serialize(writer, answer, AnswerJson.Default.Answer);
+            JsonSerializer.Serialize(writer, answer with { Warnings = _warnings }, AnswerJson.Default.Answer);
         }
 
         surroundings.Output.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));

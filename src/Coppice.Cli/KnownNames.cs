@@ -13,7 +13,7 @@ internal static class KnownNames
     {
         var argument = new Argument<string>("DOMAIN") { Description = "The name or uuid of the domain" };
         argument.CompletionSources.Add(context => IsTyped(argument, context, mayBeNext: true)
-            ? Read(context, home => Wait(home.ListAsync()).Domains.Select(d => d.Catalog.Name))
+            ? Read(context, home => home.ReadNames())
             : []);
         return argument;
     }
@@ -29,7 +29,7 @@ internal static class KnownNames
     /// <summary>What completes a snapshot's name, given the domain typed before it.</summary>
     public static IEnumerable<CompletionItem> OfDomain(CompletionContext context, Argument<string> domain) =>
         context.ParseResult.GetValue(domain) is { } name
-            ? Read(context, home => Wait(home.ShowAsync(name)).Catalog.Snapshots.Values.Select(s => s.Name))
+            ? Read(context, home => home.ReadSnapshotNames(name))
             : [];
 
     private static Argument<T> Complete<T>(Argument<T> argument, Argument<string> domain)
@@ -61,7 +61,4 @@ internal static class KnownNames
             return [];
         }
     }
-
-    // The library completes synchronously; nothing else runs in the process then.
-    private static T Wait<T>(Task<T> task) => task.GetAwaiter().GetResult();
 }

@@ -43,6 +43,9 @@ internal abstract class Output
     public abstract void Each(
         IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done);
 
+    /// <summary>What happened besides; the answer follows.</summary>
+    public abstract void Warn(IReadOnlyList<string> warnings);
+
     public abstract void Capabilities(CapabilitiesReport capabilities);
 
     public abstract void Error(ErrorReport error);

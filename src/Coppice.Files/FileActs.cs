@@ -20,6 +20,9 @@ internal enum FileAct
 
     /// <summary>A file or folder is removed.</summary>
     Remove,
+
+    /// <summary>The time of a file is set.</summary>
+    SetTime,
 }
 
 /// <summary>

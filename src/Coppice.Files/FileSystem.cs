@@ -83,6 +83,14 @@ public static partial class FileSystem
             kind);
     }
 
+    /// <summary>Sets when the content of a file was last written (mtime), which only its owner may.</summary>
+    /// <exception cref="FileException">It is somebody else's, or cannot be reached.</exception>
+    public static void SetModified(string path, DateTimeOffset at)
+    {
+        FileActs.Before(FileAct.SetTime, path);
+        FileException.Guard(path, () => File.SetLastWriteTimeUtc(path, at.UtcDateTime));
+    }
+
     /// <summary>Whether a path leads to a device, through symbolic links.</summary>
     internal static bool IsDevice(string path)
     {

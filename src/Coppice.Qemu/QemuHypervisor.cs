@@ -71,6 +71,13 @@ public sealed class QemuHypervisor : IHypervisor
         : Task.FromResult(HypervisorObservation.Off);
 
     /// <inheritdoc/>
+    public bool HasEnded(DomainFolder folder, ShortId process)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return new RunProcess(RunFolder.Of(folder.Home, process), ProcessFiles.Qemu, _time).HasEnded;
+    }
+
+    /// <inheritdoc/>
     public Step Launch(LaunchRequest request)
     {
         RequireKnown(request);

@@ -43,7 +43,7 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         StorageJson.Default.InternalArguments, ExpectAsync, (s, _, cancellation) => TakeBackAsync(s, cancellation), Probe: null);
 
     public StepKind RemoveStep => new StepKind<InternalArguments>(
-        StorageJson.Default.InternalArguments, (s, _, cancellation) => RemoveAsync(s, cancellation), Undo: null,
+        StorageJson.Default.InternalArguments, (s, _, cancellation) => RemoveKeepingTimeAsync(s, cancellation), Undo: null,
         (s, _, _) => Task.FromResult(IsThere(s) ? StepOutcome.NotDone : StepOutcome.Done));
 
     public StepKind CopyStep => new StepKind<CopyArguments>(
@@ -104,10 +104,32 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         return StepReport.Nothing;
     }
 
-    private async Task<StepReport> RemoveAsync(InternalArguments snapshot, CancellationToken cancellation)
+    /// <summary>What the disk holds stays as it is, and so does the time by which it is known that nobody wrote to it.</summary>
+    private async Task<StepReport> RemoveKeepingTimeAsync(InternalArguments snapshot, CancellationToken cancellation)
     {
-        // What the disk holds stays as it is, and so does the time by which it is known that nobody wrote to it.
         var written = FileSystem.Look(snapshot.Path)?.ModifiedAt;
+        await RemoveAsync(snapshot, cancellation).ConfigureAwait(false);
+        try
+        {
+            if (written is { } time && File.Exists(snapshot.Path))
+            {
+                FileSystem.SetModified(snapshot.Path, time);
+            }
+
+            return StepReport.Nothing;
+        }
+        catch (FileException e)
+        {
+            // Whoever may write to an image need not own it.
+            return new StepReport
+            {
+                Warning = $"the time of image {snapshot.Path} could not be kept ({e.Problem}): to whoever looks next it seems rewritten",
+            };
+        }
+    }
+
+    private async Task RemoveAsync(InternalArguments snapshot, CancellationToken cancellation)
+    {
         if (IsThere(snapshot))
         {
             await qemuImg.DeleteSnapshotAsync(snapshot, cancellation).ConfigureAwait(false);
@@ -118,13 +140,6 @@ internal sealed class InternalSteps(QemuImg qemuImg)
             // Somebody was killed in the middle, perhaps: the entry of the table goes first, its clusters after it.
             DurableFile.Flush(snapshot.Path);
         }
-
-        if (written is { } time)
-        {
-            File.SetLastWriteTimeUtc(snapshot.Path, time.UtcDateTime);
-        }
-
-        return StepReport.Nothing;
     }
 
     /// <summary>

@@ -17,7 +17,7 @@ internal static class ConsoleCommand
         return new CoppiceCommand("console", "Connect this terminal to the first serial port of a domain; Ctrl-] leaves", domain)
             .Does(async (run, cancellation) =>
             {
-                var view = await run.Home.ShowAsync(run.Get(domain), cancellation);
+                var view = await run.ShowAsync(run.Get(domain), cancellation);
                 using var socket = await ConnectAsync(view, cancellation);
                 await TalkAsync(run.Surroundings, socket, view.Catalog.Name, cancellation);
             });

@@ -72,7 +72,7 @@ internal static class DomainCommands
         new CoppiceCommand("list", "List the domains and what they are doing")
             .Does(async (run, cancellation) =>
             {
-                var list = await run.Home.ListAsync(cancellation);
+                var list = await run.ListAsync(cancellation);
                 run.Output.Domains([.. list.Domains.Select(DomainReport.Of)], [.. list.Broken.Select(BrokenReport.Of)]);
             });
 
@@ -81,7 +81,7 @@ internal static class DomainCommands
         var domain = KnownNames.Domain();
         return new CoppiceCommand("show", "Show a domain: state, disks, snapshots", domain)
             .Does(async (run, cancellation) =>
-                run.Output.Domain(DomainReport.Of(await run.Home.ShowAsync(run.Get(domain), cancellation))));
+                run.Output.Domain(DomainReport.Of(await run.ShowAsync(run.Get(domain), cancellation))));
     }
 
     private static CoppiceCommand DumpXml()

@@ -45,7 +45,7 @@ internal static class SnapshotListCommand
 
         private async Task RunAsync(Invocation run, CancellationToken cancellation)
         {
-            var view = await run.Home.ShowAsync(run.Get(_domain), cancellation);
+            var view = await run.ShowAsync(run.Get(_domain), cancellation);
             var filter = new SnapshotFilter
             {
                 Below = run.Get(_from) is { } from ? view.Catalog.Find(from).Id : null,

@@ -16,7 +16,7 @@ internal static class SnapshotReadCommands
         return new CoppiceCommand("tree", "Draw the tree of snapshots, with the head and the tips that reverts left", domain)
             .Does(async (run, cancellation) =>
             {
-                var view = await run.Home.ShowAsync(run.Get(domain), cancellation);
+                var view = await run.ShowAsync(run.Get(domain), cancellation);
                 run.Output.Tree(DomainReport.Of(view), Reports(view, SnapshotFilter.All with { Topological = true }));
             });
     }
@@ -59,7 +59,7 @@ internal static class SnapshotReadCommands
                         return new SetCurrentSnapshot(run.Get(domain), name);
                     }
 
-                    var view = await run.Home.ShowAsync(run.Get(domain), cancellation);
+                    var view = await run.ShowAsync(run.Get(domain), cancellation);
                     run.Output.SnapshotName(Report(view, new SnapshotTree(view.Catalog).Current ?? throw new CoppiceException(
                         ErrorKind.NotFound, $"domain '{view.Catalog.Name}'", "has no current snapshot", $"take one: coppice snapshot create {view.Catalog.Name}")));
                     return null;
@@ -73,7 +73,7 @@ internal static class SnapshotReadCommands
         var snapshot = KnownNames.Snapshot(domain);
         return new CoppiceCommand(name, description, domain, snapshot).Does(async (run, cancellation) =>
         {
-            var view = await run.Home.ShowAsync(run.Get(domain), cancellation);
+            var view = await run.ShowAsync(run.Get(domain), cancellation);
             print(run, view, view.Catalog.Find(run.Get(snapshot)));
         });
     }

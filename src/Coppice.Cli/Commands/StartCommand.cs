@@ -51,7 +51,7 @@ internal static class StartCommand
     /// <summary>A domain that cannot be read may be one of them: that is told too.</summary>
     private static async Task StartAllAsync(CoppiceCommand command, Invocation run, CancellationToken cancellation)
     {
-        var list = await run.Home.ListAsync(cancellation);
+        var list = await run.ListAsync(cancellation);
         var requests = list.Domains.Where(IsToStart).Select(d => new StartDomain($"{d.Catalog.Domain}", Paused: false));
         await command.RunEachAsync(run, requests, list.Broken.Select(b => b.Error), "started", cancellation);
     }

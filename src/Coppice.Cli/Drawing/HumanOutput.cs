@@ -116,11 +116,7 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
 
     public override void Result(ResultReport result, string done)
     {
-        foreach (var warning in result.Warnings)
-        {
-            surroundings.Error.WriteLine($"coppice: warning: {Printable.Line(warning)}");
-        }
-
+        Warn(result.Warnings);
         string?[] facts =
         [
             Wording.Duration(result.ElapsedMs),
@@ -154,6 +150,14 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         if (plans.Count + results.Count + errors.Count == 0)
         {
             Line("nothing to do");
+        }
+    }
+
+    public override void Warn(IReadOnlyList<string> warnings)
+    {
+        foreach (var warning in warnings)
+        {
+            surroundings.Error.WriteLine($"coppice: warning: {Printable.Line(warning)}");
         }
     }
 

@@ -46,6 +46,9 @@ internal sealed record Answer
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ErrorReport? Error { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Warnings { get; init; }
 }
 
 /// <summary>

@@ -148,6 +148,15 @@ public interface IHypervisor : IStepExecutor
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation);
 
     /// <summary>
+    /// Whether it is certain that a process was started and has ended, for whoever destroys what it ran. Reads only, asks no
+    /// process and never waits. False in doubt, also of a process that has left nothing to tell by: one that
+    /// <see cref="ObserveAsync"/> calls off may only be out of sight.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process that the catalog records.</param>
+    bool HasEnded(DomainFolder folder, ShortId process);
+
+    /// <summary>
     /// A process that stands still before its first or next instruction, under sockets of its own. Undo ends it. A bridge or tap
     /// device that is missing, taken or forbidden is refused by name before it starts.
     /// </summary>

@@ -42,6 +42,7 @@ internal static class Lifecycle
                 .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
+            Warnings = [.. OutsideChanges.Warnings(context)],
         };
     }
 

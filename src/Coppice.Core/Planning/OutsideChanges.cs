@@ -15,7 +15,7 @@ public sealed record RewrittenLayer(Layer Layer, DateTimeOffset At, ImmutableArr
 /// </summary>
 internal static class OutsideChanges
 {
-    private const int MostNamed = 3;
+    private const int MostNamed = 3, MostImages = 8;
 
     /// <summary>Refuses what relies on a process that writes elsewhere than the catalog says.</summary>
     public static void RequireInPlace(PlanContext context)
@@ -52,10 +52,13 @@ internal static class OutsideChanges
             ? [.. rewritten.SelectMany(r => r.Frozen).Distinct()]
             : throw new CoppiceException(
                 ErrorKind.WouldLose, $"image {rewritten[0].Layer.Path} of disk '{rewritten[0].Layer.Disk}' of {context.Subject}",
-                Told(context, rewritten[0]), nextStep);
+                string.Join("; image ", rewritten.Take(MostImages).Select((r, i) =>
+                    i == 0 ? Told(context, r) : $"{r.Layer.Path} of disk '{r.Layer.Disk}' {Told(context, r)}"))
+                    + (rewritten.Length > MostImages ? $"; and {rewritten.Length - MostImages} images more" : ""),
+                nextStep);
     }
 
-    /// <summary>The same for those who are not kept from anything.</summary>
+    /// <summary>The same for those who are not kept from anything, also because they force it.</summary>
     public static IEnumerable<string> Warnings(PlanContext context) =>
         context.Observed.Rewritten.Select(r => $"image {r.Layer.Path} {Told(context, r)}");
 

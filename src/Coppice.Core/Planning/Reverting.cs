@@ -84,6 +84,7 @@ internal static class Reverting
                 .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
+            Warnings = [.. OutsideChanges.Warnings(context)],
         };
     }
 

@@ -40,6 +40,11 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
     private async Task<OperationResult> DefineAsync(DomainDefinition definition, Persistence persistence)
     {
         var leftovers = await TidiedAsync().ConfigureAwait(false);
+        return await call.TellingAsync(leftovers, () => DefineTidiedAsync(definition, persistence)).ConfigureAwait(false);
+    }
+
+    private async Task<OperationResult> DefineTidiedAsync(DomainDefinition definition, Persistence persistence)
+    {
         var folder = home.Domain(definition.Id);
         var store = new CatalogStore(folder);
         if (store.Exists && persistence is Persistence.Transient)
@@ -55,10 +60,9 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         }
 
         var sealedOne = await SealAsync(definition).ConfigureAwait(false);
-        var result = store.Exists
+        return store.Exists
             ? await RedefineAsync(folder, sealedOne).ConfigureAwait(false)
             : await DefineAsync(folder, sealedOne, persistence).ConfigureAwait(false);
-        return result with { Warnings = [.. leftovers, .. result.Warnings] };
     }
 
     /// <summary>Gives a domain one disk more, which runs or is off.</summary>
@@ -91,7 +95,16 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 
     private async Task<ImmutableArray<string>> TidiedAsync()
     {
-        var leftovers = call.Options.PlanOnly ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        ImmutableArray<string> leftovers = [];
+        if (call.Options.PlanOnly)
+        {
+            new TransientEnds(call.Home, home).RequireNone(finder.Folders());
+        }
+        else
+        {
+            leftovers = await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        }
+
         finder.RequireAllReadable();
         return leftovers;
     }

@@ -8,7 +8,11 @@ namespace Coppice.Engine;
 /// <param name="Catalog">Its catalog.</param>
 /// <param name="Definition">The definition in force.</param>
 /// <param name="Hypervisor">What it is doing.</param>
-public sealed record DomainView(DomainFolder Folder, Catalog Catalog, DomainDefinition Definition, HypervisorObservation Hypervisor);
+public sealed record DomainView(DomainFolder Folder, Catalog Catalog, DomainDefinition Definition, HypervisorObservation Hypervisor)
+{
+    /// <summary>What became of it just now, because it was transient and had ended (R166).</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+}
 
 /// <summary>A domain that cannot be read. It does not hide the others.</summary>
 /// <param name="Folder">Its folder.</param>
@@ -18,4 +22,8 @@ public sealed record BrokenDomain(DomainFolder Folder, CoppiceException Error);
 /// <summary>The domains of a home.</summary>
 /// <param name="Domains">Those that can be read, by name.</param>
 /// <param name="Broken">Those that cannot.</param>
-public sealed record DomainList(ImmutableArray<DomainView> Domains, ImmutableArray<BrokenDomain> Broken);
+public sealed record DomainList(ImmutableArray<DomainView> Domains, ImmutableArray<BrokenDomain> Broken)
+{
+    /// <summary>What became just now of domains that were transient and had ended (R166).</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+}

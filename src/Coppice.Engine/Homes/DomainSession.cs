@@ -11,6 +11,20 @@ internal sealed record Call(HomeOptions Home, Request Request, RunOptions Option
 
     public Task<FileLock> LockAsync(string path, string subject) => HeldLock.TakeAsync(
         path, subject, Request.Operation, Options.LockWait, Home.Time, Cancellation);
+
+    /// <summary>Adds what was settled before an act to what the act has to tell, also if it fails.</summary>
+    public async Task<OperationResult> TellingAsync(ImmutableArray<string> settled, Func<Task<OperationResult>> act)
+    {
+        try
+        {
+            var result = await act().ConfigureAwait(false);
+            return result with { Warnings = [.. settled, .. result.Warnings] };
+        }
+        catch (Exception e) when (!settled.IsEmpty && !Announcer.IsAbandoned)
+        {
+            throw Failure.Of(e, Request.Operation).And(string.Join("; ", settled));
+        }
+    }
 }
 
 /// <summary>A domain while this command holds its lock, or only plans; nothing is open about its catalog.</summary>

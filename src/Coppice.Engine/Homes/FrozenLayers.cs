@@ -18,10 +18,18 @@ internal static class FrozenLayers
         files.RemoveRange(files.Where(f => f.Value.ModifiedAt > recordedAt).Select(f => f.Key));
 
     /// <param name="catalog">The catalog.</param>
-    /// <param name="chain">The layers to look at, top first.</param>
+    /// <param name="chains">The layers to look at, each top first.</param>
     /// <param name="files">What is known of their files.</param>
     /// <param name="recordedAt">When the record of a snapshot was written.</param>
-    public static IEnumerable<RewrittenLayer> Rewritten(
+    public static ImmutableArray<RewrittenLayer> Rewritten(
+        Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains, ImmutableDictionary<string, FileObservation> files,
+        Func<SnapshotId, DateTimeOffset> recordedAt) =>
+    [
+        .. chains.SelectMany(c => Rewritten(catalog, c, files, recordedAt)).GroupBy(r => r.Layer.Id)
+            .Select(same => same.First() with { Frozen = [.. same.SelectMany(r => r.Frozen).Distinct()] }),
+    ];
+
+    private static IEnumerable<RewrittenLayer> Rewritten(
         Catalog catalog, ImmutableArray<Layer> chain, ImmutableDictionary<string, FileObservation> files,
         Func<SnapshotId, DateTimeOffset> recordedAt)
     {

@@ -6,7 +6,7 @@ namespace Coppice.Engine;
 
 /// <summary>
 /// The domains below one folder: the one way in, for the command line, the server and .NET callers alike. A change is a
-/// request; it goes through lock, recovery, observation, plan, execution and commit. Readers take no lock, nor do plans.
+/// request; it goes through lock, recovery, observation, plan, execution and commit. Readers wait for no lock, nor do plans.
 /// </summary>
 public sealed class Home
 {
@@ -55,28 +55,65 @@ public sealed class Home
         }
     }
 
-    /// <summary>Every domain, those that cannot be read included. Takes no lock.</summary>
+    /// <summary>
+    /// Every domain, those that cannot be read included. Waits for no lock; if that of the home is free, what a crash left is
+    /// removed first, and transient domains that have ended are settled (R166).
+    /// </summary>
     public async Task<DomainList> ListAsync(CancellationToken cancellation = default)
     {
         await new Leftovers(_options, _folder).TidyIfFreeAsync().ConfigureAwait(false);
         var views = await ViewAllAsync(cancellation).ConfigureAwait(false);
         var ended = views.Select(v => v.View).OfType<DomainView>()
-            .Where(v => v is { Catalog.Persistence: Persistence.Transient, Hypervisor.IsAlive: false }).Select(v => v.Folder).ToArray();
+            .Where(v => v is { Catalog.Persistence: Persistence.Transient, Hypervisor.IsAlive: false }).Select(v => v.Folder)
+            .Where(_ends.HasEnded).ToArray();
+        ImmutableArray<string> settled = [];
         if (ended.Length > 0)
         {
-            await _ends.TidyIfFreeAsync(ended, cancellation).ConfigureAwait(false);
+            settled = await _ends.TidyIfFreeAsync(ended, cancellation).ConfigureAwait(false);
             views = await ViewAllAsync(cancellation).ConfigureAwait(false);
         }
 
         return new DomainList(
             [.. views.Select(v => v.View).OfType<DomainView>().OrderBy(v => v.Catalog.Name, StringComparer.Ordinal)],
-            [.. views.Select(v => v.Broken).OfType<BrokenDomain>()]);
+            [.. views.Select(v => v.Broken).OfType<BrokenDomain>()])
+        {
+            Warnings = settled,
+        };
     }
 
-    /// <summary>One domain. Takes no lock.</summary>
+    /// <summary>One domain. Waits for no lock; if it is transient and has ended, it is settled first if that of the home is free.</summary>
     /// <exception cref="CoppiceException">There is none of that name or uuid (<see cref="ErrorKind.NotFound"/>).</exception>
     public Task<DomainView> ShowAsync(string nameOrId, CancellationToken cancellation = default) =>
-        ReadAsync(nameOrId, folder => ViewAsync(folder, cancellation));
+        ReadAsync(nameOrId, async folder =>
+        {
+            if (!_ends.HasEnded(folder))
+            {
+                return await ViewAsync(folder, cancellation).ConfigureAwait(false);
+            }
+
+            var settled = await _ends.TidyIfFreeAsync([folder], cancellation).ConfigureAwait(false);
+            try
+            {
+                return await ViewAsync(_finder.Find(nameOrId), cancellation).ConfigureAwait(false) with { Warnings = settled };
+            }
+            catch (CoppiceException e) when (!settled.IsEmpty)
+            {
+                throw e.And(string.Join("; ", settled));
+            }
+        });
+
+    /// <summary>
+    /// The names of the domains that can be read, in order. Asks no process, takes no lock and settles nothing: for completion.
+    /// </summary>
+    public ImmutableArray<string> ReadNames() => [.. _finder.Names().Order(StringComparer.Ordinal)];
+
+    /// <summary>The names of the snapshots of a domain, likewise.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be read.</exception>
+    public ImmutableArray<string> ReadSnapshotNames(string nameOrId)
+    {
+        ArgumentNullException.ThrowIfNull(nameOrId);
+        return [.. new CatalogStore(_finder.Find(nameOrId)).Read().Snapshots.Values.Select(s => s.Name)];
+    }
 
     /// <summary>The definition in force of a domain, in libvirt's format. Takes no lock.</summary>
     public Task<string> ReadDefinitionXmlAsync(string nameOrId) => ReadAsync(
@@ -100,26 +137,23 @@ public sealed class Home
 
     private async Task<OperationResult> RunAsync(Call call)
     {
-        var told = call.Request is DomainRequest about ? await TidyBeforeAsync(call, about).ConfigureAwait(false) : [];
-        var result = await CarryOutAsync(call).ConfigureAwait(false);
-        return await TidyAfterAsync(call, result with { Warnings = [.. told, .. result.Warnings] }).ConfigureAwait(false);
+        var settled = call.Request is DomainRequest about ? await TidyBeforeAsync(call, about).ConfigureAwait(false) : [];
+        var result = await call.TellingAsync(settled, () => CarryOutAsync(call)).ConfigureAwait(false);
+        return await TidyAfterAsync(call, result).ConfigureAwait(false);
     }
 
     /// <summary>A transient domain that has ended is gone, or stays for good, before anything is done with it.</summary>
     private async Task<ImmutableArray<string>> TidyBeforeAsync(Call call, DomainRequest request)
     {
         var folder = _finder.Find(request.Domain);
-        if (!await _ends.HasEndedAsync(folder, call.Cancellation).ConfigureAwait(false))
-        {
-            return [];
-        }
-
         if (call.Options.PlanOnly)
         {
-            throw new CoppiceException(
-                ErrorKind.WrongState, $"domain '{request.Domain}'",
-                "is transient and has ended, and a plan would have to guess what is left of it",
-                "run the command without --plan: it settles that first");
+            _ends.RequireNone([folder]);
+        }
+
+        if (!_ends.HasEnded(folder))
+        {
+            return [];
         }
 
         using var held = await call.LockAsync(_folder.Lock, $"home {_folder.Path}").ConfigureAwait(false);
@@ -169,14 +203,7 @@ public sealed class Home
         ArgumentNullException.ThrowIfNull(nameOrId);
         try
         {
-            var folder = _finder.Find(nameOrId);
-            if (await _ends.HasEndedAsync(folder, CancellationToken.None).ConfigureAwait(false))
-            {
-                await _ends.TidyIfFreeAsync([folder], CancellationToken.None).ConfigureAwait(false);
-                folder = _finder.Find(nameOrId);
-            }
-
-            return await read(folder).ConfigureAwait(false);
+            return await read(_finder.Find(nameOrId)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not (CoppiceException or OperationCanceledException))
         {

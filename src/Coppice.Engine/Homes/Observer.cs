@@ -42,7 +42,9 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 : await LayersAsync(catalog, Destination(request, catalog), restoration, cancellation).ConfigureAwait(false),
             Overlays = overlays,
             Files = files,
-            Rewritten = restoration is null ? Rewritten(catalog, chains, files) : [],
+            Rewritten = restoration is null
+                ? await RewrittenAsync(request, catalog, chains, files, cancellation).ConfigureAwait(false)
+                : [],
             // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
             Capabilities = plain
                 ? new CapabilitySet(options.Hypervisor.Prefix, "not asked", [])
@@ -67,8 +69,13 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         }
     }
 
-    private ImmutableArray<RewrittenLayer> Rewritten(
-        Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains, ImmutableDictionary<string, FileObservation> files)
+    /// <summary>
+    /// What somebody wrote to below the layers that are relied on. Whoever may take that as it is does so for whole snapshots:
+    /// then all that these froze is looked at too, so that nothing is taken that nobody was told of.
+    /// </summary>
+    private async Task<ImmutableArray<RewrittenLayer>> RewrittenAsync(
+        Request request, Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains,
+        ImmutableDictionary<string, FileObservation> files, CancellationToken cancellation)
     {
         if (chains.IsEmpty || catalog.Snapshots.IsEmpty)
         {
@@ -76,7 +83,27 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         }
 
         var recordedAt = new CatalogStore(folder).ReadRecordTimes();
-        return [.. chains.SelectMany(c => FrozenLayers.Rewritten(catalog, c, files, recordedAt)).DistinctBy(r => r.Layer.Id)];
+        var graph = new LayerGraph(catalog);
+        while (true)
+        {
+            var rewritten = FrozenLayers.Rewritten(catalog, chains, files, recordedAt);
+            var seen = chains.SelectMany(c => c).Select(l => l.Id).ToHashSet();
+            ImmutableArray<ImmutableArray<Layer>> more = request is StartDomain or RevertSnapshot or UndoRevert
+                ?
+                [
+                    .. rewritten.SelectMany(r => r.Frozen).Distinct().SelectMany(id => catalog.Snapshots[id].Layers)
+                        .Select(l => l.Id).Distinct().Where(id => !seen.Contains(id)).Select(graph.Chain),
+                ]
+                : [];
+            if (more.IsEmpty)
+            {
+                return rewritten;
+            }
+
+            var paths = more.SelectMany(c => c).Select(l => l.Path).Where(p => !files.ContainsKey(p)).Distinct();
+            files = files.AddRange(await options.Storage.ObserveFilesAsync(paths, cancellation).ConfigureAwait(false));
+            chains = chains.AddRange(more);
+        }
     }
 
     /// <summary>What changes nothing but what the catalog says of the domain.</summary>
@@ -110,11 +137,16 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         var tops = request switch
         {
             ResizeDisk resize => catalog.Head.Disks.Where(d => d.Target == resize.Target).Select(d => d.Layer),
-            StartDomain or CreateSnapshot or SaveDomain or DeleteSnapshot { MetadataOnly: false } => catalog.Head.Disks.Select(d => d.Layer),
+            StartDomain or CreateSnapshot or SaveDomain => catalog.Head.Disks.Select(d => d.Layer),
+            DeleteSnapshot { MetadataOnly: false } delete => OnDisksOf(catalog.Find(delete.Snapshot), catalog),
             _ => Destination(request, catalog),
         };
         return [.. tops.Distinct().Select(graph.Chain)];
     }
+
+    /// <summary>The disks of the head of which a snapshot froze a layer: it goes, and they must not build on it.</summary>
+    private static IEnumerable<ShortId> OnDisksOf(Snapshot snapshot, Catalog catalog) =>
+        catalog.Head.Disks.Where(d => snapshot.Layers.Any(l => l.Disk == d.Target)).Select(d => d.Layer);
 
     /// <summary>The layers that a revert leads to; none if it is no revert.</summary>
     private static IEnumerable<ShortId> Destination(Request request, Catalog catalog) => request switch

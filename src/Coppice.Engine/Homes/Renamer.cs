@@ -10,6 +10,19 @@ internal sealed class Renamer(Call call, HomeFolder home, DomainFinder finder)
         using var held = call.Options.PlanOnly
             ? null
             : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        var ends = new TransientEnds(call.Home, home);
+        if (call.Options.PlanOnly)
+        {
+            ends.RequireNone(finder.Folders());
+            return await RenameAsync(request).ConfigureAwait(false);
+        }
+
+        var settled = await ends.TidyAsync(finder.Folders(), call.Cancellation).ConfigureAwait(false);
+        return await call.TellingAsync(settled, () => RenameAsync(request)).ConfigureAwait(false);
+    }
+
+    private async Task<OperationResult> RenameAsync(RenameDomain request)
+    {
         var folder = finder.Find(request.Domain);
         finder.RequireAllReadable();
         finder.RequireFree(request.Name, folder, "choose another name");

@@ -10,26 +10,34 @@ namespace Coppice.Engine;
 /// </summary>
 internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
 {
-    /// <summary>Whether a domain is transient and nothing runs it. Reads only, and costs a persistent one a look at its root.</summary>
-    public async Task<bool> HasEndedAsync(DomainFolder folder, CancellationToken cancellation)
+    /// <summary>
+    /// Whether a domain is transient, and nothing runs it for certain. Reads only, asks no process, and costs a persistent one a
+    /// look at its root.
+    /// </summary>
+    public bool HasEnded(DomainFolder folder)
     {
         try
         {
             var store = new CatalogStore(folder);
-            if (!store.Exists || !store.ReadIsTransient())
-            {
-                return false;
-            }
-
-            var (catalog, definition) = store.ReadWithDefinition();
-            var observed = await options.Hypervisor
-                .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
-            return !observed.IsAlive;
+            return store.Exists && store.ReadIsTransient() && HasEnded(folder, store.Read());
         }
         catch (CoppiceException)
         {
-            // It is being removed, or cannot be read, or its process does not answer: whoever is asked for it says so.
+            // It is being removed, or cannot be read: whoever is asked for it says so.
             return false;
+        }
+    }
+
+    /// <summary>Refuses to plan while one of some domains has ended: what is left of it would be a guess.</summary>
+    /// <exception cref="CoppiceException">One has (<see cref="ErrorKind.WrongState"/>).</exception>
+    public void RequireNone(IEnumerable<DomainFolder> folders)
+    {
+        if (folders.FirstOrDefault(HasEnded) is { } ended)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"domain '{new CatalogStore(ended).ReadName()}'",
+                "is transient and has ended, and a plan would have to guess what is left of it",
+                "run the command without --plan: it settles that first");
         }
     }
 
@@ -40,7 +48,7 @@ internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
         var warnings = ImmutableArray.CreateBuilder<string>();
         foreach (var folder in folders.ToArray())
         {
-            if (await HasEndedAsync(folder, cancellation).ConfigureAwait(false))
+            if (HasEnded(folder))
             {
                 warnings.AddRange(await TrySettleAsync(folder, cancellation).ConfigureAwait(false));
             }
@@ -64,6 +72,9 @@ internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
         }
     }
 
+    private bool HasEnded(DomainFolder folder, Catalog catalog) => catalog.Persistence is Persistence.Transient
+        && (catalog.Head.Process is not { } process || options.Hypervisor.HasEnded(folder, process));
+
     private async Task<ImmutableArray<string>> TrySettleAsync(DomainFolder folder, CancellationToken cancellation)
     {
         try
@@ -83,7 +94,7 @@ internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
         var call = new Call(options, undefine, new RunOptions { LockWait = TimeSpan.Zero }, new Announcer(null), cancellation);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        if (observed.Catalog.Persistence is not Persistence.Transient || observed.Hypervisor.IsAlive)
+        if (observed.Hypervisor.IsAlive || !HasEnded(folder, observed.Catalog))
         {
             return session.Warnings;
         }

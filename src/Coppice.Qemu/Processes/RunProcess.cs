@@ -56,13 +56,30 @@ internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvi
         {
             try
             {
-                var noted = DurableFile.ReadTextBounded(PidPath, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
-                var pid = int.Parse(noted[0], CultureInfo.InvariantCulture);
-                return noted.Length == 2 && (WorksIn(noted[1], pid) || IsEnding(noted[1], pid)) ? pid : null;
+                return Find();
             }
-            catch (Exception e) when (e is IOException or FormatException or OverflowException or UnauthorizedAccessException)
+            catch (Exception e) when (IsDoubt(e))
             {
                 return null;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whether it is certain that it was started and has ended: its pid can be read and names no process of it, and nobody
+    /// listens on the monitor for readers, which shows a process that this one cannot see. Asks nothing; false in doubt.
+    /// </summary>
+    public bool HasEnded
+    {
+        get
+        {
+            try
+            {
+                return Directory.Exists("/proc/self/task") && Find() is null && MonitorSocket.IsDeserted(folder.Readers);
+            }
+            catch (Exception e) when (IsDoubt(e))
+            {
+                return false;
             }
         }
     }
@@ -155,6 +172,19 @@ internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvi
         {
             return "";
         }
+    }
+
+    private static bool IsDoubt(Exception e) =>
+        e is IOException or FormatException or OverflowException or UnauthorizedAccessException;
+
+    /// <exception cref="IOException">It cannot be told whether it is alive.</exception>
+    /// <exception cref="FormatException">The same: what names it is damaged.</exception>
+    private int? Find()
+    {
+        var noted = DurableFile.ReadTextBounded(PidPath, MaximumPidBytes).TrimEnd('\n').Split(' ', 2);
+        var pid = int.Parse(noted[0], CultureInfo.InvariantCulture);
+        var home = noted is [_, var named] ? named : throw new FormatException("the pid names no folder");
+        return WorksIn(home, pid) || IsEnding(home, pid) ? pid : null;
     }
 
     // While QEMU is loaded, its library libpmem walks through folders of /sys: its standard error stays. While it ends, its

@@ -23,6 +23,27 @@ internal sealed class MonitorSocket : IDisposable
     /// <summary>What the monitor says.</summary>
     public Stream Input { get; }
 
+    /// <summary>Whether it is certain that nobody listens: the connection is refused, or there is no socket. Never waits.</summary>
+    public static bool IsDeserted(string path)
+    {
+        try
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
+            using var address = SocketAddress.Of(path);
+            socket.Connect(address.EndPoint);
+            return false;
+        }
+        catch (SocketException e)
+        {
+            // The framework's name for ENOENT. A full queue, a lack of rights or of descriptors: somebody may listen.
+            return e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable;
+        }
+        catch (FileException e)
+        {
+            return e.IsMissing;
+        }
+    }
+
     /// <summary>Connects, and tries again while it is worth waiting.</summary>
     /// <param name="path">The path of the socket.</param>
     /// <param name="lives">Whether it is worth waiting.</param>

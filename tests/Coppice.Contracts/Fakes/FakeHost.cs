@@ -42,6 +42,12 @@ public sealed class FakeHost
     /// <summary>Whether processes answer when they are asked what they do.</summary>
     public bool ProcessesAnswer { get; set; } = true;
 
+    /// <summary>Told whenever a process is asked what it does.</summary>
+    public Action? Asked { get; set; }
+
+    /// <summary>Whether whoever looks can see processes, as one in another PID namespace cannot.</summary>
+    public bool ProcessesAreVisible { get; set; } = true;
+
     /// <summary>Gives an image another name.</summary>
     public void Link(string path, string name)
     {

@@ -29,10 +29,15 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => Task.FromResult(definition);
 
     public Task<HypervisorObservation> ObserveAsync(
-        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) =>
-        process is null || !host.State.Processes.TryGetValue(process.Value, out var found)
-            ? Task.FromResult(HypervisorObservation.Off)
-            : !host.ProcessesAnswer
+        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation)
+    {
+        if (process is null || !host.ProcessesAreVisible || !host.State.Processes.TryGetValue(process.Value, out var found))
+        {
+            return Task.FromResult(HypervisorObservation.Off);
+        }
+
+        host.Asked?.Invoke();
+        return !host.ProcessesAnswer
             ? Task.FromException<HypervisorObservation>(new CoppiceException(ErrorKind.Hypervisor, $"process {process}", "does not answer"))
             : Task.FromResult(new HypervisorObservation
             {
@@ -43,6 +48,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
                 Version = "1",
                 MemoryEstimate = new ByteCount(1 << 20),
             });
+    }
+
+    public bool HasEnded(DomainFolder folder, ShortId process) => !host.State.Processes.ContainsKey(process);
 
     public Step Launch(LaunchRequest request)
     {

@@ -123,8 +123,10 @@ public abstract partial class HypervisorContract
         await using var bed = Open();
         var process = await StartAsync(bed);
         var step = Checkpoint(bed, process, DomainState.Running, bed.NewMemory(), bed.NewOverlay(bed.Base));
+        Assert.False(bed.Hypervisor.HasEnded(bed.Folder, process));
         await bed.KillAsync(process);
         Assert.False((await ObserveAsync(bed, process)).IsAlive);
+        Assert.True(bed.Hypervisor.HasEnded(bed.Folder, process));
         var error = await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, step));
         Assert.Equal(ErrorKind.Hypervisor, error.Kind);
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, step));

@@ -58,6 +58,52 @@ public sealed class AutostartTests
         Assert.Equal(0, again.GetProperty("results").GetArrayLength());
     }
 
+    [Fact]
+    public async Task What_was_started_before_it_was_cancelled_is_told()
+    {
+        using var desk = new Desk();
+        foreach (var name in (string[])["a", "b", "c"])
+        {
+            await desk.DefineAsync(name);
+            await desk.DoAsync($"autostart {name}");
+        }
+
+        var launched = 0;
+        desk.Host.Acting = what =>
+        {
+            if (what.StartsWith("launch", StringComparison.Ordinal) && ++launched == 2)
+            {
+                throw new OperationCanceledException();
+            }
+        };
+        var typed = await desk.TypeAsync("start", "--autostart");
+        Assert.Equal(130, typed.ExitCode);
+        Assert.StartsWith("a: started", typed.Output, StringComparison.Ordinal);
+        Assert.Contains("was cancelled", typed.Error, StringComparison.Ordinal);
+        Assert.Single(desk.Host.State.Processes);
+    }
+
+    [Theory]
+    [InlineData("list")]
+    [InlineData("show web")]
+    [InlineData("snapshot list web")]
+    public async Task A_transient_domain_that_stays_although_it_has_ended_is_told(string line)
+    {
+        foreach (var json in (bool[])[false, true])
+        {
+            using var desk = new Desk();
+            await desk.DefineAsync();
+            var document = desk.File("t.xml", (await desk.TypeAsync("dumpxml", "web")).AsPrinted);
+            await desk.DoAsync("undefine web", $"define {document} --transient", "snapshot create web one");
+            desk.Host.LosePower();
+            var typed = await desk.TypeAsync((json ? $"{line} --json" : line).Split(' '));
+            Assert.Equal(0, typed.ExitCode);
+            var told = json ? typed.Json.GetProperty("warnings")[0].GetString() : typed.Error;
+            Assert.Contains("it stays, off", told, StringComparison.Ordinal);
+            Assert.DoesNotContain("it stays", (await desk.TypeAsync(line.Split(' '))).Error, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("start")]
     [InlineData("start web --autostart")]

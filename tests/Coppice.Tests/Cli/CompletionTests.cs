@@ -28,6 +28,22 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    public async Task Nothing_is_asked_or_settled_for_it()
+    {
+        using var desk = new Desk();
+        await desk.DefineAsync();
+        var document = desk.File("t.xml", (await desk.TypeAsync("dumpxml", "web")).AsPrinted);
+        await desk.DoAsync("undefine web", $"define {document} --transient", "snapshot create web base");
+        desk.Host.Asked = () => Assert.Fail("a process was asked");
+        Assert.Equal(["web"], await SuggestAsync(desk, "show "));
+        Assert.Equal(["base"], await SuggestAsync(desk, "snapshot show web "));
+        desk.Host.LosePower();
+        Assert.Equal(["web"], await SuggestAsync(desk, "show "));
+        Assert.Equal(["base"], await SuggestAsync(desk, "snapshot show web "));
+        Assert.Contains("was transient and has ended", (await desk.TypeAsync("show", "web")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Commands_and_options_are_offered()
     {
         using var desk = new Desk();

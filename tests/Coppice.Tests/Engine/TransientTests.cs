@@ -116,6 +116,29 @@ public sealed class TransientTests : IDisposable
         Assert.True(_world.Exists);
     }
 
+    [Theory]
+    [InlineData("list")]
+    [InlineData("show")]
+    [InlineData("a request that fails")]
+    [InlineData("a definition that fails")]
+    public async Task Whoever_finds_that_it_stays_is_told(string command)
+    {
+        await RunAsync();
+        await _world.SnapshotAsync("one");
+        _world.Host.LosePower();
+        var home = _world.Open();
+        var told = command switch
+        {
+            "list" => Assert.Single((await home.ListAsync()).Warnings),
+            "show" => Assert.Single((await home.ShowAsync(World.Name)).Warnings),
+            "a request that fails" => (await HomeTests.FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)))).Problem,
+            _ => (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition(number: 2))))).Problem,
+        };
+        Assert.Contains("it stays, off, because it has 1 snapshots", told, StringComparison.Ordinal);
+        Assert.Empty((await home.ListAsync()).Warnings);
+        Assert.Equal(Persistence.Persistent, _world.Catalog.Persistence);
+    }
+
     [Fact]
     public async Task A_tip_and_what_the_guest_wrote_into_layers_of_ours_keep_it_as_well()
     {
@@ -196,6 +219,52 @@ public sealed class TransientTests : IDisposable
         Assert.Equal(DomainState.Running, (await _world.Open().ShowAsync(World.Name)).Hypervisor.State);
     }
 
+    [Theory]
+    [InlineData("list")]
+    [InlineData("show")]
+    [InlineData("define another")]
+    [InlineData("pause")]
+    public async Task One_that_is_only_out_of_sight_is_left_alone(string command)
+    {
+        await RunAsync();
+        _world.Host.ProcessesAreVisible = false;
+        switch (command)
+        {
+            case "list":
+                await _world.Open().ListAsync();
+                break;
+            case "show":
+                await _world.Open().ShowAsync(World.Name);
+                break;
+            case "pause":
+                await HomeTests.FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)));
+                break;
+            default:
+                var other = World.Definition("other", 2);
+                AddImages(other);
+                await _world.RunAsync(new DefineDomain(other));
+                break;
+        }
+
+        _world.Host.ProcessesAreVisible = true;
+        Assert.Equal((DomainState.Running, Persistence.Transient), (Inspection.StateOf(_world), _world.Catalog.Persistence));
+    }
+
+    [Fact]
+    public async Task Others_are_defined_at_once_while_one_does_not_answer()
+    {
+        await RunAsync();
+        _world.Host.ProcessesAnswer = false;
+        var other = World.Definition("other", 2);
+        AddImages(other);
+        var asked = 0;
+        _world.Host.Asked = () => asked++;
+        await _world.RunAsync(new DefineDomain(other));
+        Assert.Equal(0, asked);
+        _world.Host.ProcessesAnswer = true;
+        Assert.Equal(DomainState.Running, Inspection.StateOf(_world));
+    }
+
     [Fact]
     public async Task A_plan_does_not_guess_what_is_left_of_one_that_has_ended()
     {
@@ -205,6 +274,31 @@ public sealed class TransientTests : IDisposable
             new StartDomain(World.Name, Paused: false), new RunOptions { PlanOnly = true }));
         Assert.Equal(ErrorKind.WrongState, error.Kind);
         Assert.True(_world.Exists);
+    }
+
+    [Theory]
+    [InlineData("define")]
+    [InlineData("define --transient")]
+    [InlineData("rename")]
+    public async Task Nor_does_a_plan_of_another_domain_that_may_take_its_name_or_images(string command)
+    {
+        var other = World.Definition("other", 2);
+        AddImages(other);
+        await _world.RunAsync(new DefineDomain(other));
+        await RunAsync();
+        _world.Host.LosePower();
+        Request request = command switch
+        {
+            "define" => new DefineDomain(World.Definition(number: 3)),
+            "define --transient" => new RunTransient(World.Definition(number: 3), Paused: false),
+            _ => new RenameDomain("other", World.Name),
+        };
+        var error = await HomeTests.FailAsync(() => _world.Open().RunAsync(request, new RunOptions { PlanOnly = true }));
+        Assert.Equal(ErrorKind.WrongState, error.Kind);
+        Assert.Contains("without --plan", error.NextStep, StringComparison.Ordinal);
+        Assert.True(_world.Exists);
+        await _world.RunAsync(request);
+        Assert.False(_world.Exists);
     }
 
     [Fact]
@@ -225,6 +319,14 @@ public sealed class TransientTests : IDisposable
         var result = await _world.RunAsync(new RunTransient(World.Definition(), Paused: false));
         _world.Host.Tick();
         return result;
+    }
+
+    private void AddImages(DomainDefinition definition)
+    {
+        foreach (var disk in definition.Disks)
+        {
+            _world.AddImage(disk.Source!);
+        }
     }
 
     private void AssertGone()

@@ -78,6 +78,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<HypervisorObservation> ObserveAsync(
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
 
+    public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
+
     public Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation) => throw Paper();
 
     public Task CheckAsync(ImmutableArray<Layer> chain, CancellationToken cancellation) => throw Paper();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Coppice.Qemu.Processes;
 using Coppice.Tests.Images;
 
@@ -43,6 +44,39 @@ public sealed class RunProcessTests : IDisposable
     {
         File.WriteAllText($"{_folder.Path}/pid", $"{Environment.ProcessId} {_folder.Path}\n");
         Assert.Null(new RunProcess(_folder, ProcessFiles.Qemu, TimeProvider.System).Pid);
+    }
+
+    [Fact]
+    public void It_has_ended_for_certain_only_if_it_can_be_told_and_nobody_listens_on_its_monitor()
+    {
+        var process = new RunProcess(_folder, ProcessFiles.Qemu, TimeProvider.System);
+        Assert.False(process.HasEnded);
+        File.WriteAllText($"{_folder.Path}/pid", $"{Environment.ProcessId}\n");
+        Assert.False(process.HasEnded);
+        File.WriteAllText($"{_folder.Path}/pid", $"{Environment.ProcessId} {Environment.CurrentDirectory}\n");
+        Assert.False(process.HasEnded);
+
+        // A pid of another PID namespace, for instance: only who listens tells.
+        File.WriteAllText($"{_folder.Path}/pid", $"{int.MaxValue} {_folder.Path}\n");
+        Assert.True(process.HasEnded);
+        using (var monitor = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            monitor.Bind(new UnixDomainSocketEndPoint(_folder.Readers));
+            monitor.Listen(0);
+            for (var clients = 0; clients < 4; clients++)
+            {
+                Assert.False(process.HasEnded);
+            }
+
+            // A process that is killed leaves its socket behind.
+            File.Move(_folder.Readers, _folder.Readers + ".kept");
+        }
+
+        File.Move(_folder.Readers + ".kept", _folder.Readers);
+        Assert.True(process.HasEnded);
+        File.Delete($"{_folder.Path}/pid");
+        Directory.CreateDirectory($"{_folder.Path}/pid");
+        Assert.False(process.HasEnded);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Coppice.Contracts.Fakes;
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Files;
 using Coppice.Storage;
 using Coppice.Tests.Images;
 
@@ -186,6 +187,25 @@ public sealed partial class OutsideChangesTests : IDisposable
         await HoldsAsync(await HeadAsync(), Second);
         await RunAsync(new EditSnapshot(Name, "s1", "renamed", null));
         await PlanAsync(Start);
+    }
+
+    [Fact]
+    public async Task The_time_of_an_image_that_is_somebody_elses_cannot_be_kept_and_that_is_told_and_blocks_nothing()
+    {
+        await DefineAsync();
+        await RunAsync(Create("inside") with { Disks = [new DiskRequest("vda", DiskMode.Internal)] });
+        FileActs.Observer = (act, path) =>
+        {
+            if (act is FileAct.SetTime)
+            {
+                throw FileException.Of(path, Errno.NotPermitted);
+            }
+        };
+        var deleted = await RunAsync(new DeleteSnapshot(Name, "inside", MetadataOnly: false));
+        FileActs.Observer = null;
+        Assert.Contains("could not be kept (permission denied)", Assert.Single(deleted.Warnings), StringComparison.Ordinal);
+        Assert.Empty((await CatalogAsync()).Snapshots);
+        Assert.True(Assert.Throws<FileException>(() => FileSystem.SetModified(_folder.File("none"), default)).IsMissing);
     }
 
     private static StartDomain Start => new(Name, Paused: false);
