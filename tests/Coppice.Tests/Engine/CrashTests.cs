@@ -37,7 +37,7 @@ public sealed class OtherCrashTests(ITestOutputHelper output) : CrashTests(outpu
 public abstract class CrashTests(ITestOutputHelper output)
 {
     /// <summary>The sample is one in so many.</summary>
-    private const int Sample = 12;
+    private const int Sample = 16;
 
     protected async Task TryEveryPointAsync(string name)
     {
