@@ -1,5 +1,6 @@
 # make demo   show it working: a real guest is checkpointed while it runs, changed, reverted, RAM and disk together
 # make test-full   every crash point instead of a sample, on both QEMUs; takes half an hour
+# make torture TIME=10m   random operations and faults until the time is over; SEED=… repeats a run, SEED=live:7 one round of it
 # make test   run everything that CI runs; QEMU=10.0 or QEMU=/path/to/qemu-system-x86_64 runs it on another QEMU
 SHELL       := /bin/bash
 PREFIX      ?= /usr/local
@@ -8,7 +9,7 @@ PUBLISHED   := artifacts/coppice
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: packages setup build publish demo test test-full test-fast page lint bench install clean
+.PHONY: packages setup build publish demo victim test test-full test-fast torture page lint bench install clean
 
 packages:
 	@build/setup
@@ -29,10 +30,12 @@ demo: packages publish
 
 # Published it is another program than built: trimmed, and compiled ahead of time.
 test test-full: export COPPICE_COMMAND := $(CURDIR)/$(PUBLISHED)/coppice
-test test-full: export COPPICE_VICTIM := $(CURDIR)/artifacts/victim/coppice-victim.dll
-test: setup build publish
+test test-full torture: export COPPICE_VICTIM := $(CURDIR)/artifacts/victim/coppice-victim.dll
+test: setup build publish victim
+	@build/test Coppice.Tests Coppice.Live Coppice.Torture
+
+victim:
 	@dotnet publish tests/Coppice.Victim -c Release -v q --nologo -o artifacts/victim
-	@build/test Coppice.Tests Coppice.Live
 
 # What make test takes samples of, whole, and on both QEMUs.
 test-full: export COPPICE_TEST_ALL := 1
@@ -42,9 +45,14 @@ test-full: test
 test-fast: build
 	@build/test Coppice.Tests
 
-# The page of the matrix, from what each row did on a real guest.
+TIME ?= 10m
+torture: packages build victim
+	@TEST_ARGS="--time $(TIME) $(if $(SEED),--seed $(SEED))" build/test Coppice.Torture
+
+# The pages of the matrix and of a tree's life, from what real guests did.
 page: packages build
 	@COPPICE_PAGE=$(CURDIR)/docs/matrix.md TEST_ARGS="-class Coppice.Live.Tree.UsualRowTests" build/test Coppice.Live
+	@COPPICE_LIFE=$(CURDIR)/docs/life.md TEST_ARGS="-class Coppice.Live.Cli.LifePageTests" build/test Coppice.Live
 
 lint:
 	@dotnet format Coppice.slnx --verify-no-changes --severity warn
@@ -52,6 +60,7 @@ lint:
 
 bench: packages publish
 	@bench/run $(PUBLISHED)/coppice
+	@bench/merge $(PUBLISHED)/coppice
 
 install: publish
 	@install -d $(DESTDIR)$(PREFIX)/lib/coppice $(DESTDIR)$(PREFIX)/bin

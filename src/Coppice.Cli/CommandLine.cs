@@ -19,8 +19,9 @@ internal sealed class CommandLine : RootCommand
         Options.Add(Connect);
         Command[] words =
         [
-            .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(), DiskCommands.Disk(),
-            CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(),
+            .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(), DiskCommands.Disk(), .. JobCommands.All(),
+            TipCommands.Tips(), CheckCommand.Check(), PruneCommand.Prune(), CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(),
+            BackgroundChecksums.Command(),
         ];
         foreach (var word in words)
         {

@@ -81,6 +81,19 @@ internal sealed class Invocation
         return view;
     }
 
+    /// <summary>The snapshots that lack checksums; null where a damaged chain keeps that from being told: a list is of use then, too.</summary>
+    public async Task<IReadOnlySet<SnapshotId>?> FindUnverifiedAsync(DomainView view, CancellationToken cancellation)
+    {
+        try
+        {
+            return await Home.ReadUnverifiedAsync($"{view.Catalog.Domain}", cancellation);
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.Damaged)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Prints an error; returns its exit code.</summary>
     public static int Fail(CoppiceException error, Output output)
     {
@@ -88,7 +101,8 @@ internal sealed class Invocation
         return ExitCode.Of(error.Kind);
     }
 
-    private HomeFolder Folder => HomeChoice.Folder(_parse.GetValue(_line.Home), Surroundings);
+    /// <summary>Where the home is.</summary>
+    public HomeFolder Folder => HomeChoice.Folder(_parse.GetValue(_line.Home), Surroundings);
 
     public T Get<T>(Argument<T> argument) => _parse.GetValue(argument)!;
 

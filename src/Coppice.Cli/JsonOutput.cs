@@ -21,9 +21,16 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
     public override void Tree(DomainReport domain, IReadOnlyList<SnapshotReport> snapshots) =>
         Write(new Answer { Domain = domain, Snapshots = snapshots });
 
+    public override void Tips(DomainReport domain, IReadOnlyList<TipSizesReport> tips) =>
+        Write(new Answer { Domain = domain, Tips = tips });
+
     public override void Snapshot(SnapshotReport snapshot) => Write(new Answer { Snapshot = snapshot });
 
     public override void SnapshotName(SnapshotReport snapshot) => Write(new Answer { Snapshot = snapshot });
+
+    public override void Jobs(IReadOnlyList<JobReport> jobs) => Write(new Answer { Jobs = jobs });
+
+    public override void Job(JobReport job) => Write(new Answer { Job = job });
 
     public override void Xml(string xml) => Write(new Answer { Xml = xml });
 
@@ -34,6 +41,36 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
     public override void Each(
         IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done) =>
         Write(new Answer { Plans = plans, Results = results, Errors = errors });
+
+    public override void Usage(UsageReport usage) => Write(new Answer { Usage = usage });
+
+    public override void Difference(DifferenceReport difference) => Write(new Answer { Difference = difference });
+
+    public override void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted) =>
+        Write(new Answer { Verified = verified, Booted = booted });
+
+    public override void Findings(IReadOnlyList<FindingReport> findings, Carried carried) => Write(new Answer
+    {
+        Findings = findings,
+        Plans = carried.Plans.Count == 0 ? null : carried.Plans,
+        Results = carried.Results.Count == 0 ? null : carried.Results,
+        Errors = carried.Failed.Count == 0 ? null : [.. carried.Failed.Select(ErrorReport.Of)],
+    });
+
+    public override void Announce(IReadOnlyList<FindingReport> findings)
+    {
+    }
+
+    public override void Pruned(IReadOnlyList<RetainedReport> retained, Carried carried) => Write(new Answer
+    {
+        Pruned = retained,
+        Results = carried.Results.Count == 0 ? null : carried.Results,
+        Errors = carried.Failed.Count == 0 ? null : [.. carried.Failed.Select(ErrorReport.Of)],
+    });
+
+    public override void Announce(IReadOnlyList<RetainedReport> retained)
+    {
+    }
 
     public override void Warn(IReadOnlyList<string> warnings) => _warnings = warnings.Count == 0 ? null : warnings;
 

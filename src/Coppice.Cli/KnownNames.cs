@@ -23,8 +23,34 @@ internal static class KnownNames
         Complete(new Argument<string>("SNAPSHOT") { Description = "The name or uuid of the snapshot" }, domain);
 
     /// <summary>The argument that names a snapshot of a domain, or is left out.</summary>
-    public static Argument<string?> Snapshot(Argument<string> domain, string description) =>
-        Complete(new Argument<string?>("SNAPSHOT") { Description = description, Arity = ArgumentArity.ZeroOrOne }, domain);
+    public static Argument<string?> Snapshot(Argument<string> domain, string description, string name = "SNAPSHOT") =>
+        Complete(new Argument<string?>(name) { Description = description, Arity = ArgumentArity.ZeroOrOne }, domain);
+
+    /// <summary>The argument that names snapshots of a domain, at least one.</summary>
+    public static Argument<string[]> Snapshots(Argument<string> domain) => Complete(
+        new Argument<string[]>("SNAPSHOT") { Description = "The names or uuids of the snapshots", Arity = ArgumentArity.OneOrMore }, domain);
+
+    /// <summary>The argument that names a merge of a domain.</summary>
+    public static Argument<string?> Job(Argument<string> domain, ArgumentArity arity)
+    {
+        var argument = new Argument<string?>("JOB")
+        {
+            Description = arity.Equals(ArgumentArity.ZeroOrOne) ? "The id of the merge; if left out, all" : "The id of the merge", Arity = arity,
+        };
+        argument.CompletionSources.Add(context =>
+            IsTyped(argument, context, context.WordToComplete.Length == 0) && context.ParseResult.GetValue(domain) is { } name
+                ? Read(context, home => home.ReadJobIds(name))
+                : []);
+        return argument;
+    }
+
+    /// <summary>The argument that names a tip of a domain.</summary>
+    public static Argument<string> Tip(Argument<string> domain) =>
+        CompleteTip(new Argument<string>("TIP") { Description = "The id of the tip" }, domain);
+
+    /// <summary>The argument that names tips of a domain, or is left out.</summary>
+    public static Argument<string[]> Tips(Argument<string> domain) => CompleteTip(
+        new Argument<string[]>("TIP") { Description = "The ids of the tips", Arity = ArgumentArity.ZeroOrMore }, domain);
 
     /// <summary>What completes a snapshot's name, given the domain typed before it.</summary>
     public static IEnumerable<CompletionItem> OfDomain(CompletionContext context, Argument<string> domain) =>
@@ -39,9 +65,20 @@ internal static class KnownNames
         return argument;
     }
 
+    private static Argument<T> CompleteTip<T>(Argument<T> argument, Argument<string> domain)
+    {
+        argument.CompletionSources.Add(context =>
+            IsTyped(argument, context, context.WordToComplete.Length == 0) && context.ParseResult.GetValue(domain) is { } name
+                ? Read(context, home => home.ReadTipIds(name))
+                : []);
+        return argument;
+    }
+
     // The library asks every argument of a command; only the one under the cursor has something to offer.
     private static bool IsTyped(Argument argument, CompletionContext context, bool mayBeNext) =>
-        context.ParseResult.GetResult(argument) is { Tokens: [var token, ..] } ? token.Value == context.WordToComplete : mayBeNext;
+        context.ParseResult.GetResult(argument) is { Tokens: [.., var token] }
+            ? token.Value == context.WordToComplete || (mayBeNext && argument.Arity.MaximumNumberOfValues > 1)
+            : mayBeNext;
 
     private static CompletionItem[] Read(CompletionContext context, Func<Home, IEnumerable<string>> names)
     {

@@ -23,10 +23,18 @@ internal abstract class Output
     /// <param name="snapshots">All its snapshots, parents before their children.</param>
     public abstract void Tree(DomainReport domain, IReadOnlyList<SnapshotReport> snapshots);
 
+    /// <param name="domain">The domain.</param>
+    /// <param name="tips">Its tips, oldest first.</param>
+    public abstract void Tips(DomainReport domain, IReadOnlyList<TipSizesReport> tips);
+
     public abstract void Snapshot(SnapshotReport snapshot);
 
     /// <summary>A snapshot where people expect its name only.</summary>
     public abstract void SnapshotName(SnapshotReport snapshot);
+
+    public abstract void Jobs(IReadOnlyList<JobReport> jobs);
+
+    public abstract void Job(JobReport job);
 
     public abstract void Xml(string xml);
 
@@ -42,6 +50,28 @@ internal abstract class Output
     /// <param name="done">What was done, in a few words for people.</param>
     public abstract void Each(
         IReadOnlyList<PlanReport> plans, IReadOnlyList<ResultReport> results, IReadOnlyList<ErrorReport> errors, string done);
+
+    public abstract void Usage(UsageReport usage);
+
+    public abstract void Difference(DifferenceReport difference);
+
+    /// <param name="verified">What was read.</param>
+    /// <param name="booted">The snapshots that were tried; null if none were to be.</param>
+    public abstract void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted);
+
+    /// <param name="findings">What a check found, or what is left of it.</param>
+    /// <param name="carried">What was mended before.</param>
+    public abstract void Findings(IReadOnlyList<FindingReport> findings, Carried carried);
+
+    /// <summary>What a check found that is about to be mended, for people to agree to; the answer follows.</summary>
+    public abstract void Announce(IReadOnlyList<FindingReport> findings);
+
+    /// <param name="retained">What stays and what goes, oldest branches first.</param>
+    /// <param name="carried">What was deleted.</param>
+    public abstract void Pruned(IReadOnlyList<RetainedReport> retained, Carried carried);
+
+    /// <summary>What stays and what is about to go, for people to agree to; the answer follows.</summary>
+    public abstract void Announce(IReadOnlyList<RetainedReport> retained);
 
     /// <summary>What happened besides; the answer follows.</summary>
     public abstract void Warn(IReadOnlyList<string> warnings);

@@ -17,7 +17,17 @@ internal sealed class ProgressLine(Surroundings surroundings) : IDisposable
     /// <summary>Called inline by the operation, also while the guest stands still: it never waits for long.</summary>
     public void Show(OperationEvent happened)
     {
-        if (!surroundings.ErrorIsTerminal || happened.Step is not { } step)
+        if (!surroundings.ErrorIsTerminal)
+        {
+            return;
+        }
+
+        if (happened is { Job: { } job, Progress: { } merged })
+        {
+            Write($"merge {job.Id} of disk '{job.Disk}' {Share(merged)}");
+        }
+
+        if (happened.Step is not { } step)
         {
             return;
         }

@@ -35,6 +35,11 @@ internal sealed record Surroundings
     /// <summary>Where new ids come from.</summary>
     public required IdSource Ids { get; init; }
 
+    /// <summary>
+    /// Starts this command with other arguments in a process of its own, which nobody waits for; null if there is no such thing.
+    /// </summary>
+    public Action<IReadOnlyList<string>>? StartAside { get; init; }
+
     /// <summary>The drivers that run the domains of a home. Making them probes nothing.</summary>
     public required Func<HomeFolder, TimeProvider, Drivers> Drivers { get; init; }
 
@@ -59,6 +64,7 @@ internal sealed record Surroundings
             Time = TimeProvider.System,
             Ids = new IdSource(RandomNumberGenerator.Fill),
             Drivers = Composition.Drivers,
+            StartAside = AsideProcess.Start,
         };
     }
 

@@ -36,6 +36,14 @@ internal static class Values
         };
     }
 
+    /// <summary><c>[DISK=]NAME</c>: the name of a file, without a folder.</summary>
+    public static FinalName FinalName(string text)
+    {
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        var name = new FinalName(equals > 0 ? text[..equals] : null, text[(equals + 1)..]);
+        return LayerRename.ProblemOf(name.Name) is { } problem ? throw new FormatException($"'{name.Name}': {problem}") : name;
+    }
+
     /// <summary><c>DISK=none</c>, <c>internal</c>, <c>external[:FILE]</c> or <c>manual</c>.</summary>
     public static DiskRequest Disk(string text)
     {
@@ -79,6 +87,14 @@ internal static class Values
         _ => throw new FormatException($"'{text}' is no bus: write virtio, scsi, sata or ide"),
     };
 
+    /// <summary>Which image a merge writes.</summary>
+    public static MergeDirection Direction(string text) => text switch
+    {
+        "commit" => MergeDirection.Commit,
+        "stream" => MergeDirection.Stream,
+        _ => throw new FormatException($"'{text}' is no way to merge: write commit or stream"),
+    };
+
     /// <summary><c>user</c>, <c>bridge=NAME</c> or <c>tap=NAME</c>; null for <c>none</c>.</summary>
     public static NewNetwork? Network(string text) => text == NoNetwork ? null : NewNetwork.Parse(text);
 
@@ -87,6 +103,15 @@ internal static class Values
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             ? TimeSpan.FromSeconds(seconds)
             : throw new FormatException($"'{text}' is no number of seconds: write a whole number such as 60");
+
+    /// <summary>A time with its unit: <c>90s</c>, <c>30m</c>, <c>12h</c>, <c>7d</c>.</summary>
+    public static TimeSpan Duration(string text)
+    {
+        var unit = text.Length == 0 ? 0 : text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400, _ => 0 };
+        return unit > 0 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            ? TimeSpan.FromSeconds((long)count * unit)
+            : throw new FormatException($"'{text}' is no time: write a whole number and its unit, such as 7d, 12h, 30m or 90s");
+    }
 
     /// <summary>A count of at least one.</summary>
     public static int Count(string text) =>

@@ -37,6 +37,9 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>Held by the one command that changes the domain.</summary>
     public string Lock => $"{Path}/lock";
 
+    /// <summary>Held by whoever tries the domain out, if that is what it is for.</summary>
+    public string Trial => $"{Path}/trial";
+
     /// <summary>Links to the sockets of whichever process runs the domain: consoles, channels, VNC.</summary>
     public string Endpoints => $"{Path}/endpoints";
 
@@ -49,6 +52,12 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>A memory image made by an operation.</summary>
     public string Memory(ShortId id) => $"{MemoryFolder}/{id}.mem";
 
+    /// <summary>Checksums of what does not change any more.</summary>
+    public string Checksums => $"{Path}/checksums";
+
+    /// <summary>Held by whoever takes checksums.</summary>
+    public string ChecksumsLock => $"{Path}/checksums.lock";
+
     /// <summary>What TPMs keep.</summary>
     public string TpmFolder => $"{Path}/tpm";
 
@@ -58,7 +67,9 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>What a folder beside an image is called, in which layers of this domain go.</summary>
     public string BesideImages => $"coppice-{System.IO.Path.GetFileName(Path)}";
 
-    /// <summary>Whether a file lies where nobody but Coppice puts layers: in the folder for them, or in one beside an image.</summary>
+    /// <summary>
+    /// Whether a file lies where nobody but Coppice puts layers: in the folder for them, or in one beside an image.
+    /// </summary>
     public bool IsOwnLayer(string file) => file.StartsWith($"{Path}/images/", StringComparison.Ordinal)
         || file.Contains($"/{BesideImages}/", StringComparison.Ordinal);
 

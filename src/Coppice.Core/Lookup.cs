@@ -22,6 +22,15 @@ public static class Lookup
         catalog.Snapshots.Values.Select(s => s.Name),
         $"see: coppice snapshot list {catalog.Name}");
 
+    /// <summary>The error for a tip that does not exist.</summary>
+    /// <param name="wanted">What the user gave.</param>
+    /// <param name="catalog">The catalog that does not have it.</param>
+    public static CoppiceException NoTip(string wanted, Catalog catalog) => NotFound(
+        $"tip '{Printable(wanted)}' of domain '{catalog.Name}'",
+        wanted,
+        catalog.Tips.Select(t => t.Id.Value),
+        $"see: coppice tips list {catalog.Name}");
+
     /// <summary>The item of a name or uuid; null if there is none.</summary>
     internal static T? Find<T>(IEnumerable<T> items, string nameOrId, Func<T, string> name, Func<T, string> id)
         where T : class

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Coppice.Core;
 
-/// <summary>The names that users give. A name never becomes a path, but it is shown in lists and logs, so it is kept printable.</summary>
+/// <summary>
+/// The names that users give. A name never becomes a path, but it is shown in lists and logs, so it is kept printable.
+/// </summary>
 public static class Names
 {
     /// <summary>The longest name, in bytes of UTF-8.</summary>

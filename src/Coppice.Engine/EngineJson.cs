@@ -17,6 +17,32 @@ internal static class EngineJson
     /// <summary>One line.</summary>
     public static JsonTypeInfo<T> Line<T>() => (JsonTypeInfo<T>)s_lines.GetTypeInfo(typeof(T));
 
+    /// <summary>The version of a document, whatever else it has. Reads no further: it is what we write first.</summary>
+    /// <exception cref="JsonException">It has none.</exception>
+    public static int Version(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.TokenType is not JsonTokenType.PropertyName)
+            {
+                continue;
+            }
+
+            if (reader.ValueTextEquals("version"u8))
+            {
+                reader.Read();
+                return reader.TokenType is JsonTokenType.Number && reader.TryGetInt32(out var version)
+                    ? version
+                    : throw new JsonException("its version is no number");
+            }
+
+            reader.Skip();
+        }
+
+        throw new JsonException("it does not say which version it is");
+    }
+
     private static JsonSerializerOptions Strict(bool indented) => new(EngineContext.Default.Options)
     {
         WriteIndented = indented,
@@ -40,11 +66,16 @@ internal static class EngineJson
     RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(RootDocument))]
 [JsonSerializable(typeof(RecordDocument))]
+[JsonSerializable(typeof(ChecksumDocument))]
 [JsonSerializable(typeof(JournalHeader))]
 [JsonSerializable(typeof(JournalEntry))]
 internal sealed partial class EngineContext : JsonSerializerContext;
 
-/// <summary>Reads nothing but the version of a document, whatever else it has.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true)]
-[JsonSerializable(typeof(VersionDocument))]
-internal sealed partial class VersionJson : JsonSerializerContext;
+/// <summary>Reads a few properties of a document, whatever else it has.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(RootFront))]
+internal sealed partial class FrontJson : JsonSerializerContext;

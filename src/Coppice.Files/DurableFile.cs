@@ -39,6 +39,14 @@ public static class DurableFile
         DurableFolder.Flush(FolderOf(to));
     }
 
+    /// <summary>Gives a file a second name (link(2)), which must not exist yet: durable on return.</summary>
+    public static void Link(string path, string name)
+    {
+        FileActs.Before(FileAct.Link, name);
+        Native.Link(path, name);
+        DurableFolder.Flush(FolderOf(name));
+    }
+
     /// <summary>
     /// Removes a file; nothing happens if it is gone. The folder is not flushed. The node of a device is never removed, nor a
     /// link to one: it is the host's, whatever our records may say.
@@ -78,7 +86,7 @@ public static class DurableFile
     /// <summary>Reads a UTF-8 text, but not one of more than <paramref name="maximum"/> bytes.</summary>
     public static string ReadTextBounded(string path, int maximum) => Encoding.UTF8.GetString(ReadBounded(path, maximum));
 
-    private static byte[] ReadBounded(SafeFileHandle handle, string path, int maximum)
+    internal static byte[] ReadBounded(SafeFileHandle handle, string path, int maximum)
     {
         // Sockets, pipes and /proc have no length that says anything; a file that grows meanwhile is bounded all the same.
         var length = RandomAccess.GetLength(handle);

@@ -29,12 +29,32 @@ public static class DurableFolder
         }
     }
 
+    /// <summary>Makes a folder in one that exists, open to its owner only; nothing happens if it exists.</summary>
+    /// <exception cref="FileException">The folder above is not there, or it cannot be made.</exception>
+    public static void CreateInside(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            FileActs.Before(FileAct.CreateFolder, path);
+            Native.MakeFolder(path, (int)OwnerOnly);
+            Flush(Path.GetDirectoryName(path)!);
+        }
+    }
+
     /// <summary>Makes durable what was made, renamed and removed in a folder.</summary>
     public static void Flush(string path)
     {
         FileActs.Before(FileAct.FlushFolder, path);
         using var handle = Native.Open(path, Native.ReadOnly);
         Native.Flush(handle, path);
+    }
+
+    /// <summary>Gives a folder another name on the same file system, which nothing may have yet: durable on return.</summary>
+    public static void Rename(string from, string to)
+    {
+        FileActs.Before(FileAct.Rename, to);
+        FileException.Guard(to, () => Directory.Move(from, to));
+        Flush(Path.GetDirectoryName(to)!);
     }
 
     /// <summary>
@@ -61,6 +81,42 @@ public static class DurableFolder
         }
     }
 
+    /// <summary>
+    /// The same, and a file of it goes last, once the folders that lead to it are empty but for it. Those are emptied after all others.
+    /// </summary>
+    public static void Remove(string path, string last)
+    {
+        RemoveOthers(path, last);
+        Remove(path);
+    }
+
+    private static void RemoveOthers(string folder, string last)
+    {
+        if (!Directory.Exists(folder))
+        {
+            return;
+        }
+
+        var inner = Path.GetRelativePath(folder, last).Split('/') is [var next, _, ..] ? $"{folder}/{next}" : null;
+        foreach (var path in FileException.Guard(folder, () => Directory.GetFileSystemEntries(folder)).Where(p => p != inner && p != last))
+        {
+            if (Directory.Exists(path))
+            {
+                Remove(path);
+            }
+            else
+            {
+                DurableFile.Remove(path);
+            }
+        }
+
+        Flush(folder);
+        if (inner is not null)
+        {
+            RemoveOthers(inner, last);
+        }
+    }
+
     /// <summary>Removes a folder that holds nothing, and flushes the one above. One that does, or may not go, is left.</summary>
     /// <returns>Whether it is gone.</returns>
     public static bool RemoveIfEmpty(string path)
@@ -84,14 +140,21 @@ public static class DurableFolder
         return true;
     }
 
-    /// <summary>The free bytes, for this user, of the file system that holds a folder, or its nearest parent that exists.</summary>
-    public static long FreeBytes(string path)
+    /// <summary>
+    /// The free bytes, for this user, of the file system that holds a folder, or its nearest parent that exists.
+    /// </summary>
+    public static long FreeBytes(string path) => FileException.Guard(path, () => FileSystemOf(path).AvailableFreeSpace);
+
+    /// <summary>The size of the file system that holds a folder, or its nearest parent that exists.</summary>
+    public static long CapacityBytes(string path) => FileException.Guard(path, () => FileSystemOf(path).TotalSize);
+
+    private static DriveInfo FileSystemOf(string path)
     {
         while (!Directory.Exists(path) && Path.GetDirectoryName(path) is { Length: > 0 } parent)
         {
             path = parent;
         }
 
-        return FileException.Guard(path, () => new DriveInfo(path).AvailableFreeSpace);
+        return new DriveInfo(path);
     }
 }

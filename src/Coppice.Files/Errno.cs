@@ -7,14 +7,21 @@ internal static class Errno
     public const int NoEntry = 2;
     public const int Interrupted = 4;
     public const int Io = 5;
+    public const int NoSuchAddress = 6;
     public const int WouldBlock = 11;
     public const int Access = 13;
     public const int Exists = 17;
+    public const int OtherFileSystem = 18;
+    public const int NoDevice = 19;
     public const int NotADirectory = 20;
     public const int NoSpace = 28;
     public const int ReadOnly = 30;
+    public const int TooManyLinks = 31;
     public const int NameTooLong = 36;
     public const int NotEmpty = 39;
+    public const int NotConnected = 107;
+    public const int Shutdown = 108;
+    public const int Stale = 116;
     public const int Quota = 122;
 
     private const int HResultFacility = unchecked((int)0xFFFF0000);

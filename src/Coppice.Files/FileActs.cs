@@ -18,6 +18,9 @@ internal enum FileAct
     /// <summary>A folder is flushed: what was made, renamed and removed in it is durable.</summary>
     FlushFolder,
 
+    /// <summary>A file gets the path named as a second name.</summary>
+    Link,
+
     /// <summary>A file or folder is removed.</summary>
     Remove,
 

@@ -36,6 +36,13 @@ public sealed class FileException : IOException
     /// <summary>Whether it is there already.</summary>
     public bool IsTaken => ErrorNumber == Errno.Exists;
 
+    /// <summary>Whether there is no room for more.</summary>
+    public bool IsFull => ErrorNumber is Errno.NoSpace or Errno.Quota;
+
+    /// <summary>Whether the place itself is at fault and may stay so: pulled out, broken, read-only or forbidden.</summary>
+    public bool IsOutOfReach => ErrorNumber is Errno.ReadOnly or Errno.Io or Errno.NoDevice or Errno.NoSuchAddress or Errno.NotConnected
+        or Errno.Shutdown or Errno.Stale or Errno.Access or Errno.NotPermitted;
+
     /// <summary>Makes the error of a system call.</summary>
     internal static FileException Of(string path, int errno, Exception? cause = null)
     {
@@ -46,6 +53,8 @@ public sealed class FileException : IOException
             Errno.NoSpace => ("no space is left on the file system", "free some space and try again"),
             Errno.Quota => ("the disk quota is used up", "free some space and try again"),
             Errno.Access or Errno.NotPermitted => ("permission denied", "check who owns it, and as whom you run this"),
+            Errno.OtherFileSystem => ("a hard link cannot lead from one mount to another", "keep both folders in one mount of one file system"),
+            Errno.TooManyLinks => ("the file has as many names as its file system allows", "remove forks that are no longer needed"),
             Errno.ReadOnly => ("the file system is read-only", "remount it writable or use another folder"),
             Errno.NameTooLong => ("the name is too long", "choose a shorter one"),
             Errno.Io => ("the device reports an I/O error", "look into the kernel's log"),

@@ -14,6 +14,7 @@ internal static partial class Native
     public const int Truncate = 0x200;
     public const int Append = 0x400;
     public const int CloseOnExec = 0x80000;
+    public const int PathOnly = 0x200000;
 
     public const int LockExclusive = 2;
     public const int LockNonBlocking = 4;
@@ -60,6 +61,24 @@ internal static partial class Native
         return true;
     }
 
+    /// <summary>Makes a folder, and none above it. One that is there is left as it is.</summary>
+    public static void MakeFolder(string path, int mode)
+    {
+        while (MakeFolderCore(path, mode) != 0 && Marshal.GetLastPInvokeError() != Errno.Exists)
+        {
+            Retry(path);
+        }
+    }
+
+    /// <summary>Gives a file a second name. Symbolic links are not followed.</summary>
+    public static void Link(string path, string name)
+    {
+        while (LinkCore(path, name) != 0)
+        {
+            Retry(name);
+        }
+    }
+
     /// <summary>Lets go of the lock of an open file, for every process that has inherited it too.</summary>
     public static void Unlock(SafeFileHandle handle) => _ = FlockCore(handle, LockRelease);
 
@@ -75,8 +94,14 @@ internal static partial class Native
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenCore(string path, int flags, int mode);
 
+    [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakeFolderCore(string path, int mode);
+
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FsyncCore(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int LinkCore(string path, string name);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FlockCore(SafeFileHandle handle, int operation);

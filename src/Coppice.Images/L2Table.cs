@@ -9,7 +9,6 @@ internal sealed class L2Table(Qcow2Header header, ImageBytes bytes)
     private const ulong OffsetMask = 0x00ff_ffff_ffff_fe00; // bits 9–55
     private const ulong CompressedBit = 1UL << 62;
     private const ulong ZeroBit = 1;
-    private const int Subclusters = 32;
 
     private readonly byte[] _table = new byte[header.ClusterSizeBytes];
     private long _fileLength;
@@ -97,7 +96,7 @@ internal sealed class L2Table(Qcow2Header header, ImageBytes bytes)
             RequireInFile(host, at);
         }
 
-        var size = header.ClusterSizeBytes / Subclusters;
+        var size = header.SubclusterSizeBytes;
         for (var rest = allocated | zero; rest != 0; rest &= rest - 1)
         {
             var bit = BitOperations.TrailingZeroCount(rest);

@@ -117,6 +117,13 @@ public sealed partial class PinnedFile : IDisposable
         return new FileStream(OpenAgain(_handle, NamedPath, O_RDONLY), FileAccess.Read, bufferSize: 0);
     }
 
+    /// <summary>The same as a handle.</summary>
+    public SafeFileHandle OpenHandle()
+    {
+        ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
+        return OpenAgain(_handle, NamedPath, O_RDONLY);
+    }
+
     /// <summary>Lets the file go.</summary>
     public void Dispose() => _handle.Dispose();
 

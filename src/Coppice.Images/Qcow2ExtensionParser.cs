@@ -15,7 +15,9 @@ internal static class Qcow2ExtensionParser
     private const int PrefixBytes = 8;
     private const int FeatureNameBytes = 48;
 
-    /// <summary>Reads the extensions from the header's end to <paramref name="end"/>: backing file name or cluster's end.</summary>
+    /// <summary>
+    /// Reads the extensions from the header's end to <paramref name="end"/>: backing file name or cluster's end.
+    /// </summary>
     public static Qcow2Header Parse(Qcow2Header header, ImageBytes bytes, long end)
     {
         Span<byte> prefix = stackalloc byte[PrefixBytes];

@@ -30,6 +30,8 @@ public enum Qcow2Compression
 /// </summary>
 public sealed record Qcow2Header
 {
+    private const int Subclusters = 32;
+
     /// <summary>2 or 3 (qcow2 spec, header bytes 4–7).</summary>
     public required int Version { get; init; }
 
@@ -42,7 +44,9 @@ public sealed record Qcow2Header
     /// <summary>The cluster size.</summary>
     public int ClusterSizeBytes => 1 << ClusterBits;
 
-    /// <summary>The backing file name exactly as written, or null (qcow2 spec, header bytes 8–19). Hostile until checked.</summary>
+    /// <summary>
+    /// The backing file name exactly as written, or null (qcow2 spec, header bytes 8–19). Hostile until checked.
+    /// </summary>
     public string? BackingName { get; init; }
 
     /// <summary>The backing format as written, or null (qcow2 spec, header extension 0xe2792aca).</summary>
@@ -109,6 +113,9 @@ public sealed record Qcow2Header
         .. Qcow2FeatureNames.Describe(Qcow2FeatureField.Compatible, (ulong)Compatible, FeatureNames),
         .. Qcow2FeatureNames.Describe(Qcow2FeatureField.Autoclear, (ulong)Autoclear, FeatureNames),
     ];
+
+    /// <summary>The least that is allocated at once: a part of a cluster if L2 entries are extended.</summary>
+    internal int SubclusterSizeBytes => HasExtendedL2 ? ClusterSizeBytes / Subclusters : ClusterSizeBytes;
 
     /// <summary>Bytes of one L2 entry.</summary>
     internal int L2EntryBytes => HasExtendedL2 ? 16 : 8;

@@ -117,7 +117,9 @@ internal sealed class VmStateStream : Stream
         ClearUnallocated(index);
     }
 
-    /// <summary>A cluster of which not all has been written has a bit for each part that was (qcow2 spec, "Extended L2 Entries").</summary>
+    /// <summary>
+    /// A cluster of which not all has been written has a bit for each part that was (qcow2 spec, "Extended L2 Entries").
+    /// </summary>
     private void ClearUnallocated(int index)
     {
         if (!_header.HasExtendedL2)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 
@@ -34,6 +35,7 @@ internal sealed class Observation(TimeProvider time)
                 IsAlive = true,
                 ActiveImages = images,
                 Unplugged = unplugged,
+                GoneCards = await GoneCardsAsync(qmp, definition, cancellation),
                 Version = qmp.Version.ToString(),
                 MemoryEstimate = Estimate(pid, definition.Memory),
             };
@@ -82,6 +84,21 @@ internal sealed class Observation(TimeProvider time)
         }
 
         return (images.ToImmutable(), unplugged.ToImmutable());
+    }
+
+    private static async Task<ImmutableSortedSet<int>> GoneCardsAsync(
+        QmpConnection qmp, DomainDefinition definition, CancellationToken cancellation)
+    {
+        var gone = ImmutableSortedSet.CreateBuilder<int>();
+        for (var place = 0; place < definition.Devices.OfType<NetworkDevice>().Count(); place++)
+        {
+            if (!await Machine.HasDeviceAsync(qmp, DeviceArguments.NetworkCard(place), cancellation))
+            {
+                gone.Add(place);
+            }
+        }
+
+        return gone.ToImmutable();
     }
 
     /// <summary>RAM that was never touched takes no room in a memory image; device state takes a few MiB.</summary>

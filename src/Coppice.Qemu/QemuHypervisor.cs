@@ -21,7 +21,7 @@ public sealed class QemuHypervisor : IHypervisor
 {
     private const string LaunchKind = "qemu.launch", CheckpointKind = "qemu.checkpoint", LeaveKind = "qemu.leave",
         TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal", RemoveInternalKind = "qemu.remove-internal",
-        ResizeKind = "qemu.resize", GuestTimeKind = "qemu.set-guest-time";
+        ResizeKind = "qemu.resize", LinkKind = "qemu.set-link", GuestTimeKind = "qemu.set-guest-time";
 
     private const long BytesPerSecond = 400L << 20;
 
@@ -30,6 +30,7 @@ public sealed class QemuHypervisor : IHypervisor
     private readonly QemuOptions _options;
     private readonly QemuProgram _program;
     private readonly Sealing _sealing;
+    private readonly GuardPost _guards;
     private readonly TimeProvider _time;
 
     // Made only when a step is carried out: listing domains should not pay for it.
@@ -46,7 +47,8 @@ public sealed class QemuHypervisor : IHypervisor
         var tpm = new TpmEmulator(options.TpmEmulator, time);
         _sealing = new Sealing(_program, new KvmProbe(options.Binary, time), new FirmwareChoice(options.FirmwareFolders), tpm);
         var taps = new HostTaps(new BridgeHelper(options.BridgeHelpers, time), time);
-        _kinds = new(() => Kinds(new GuardPost(time), tpm, taps, time));
+        _guards = new GuardPost(time);
+        _kinds = new(() => Kinds(_guards, tpm, taps, options.Binary, time));
     }
 
     /// <inheritdoc/>
@@ -64,6 +66,10 @@ public sealed class QemuHypervisor : IHypervisor
         NamedAsync($"domain '{definition.Name}'", () => _sealing.SealAsync(definition, cancellation));
 
     /// <inheritdoc/>
+    public ImmutableArray<string> FirmwareFiles() =>
+        [.. FirmwareDescriptor.ReadAll(_options.FirmwareFolders).SelectMany(f => new[] { f.Code, f.Template })];
+
+    /// <inheritdoc/>
     public Task<HypervisorObservation> ObserveAsync(
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => process is { } id
         ? NamedAsync(
@@ -78,16 +84,19 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public ImmutableArray<ProcessObservation> Processes(HomeFolder home) => RunFolders.Processes(home, _time);
+
+    /// <inheritdoc/>
     public Step Launch(LaunchRequest request)
     {
-        RequireKnown(request);
+        Refusals.RequireKnown(request);
         var images = request.Disks.SelectMany(d => d.Layers)
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
             request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
             request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null,
-            [.. TapPlug.Of(request.Definition)], request.Beside, [.. DeviceArguments.Pulled(request.Definition)]);
+            [.. TapPlug.Of(request.Definition)], request.Beside, DeviceArguments.Cables(request.Definition));
         var loading = request switch
         {
             { Memory.File: { } file } => $" and load {file}",
@@ -100,6 +109,9 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public string TpmFile(DomainFolder folder, ShortId state) => TpmState.Of(folder, state).StateFile;
+
+    /// <inheritdoc/>
     public Step CreateTpm(DomainFolder folder, ShortId state) => TpmSteps.Create(folder, state);
 
     /// <inheritdoc/>
@@ -109,11 +121,13 @@ public sealed class QemuHypervisor : IHypervisor
     public Step RemoveTpm(DomainFolder folder, ShortId state) => TpmSteps.Remove(folder, state);
 
     /// <inheritdoc/>
-    public Step Checkpoint(CheckpointRequest request)
+    public Step Checkpoint(CheckpointRequest request, DomainDefinition? quiesced = null)
     {
+        var agent = quiesced is null ? null : Endpoints.OfAgent(quiesced);
+        Refusals.RequireQuiescable(request, quiesced);
         var kept = request.Memory.Mode is not MemoryMode.None;
-        RequireSavable(request.State, kept);
-        RequireFile(request.Memory);
+        Refusals.RequireSavable(request.State, kept);
+        Refusals.RequireFile(request.Memory);
         string[] parts =
         [
             .. kept ? [$"save memory{(request.Memory.Disk is { } disk ? $" in {disk}" : "")}"] : Array.Empty<string>(),
@@ -122,8 +136,10 @@ public sealed class QemuHypervisor : IHypervisor
             .. request.TpmCopy is null ? [] : new[] { "copy TPM" },
             .. request.StaysPaused ? ["stay paused"] : Array.Empty<string>(),
         ];
-        var summary = $"pause: {string.Join(", ", parts)}";
-        return Step.Of(CheckpointKind, summary, StepUndo.UnlessSwitched, request, StepJson.Default.CheckpointRequest) with
+        var summary = $"{(agent is null ? "" : "with the guest's file systems frozen, ")}pause: {string.Join(", ", parts)}";
+        return Step.Of(
+            CheckpointKind, summary, StepUndo.UnlessSwitched, new CheckpointArguments(request, agent),
+            StepJson.Default.CheckpointArguments) with
         {
             Files =
             [
@@ -139,8 +155,8 @@ public sealed class QemuHypervisor : IHypervisor
     public Step Leave(LeaveRequest request)
     {
         var kept = request.Memory.Mode is not MemoryMode.None;
-        RequireSavable(request.State, kept);
-        RequireFile(request.Memory);
+        Refusals.RequireSavable(request.State, kept);
+        Refusals.RequireFile(request.Memory);
         return Step.Of(
             LeaveKind, kept ? $"stop process {request.Process}, keeping its memory" : $"stop process {request.Process}",
             StepUndo.Exact, request, StepJson.Default.LeaveRequest) with
@@ -161,13 +177,9 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
-    public Step SetGuestTime(ShortId process, DomainDefinition definition)
-    {
-        var agent = Endpoints.OfAgent(definition);
-        return Step.Of(
-            GuestTimeKind, $"have the agent in the guest of process {process} set its clock", StepUndo.None,
-            new GuestTimeArguments(process, definition.Name, agent.Id, agent.Socket!), StepJson.Default.GuestTimeArguments);
-    }
+    public Step SetGuestTime(ShortId process, DomainDefinition definition) => Step.Of(
+        GuestTimeKind, $"have the agent in the guest of process {process} set its clock", StepUndo.None,
+        new GuestTimeArguments(process, Endpoints.OfAgent(definition)), StepJson.Default.GuestTimeArguments);
 
     /// <inheritdoc/>
     public Step End(ShortId process, DomainDefinition? successor = null)
@@ -211,6 +223,43 @@ public sealed class QemuHypervisor : IHypervisor
         HotPlugSteps.Unplug(process, definition, disk);
 
     /// <inheritdoc/>
+    public string? WhyFixed(DomainDefinition definition, NetworkDevice card) => new Wiring(definition).WhySlotIsFixed(card);
+
+    /// <inheritdoc/>
+    public (Step Switch, Step CleanUp) RenewCard(ShortId process, DomainDefinition definition, int card) =>
+        CardSteps.Renew(process, definition, card);
+
+    /// <inheritdoc/>
+    public Task<MergeObservation> ObserveMergeAsync(
+        DomainFolder folder, ShortId process, ShortId job, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return NamedAsync($"merge {job}", () => MergeSteps.ObserveAsync(RunFolder.Of(folder.Home, process), job, _time, cancellation));
+    }
+
+    /// <inheritdoc/>
+    public Step BeginMerge(ShortId process, MergeRequest merge, bool guestless) => MergeSteps.Begin(process, merge, guestless);
+
+    /// <inheritdoc/>
+    public Step HaltMerge(ShortId process, ShortId job, bool guestless) => MergeSteps.Halt(process, job, guestless);
+
+    /// <inheritdoc/>
+    public Step FinishMerge(ShortId process, MergeRequest merge) => MergeSteps.Finish(process, merge);
+
+    /// <inheritdoc/>
+    public Task<GuestTrial> TryGuestAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, bool boots, TimeSpan patience, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return new GuestWatch(_time).WatchAsync(RunFolder.Of(folder.Home, process), definition, boots, patience, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Step SetLink(ShortId process, int card, bool isUp) => Step.Of(
+        LinkKind, $"{(isUp ? "plug in" : "pull")} the cable of network card {card}", StepUndo.Exact,
+        new CableArguments(process, DeviceArguments.NetworkCard(card), isUp), StepJson.Default.CableArguments);
+
+    /// <inheritdoc/>
     public Step Signal(ShortId process, DomainSignal signal) => Step.Of(
         SignalKind, $"send '{SignalStep.CommandOf(signal)}' to process {process}",
         signal is DomainSignal.Pause or DomainSignal.Resume ? StepUndo.Exact : StepUndo.None,
@@ -231,8 +280,11 @@ public sealed class QemuHypervisor : IHypervisor
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation) =>
         NamedAsync(step.Kind, () => StepKind.Of(step, _kinds.Value).ProbeAsync(step, context, cancellation));
 
+    /// <inheritdoc/>
+    public void LetGo(ShortId operation) => _guards.LetGo(operation);
+
     private static Dictionary<string, StepKind> Kinds(
-        GuardPost guards, TpmEmulator tpm, HostTaps taps, TimeProvider time)
+        GuardPost guards, TpmEmulator tpm, HostTaps taps, string binary, TimeProvider time)
     {
         var json = StepJson.Default;
         var end = new EndStep(guards, tpm, time);
@@ -241,6 +293,9 @@ public sealed class QemuHypervisor : IHypervisor
         var leave = new LeaveStep(guards, time);
         var signal = new SignalStep(guards, time);
         var hotPlug = new HotPlugSteps(time);
+        var merge = new MergeSteps(new GuestlessProcess(binary, end, time), time);
+        var cable = new CableStep(time);
+        var card = new CardSteps(time);
         return new Dictionary<string, StepKind>
         {
             [LaunchKind] = new StepKind<LaunchArguments>(
@@ -248,8 +303,8 @@ public sealed class QemuHypervisor : IHypervisor
             [TpmSteps.CreateKind] = new TpmSteps(tpm).CreateStep,
             [TpmSteps.CopyKind] = TpmSteps.CopyStep,
             [TpmSteps.RemoveKind] = TpmSteps.RemoveStep,
-            [CheckpointKind] = new StepKind<CheckpointRequest>(
-                json.CheckpointRequest, checkpoint.ApplyAsync, checkpoint.UndoAsync, checkpoint.ProbeAsync),
+            [CheckpointKind] = new StepKind<CheckpointArguments>(
+                json.CheckpointArguments, checkpoint.ApplyAsync, checkpoint.UndoAsync, checkpoint.ProbeAsync),
             [LeaveKind] = new StepKind<LeaveRequest>(json.LeaveRequest, leave.ApplyAsync, leave.UndoAsync, leave.ProbeAsync),
             [TakeOverKind] = new StepKind<TakeOverArguments>(
                 json.TakeOverArguments, new TakeOverStep(guards, taps, time).ApplyAsync, Undo: null, Probe: null),
@@ -264,54 +319,15 @@ public sealed class QemuHypervisor : IHypervisor
             [HotPlugSteps.CloseKind] = hotPlug.Close,
             [HotPlugSteps.PlugKind] = hotPlug.PlugIn,
             [HotPlugSteps.UnplugKind] = hotPlug.TakeOut,
+            [MergeSteps.BeginKind] = merge.BeginStep,
+            [MergeSteps.HaltKind] = merge.HaltStep,
+            [MergeSteps.FinishKind] = merge.FinishStep,
+            [LinkKind] = new StepKind<CableArguments>(json.CableArguments, cable.ApplyAsync, cable.UndoAsync, Probe: null),
+            [CardSteps.UnplugKind] = card.TakeOut,
+            [CardSteps.PlugKind] = card.PlugIn,
             [SignalKind] = new StepKind<SignalArguments>(
                 json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
         };
-    }
-
-    private static void RequireKnown(LaunchRequest request)
-    {
-        var definition = request.Definition;
-        if (definition.Obstacles is [var obstacle, ..])
-        {
-            throw new CoppiceException(
-                ErrorKind.MissingCapability, $"<{obstacle.Path}> of domain '{definition.Name}'",
-                obstacle.Reason, obstacle.NextStep);
-        }
-
-        if (definition.OnPowerOff is LifecycleAction.Restart or LifecycleAction.RenameRestart)
-        {
-            throw new CoppiceException(
-                ErrorKind.MissingCapability, $"<on_poweroff> of domain '{definition.Name}'",
-                "nobody is there to start the guest again when it has powered off", "use destroy or preserve");
-        }
-
-        if (definition.Tpm is not null && request.Tpm is null)
-        {
-            throw new CoppiceException(
-                ErrorKind.WrongState, $"<devices/tpm> of domain '{definition.Name}'", "has nothing that it keeps",
-                "define the domain again with what dumpxml prints");
-        }
-    }
-
-    private static void RequireSavable(DomainState state, bool memory)
-    {
-        if (memory && state is DomainState.Suspended)
-        {
-            throw new CoppiceException(
-                ErrorKind.MissingCapability, "a guest that sleeps", "QEMU cannot keep its memory", "wake it first");
-        }
-    }
-
-    private static void RequireFile(MemoryImage memory)
-    {
-        // /dev/shm is a folder of ordinary files.
-        if (memory.File is { } file && Path.GetFullPath(file) is var path
-            && path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal))
-        {
-            throw new CoppiceException(
-                ErrorKind.MissingCapability, $"device {file}", "memory on a device is not supported yet", "name a file");
-        }
     }
 
     private static ImmutableArray<FileChange> Written(MemoryImage memory, ByteCount estimate) =>

@@ -68,7 +68,9 @@ internal static class BlockDevices
             WrittenAt = null,
             OverlayFolder = overlays,
             Free = new ByteCount(DurableFolder.FreeBytes(overlays)),
+            Capacity = new ByteCount(DurableFolder.CapacityBytes(overlays)),
             FreeForMemory = new ByteCount(DurableFolder.FreeBytes(folder.MemoryFolder)),
+            CapacityForMemory = new ByteCount(DurableFolder.CapacityBytes(folder.MemoryFolder)),
         };
     }
 

@@ -56,15 +56,14 @@ internal static class FileSteps
     }
 
     /// <summary>Removes what was written, wholly or in part; a file that somebody else put there stays.</summary>
-    private static Task UndoWrite(WriteArguments arguments, StepContext context, CancellationToken cancellation)
-    {
-        if (File.Exists(arguments.Path) && IsOurs(arguments))
+    private static Task UndoWrite(WriteArguments arguments, StepContext context, CancellationToken cancellation) =>
+        OutsidePlace.Undo(arguments.Path, context, () =>
         {
-            DurableFile.Remove(arguments.Path);
-        }
-
-        return Task.CompletedTask;
-    }
+            if (File.Exists(arguments.Path) && IsOurs(arguments))
+            {
+                DurableFile.Remove(arguments.Path);
+            }
+        });
 
     private static StepOutcome Probe(WriteArguments arguments) =>
         File.Exists(arguments.Path) && IsOurs(arguments) ? StepOutcome.Done : StepOutcome.NotDone;

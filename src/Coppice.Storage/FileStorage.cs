@@ -13,6 +13,7 @@ namespace Coppice.Storage;
 public sealed class FileStorage : IStorage
 {
     private readonly Dictionary<string, StepKind> _kinds;
+    private readonly LeakSteps _leaks;
 
     /// <summary>Makes the backend.</summary>
     /// <param name="time">Measures time limits.</param>
@@ -20,6 +21,7 @@ public sealed class FileStorage : IStorage
     {
         var qemuImg = new QemuImg(time);
         var internals = new InternalSteps(qemuImg);
+        _leaks = new LeakSteps(qemuImg);
         _kinds = new()
         {
             [OverlaySteps.CreateKind] = new OverlaySteps(qemuImg).Kind,
@@ -30,9 +32,18 @@ public sealed class FileStorage : IStorage
             [InternalSteps.RemoveKind] = internals.RemoveStep,
             [InternalSteps.CopyKind] = internals.CopyStep,
             [VariablesSteps.CreateKind] = new VariablesSteps(qemuImg).Kind,
+            [RelinkSteps.RelinkKind] = new RelinkSteps(qemuImg).Kind,
+            [LinkSteps.LinkKind] = LinkSteps.Kind,
+            [MemoryCopySteps.CopyKind] = MemoryCopySteps.Kind,
             [ResizeSteps.ResizeKind] = new ResizeSteps(qemuImg).Kind,
+            [LeakSteps.RepairKind] = _leaks.Kind,
             [FileSteps.RemoveKind] = FileSteps.RemoveStep,
             [FileSteps.WriteKind] = FileSteps.WriteStep,
+            [CopySteps.FileKind] = CopySteps.FileStep,
+            [CopySteps.ImageKind] = new CopySteps(qemuImg).ImageStep,
+            [FolderSteps.MakeKind] = FolderSteps.MakeStep,
+            [FolderSteps.SealKind] = FolderSteps.SealStep,
+            [FolderSteps.PublishKind] = FolderSteps.PublishStep,
         };
     }
 
@@ -68,19 +79,71 @@ public sealed class FileStorage : IStorage
     /// <inheritdoc/>
     public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
         IEnumerable<string> paths, CancellationToken cancellation) => Task.Run(
-        () => (
-            from path in paths.Distinct(StringComparer.Ordinal)
-            let found = FileSystem.Look(path)
-            where found is not null
-            let type = found.Kind is FileKind.BlockDevice ? StorageType.Block : StorageType.File
-            select KeyValuePair.Create(path, new FileObservation(found.Identity, new ByteCount(found.AllocatedBytes), type)
-            {
-                // That of a device is its node's, and says nothing about its content.
-                ModifiedAt = type is StorageType.File ? found.ModifiedAt : default,
-                Links = found.Links,
-            }))
-            .ToImmutableDictionary(),
-        cancellation);
+        () => OwnFolders.Look(paths), cancellation);
+
+    /// <inheritdoc/>
+    public Task<ImmutableDictionary<string, FileObservation>> ListAsync(
+        DomainFolder folder, ImmutableArray<Layer> layers, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return Task.Run(() => OwnFolders.Look(OwnFolders.List(folder, layers)), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<ImageHealth> ExamineAsync(Layer image, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return _leaks.ExamineAsync(image, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<DiskDifference> CompareAsync(ImmutableArray<Layer> one, ImmutableArray<Layer> other, CancellationToken cancellation) =>
+        Task.Run(() => DiskComparer.Compare(one, other, cancellation), cancellation);
+
+    /// <inheritdoc/>
+    public Task<string> DigestAsync(Layer layer, CancellationToken cancellation) =>
+        Task.Run(() => Digests.Of(layer, cancellation), cancellation);
+
+    /// <inheritdoc/>
+    public Task<string> DigestFileAsync(string path, CancellationToken cancellation) => Digests.OfFileAsync(path, cancellation);
+
+    /// <inheritdoc/>
+    public Task<SharedPlace> FindPlaceAsync(DomainFolder folder, Layer layer, CancellationToken cancellation) =>
+        Task.Run(() => OverlayPlacement.FindShared(folder, layer), cancellation);
+
+    /// <inheritdoc/>
+    public Task<bool> CanLinkAsync(string file, string folder, CancellationToken cancellation) =>
+        Task.Run(() => OverlayPlacement.TakesLink(file, folder), cancellation);
+
+    /// <inheritdoc/>
+    public Step Link(string file, string name) => LinkSteps.Link(file, name);
+
+    /// <inheritdoc/>
+    public Step CopyMemory(MemoryImage memory, Layer? holder, string path, ByteCount estimate) =>
+        MemoryCopySteps.Copy(memory, holder, path, estimate);
+
+    /// <inheritdoc/>
+    public Task<PlaceObservation> ObservePlaceAsync(string folder, CancellationToken cancellation) =>
+        Task.Run(() => FolderSteps.Observe(folder), cancellation);
+
+    /// <inheritdoc/>
+    public Step MakeFolder(string folder) => FolderSteps.Make(folder);
+
+    /// <inheritdoc/>
+    public Step CopyFile(FileToCopy file) => CopySteps.Copy(file);
+
+    /// <inheritdoc/>
+    public Step CopyImage(ImageToCopy image) => CopySteps.Copy(image);
+
+    /// <inheritdoc/>
+    public Step SealFolder(string folder) => FolderSteps.Seal(folder);
+
+    /// <inheritdoc/>
+    public Step PublishFolder(string folder, string name) => FolderSteps.Publish(folder, name);
+
+    /// <inheritdoc/>
+    public Task<byte[]> ReadPlainAsync(string folder, string name, int maximum, CancellationToken cancellation) =>
+        Task.Run(() => PlainFiles.Read(folder, name, maximum), cancellation);
 
     /// <inheritdoc/>
     public Step CreateOverlay(Layer overlay, Layer backing) => OverlaySteps.Create(overlay, backing);
@@ -99,6 +162,26 @@ public sealed class FileStorage : IStorage
 
     /// <inheritdoc/>
     public Step RemoveUnwritten(Layer overlay) => OverlaySteps.RemoveUnwritten(overlay);
+
+    /// <inheritdoc/>
+    public Task<MergeCost> MeasureMergeAsync(Layer lower, Layer upper, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(lower);
+        ArgumentNullException.ThrowIfNull(upper);
+        return Task.Run(
+            () => ImageErrors.Guard($"disk '{upper.Disk}'", () =>
+            {
+                var volume = MergeVolume.Of(ImageArguments.Of(lower).ToRecord(), ImageArguments.Of(upper).ToRecord(), cancellation);
+                return new MergeCost(new ByteCount(volume.CommitBytes), new ByteCount(volume.StreamBytes));
+            }),
+            cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Step Relink(Layer layer, Layer from, Layer to) => RelinkSteps.Relink(layer, from, to);
+
+    /// <inheritdoc/>
+    public Step RepairLeaks(Layer image) => LeakSteps.Repair(image);
 
     /// <inheritdoc/>
     public Step WriteFile(string path, string content) => FileSteps.Write(path, content);
@@ -137,12 +220,14 @@ public sealed class FileStorage : IStorage
             Exists = File.Exists(layer.Path),
             IsEmpty = layer.Origin is LayerOrigin.Coppice && IsEmpty(layer),
             VirtualSize = new ByteCount(SizeOf(layer)),
-            Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.TagsIn(layer.Path) : [],
+            Internals = layer.Format is Core.ImageFormat.Qcow2 ? InternalSteps.FoundIn(layer.Path) : [],
             WrittenAt = FileSystem.Look(layer.Path)?.ChangedAt,
             FreeBeside = new ByteCount(DurableFolder.FreeBytes(Path.GetDirectoryName(layer.Path)!)),
             OverlayFolder = overlays,
             Free = new ByteCount(DurableFolder.FreeBytes(overlays)),
+            Capacity = new ByteCount(DurableFolder.CapacityBytes(overlays)),
             FreeForMemory = new ByteCount(DurableFolder.FreeBytes(folder.MemoryFolder)),
+            CapacityForMemory = new ByteCount(DurableFolder.CapacityBytes(folder.MemoryFolder)),
         };
     }
 

@@ -25,7 +25,7 @@ internal sealed class InternalSteps(QemuImg qemuImg)
 
     public static Step Copy(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate)
     {
-        var backing = parent is null ? null : NewImage.BackingName(copy.Path, parent.Path);
+        var backing = parent is null ? null : LayerFileName.BackingName(copy.Path, parent.Path);
         var image = new OverlayArguments(copy.Path, backing, parent?.Format ?? default, copy.VirtualSize.Bytes);
         return Step.Of(
             CopyKind, $"copy {snapshot.Inside!.Tag} out of {snapshot.Path} for {copy.Disk}", StepUndo.UnlessSwitched,
@@ -60,13 +60,17 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         return image.ReadSnapshots().Any(s => s.Name == snapshot.Tag);
     });
 
-    /// <summary>The names of the internal snapshots that an image holds, for information: none if they cannot be read.</summary>
-    public static ImmutableArray<string> TagsIn(string path)
+    /// <summary>The internal snapshots that an image holds, for information: none if they cannot be read.</summary>
+    public static ImmutableArray<FoundInternal> FoundIn(string path)
     {
         try
         {
             using var image = Qcow2Image.Open(path);
-            return [.. image.ReadSnapshots().Select(s => s.Name)];
+            return
+            [
+                .. image.ReadSnapshots().Select(s => new FoundInternal(
+                    s.Name, s.TakenAt, s.HasVmState, s.HasVmState || s.VmClockNanoseconds > 0, new ByteCount(s.DiskSizeBytes))),
+            ];
         }
         catch (ImageException)
         {
@@ -104,29 +108,8 @@ internal sealed class InternalSteps(QemuImg qemuImg)
         return StepReport.Nothing;
     }
 
-    /// <summary>What the disk holds stays as it is, and so does the time by which it is known that nobody wrote to it.</summary>
-    private async Task<StepReport> RemoveKeepingTimeAsync(InternalArguments snapshot, CancellationToken cancellation)
-    {
-        var written = FileSystem.Look(snapshot.Path)?.ModifiedAt;
-        await RemoveAsync(snapshot, cancellation).ConfigureAwait(false);
-        try
-        {
-            if (written is { } time && File.Exists(snapshot.Path))
-            {
-                FileSystem.SetModified(snapshot.Path, time);
-            }
-
-            return StepReport.Nothing;
-        }
-        catch (FileException e)
-        {
-            // Whoever may write to an image need not own it.
-            return new StepReport
-            {
-                Warning = $"the time of image {snapshot.Path} could not be kept ({e.Problem}): to whoever looks next it seems rewritten",
-            };
-        }
-    }
+    private Task<StepReport> RemoveKeepingTimeAsync(InternalArguments snapshot, CancellationToken cancellation) =>
+        KeptTime.WhileAsync(snapshot.Path, () => RemoveAsync(snapshot, cancellation));
 
     private async Task RemoveAsync(InternalArguments snapshot, CancellationToken cancellation)
     {

@@ -25,10 +25,14 @@ internal static class NewImage
         DurableFolder.Flush(folder);
     }
 
-    /// <summary>Removes it. A file of that name that <paramref name="isOurs"/> does not know is somebody else's, and stays.</summary>
+    /// <summary>
+    /// Removes it. A file of that name that <paramref name="isOurs"/> does not know is somebody else's, and stays.
+    /// </summary>
     public static Task UndoAsync(string path, Func<Qcow2Image, bool> isOurs) => UndoAsync(path, () => ProbeAsync(path, isOurs));
 
-    /// <summary>Removes it, and what a killed manager has begun; a file that <paramref name="probe"/> does not call done stays.</summary>
+    /// <summary>
+    /// Removes it, and what a killed manager has begun; a file that <paramref name="probe"/> does not call done stays.
+    /// </summary>
     public static async Task UndoAsync(string path, Func<Task<StepOutcome>> probe)
     {
         DurableFile.Remove(Partial(path));
@@ -42,15 +46,6 @@ internal static class NewImage
 
     /// <summary>Whether it is there, and the one that was to be made.</summary>
     public static Task<StepOutcome> ProbeAsync(string path, Func<Qcow2Image, bool> isOurs) => Task.Run(() => Probe(path, isOurs));
-
-    /// <summary>
-    /// What a new image calls the one it builds on: relative inside one folder, so that the chain stays readable when the
-    /// folder moves; absolute otherwise.
-    /// </summary>
-    public static string BackingName(string overlay, string backing) =>
-        Path.GetDirectoryName(overlay) != Path.GetDirectoryName(backing) ? backing
-        : Path.GetFileName(backing) is var name && name.Contains(':', StringComparison.Ordinal) ? backing // else read as a protocol
-        : name;
 
     private static StepOutcome Probe(string path, Func<Qcow2Image, bool> isOurs)
     {

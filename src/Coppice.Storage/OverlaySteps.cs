@@ -15,7 +15,7 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
     public static Step Create(Layer overlay, Layer backing)
     {
         var arguments = new OverlayArguments(
-            overlay.Path, NewImage.BackingName(overlay.Path, backing.Path), backing.Format, overlay.VirtualSize.Bytes);
+            overlay.Path, LayerFileName.BackingName(overlay.Path, backing.Path), backing.Format, overlay.VirtualSize.Bytes);
         var summary = $"create an empty layer for {overlay.Disk} on {backing.Path}";
         return Step.Of(CreateKind, summary, StepUndo.UnlessSwitched, arguments, StorageJson.Default.OverlayArguments) with
         {

@@ -73,22 +73,26 @@ internal sealed class QemuImg(TimeProvider time)
         await RunAsync(
             image.Path,
             [
-                "convert", "-q", "-U", "-n", "-O", "qcow2", "-l", $"snapshot.name={snapshot.Tag}",
+                "convert", "-q", "-U", "-n", "-O", "qcow2", "-l", $"snapshot.name={snapshot.Tag.Replace(",", ",,", StringComparison.Ordinal)}",
                 .. copy.ParentPath is { } parent ? ["-B", parent, "-F", image.BackingFormat.Name()] : s_onNothing,
                 "--", Source(copy), path,
             ],
             cancellation, Timeout.InfiniteTimeSpan).ConfigureAwait(false);
         if (image.BackingName is { } name)
         {
-            await RunAsync(
-                image.Path, ["rebase", "-q", "-u", "-f", "qcow2", "-b", name, "-F", image.BackingFormat.Name(), "--", path], cancellation)
-                .ConfigureAwait(false);
+            await RelinkAsync(image.Path, path, name, image.BackingFormat, cancellation).ConfigureAwait(false);
         }
 
         await RunAsync(
             image.Path, ["resize", "-q", "--shrink", "--", Alone(path), Size(then)], cancellation)
             .ConfigureAwait(false);
     }
+
+    /// <summary>
+    /// Lets the header of an image that nobody uses name another one that it builds on; that one is not opened.
+    /// </summary>
+    public Task RelinkAsync(string path, BackingArguments backing, CancellationToken cancellation) =>
+        RelinkAsync(path, path, backing.Name, backing.Format, cancellation);
 
     /// <summary>Checks an image, and mends it if need be.</summary>
     /// <returns>False if a process has it open; then it was not touched.</returns>
@@ -111,6 +115,37 @@ internal sealed class QemuImg(TimeProvider time)
         };
     }
 
+    /// <summary>
+    /// Whether the tables of an image fit. It is only read, and first without QEMU's lock of images (<c>-U</c>): a process that
+    /// starts meanwhile must not find it taken. What does not fit then may be half written, and only the lock tells whether
+    /// somebody writes.
+    /// </summary>
+    /// <exception cref="CoppiceException">It cannot be opened.</exception>
+    public async Task<ImageHealth> ExamineAsync(string path, CancellationToken cancellation)
+    {
+        var (code, errors) = await CheckAsync("-U").ConfigureAwait(false);
+        if (code != 0)
+        {
+            (code, errors) = await CheckAsync().ConfigureAwait(false);
+        }
+
+        return code switch
+        {
+            0 => ImageHealth.Sound,
+            Corrupt => ImageHealth.Corrupt,
+            Leaking => ImageHealth.Leaking,
+            CannotOpen when errors.Contains(InUse, StringComparison.Ordinal) => ImageHealth.InUse,
+            _ => throw Failed(path, errors),
+        };
+
+        Task<(int Code, string Errors)> CheckAsync(params string[] options) =>
+            TryAsync(["check", "-q", .. options, "--", Alone(path)], Timeout.InfiniteTimeSpan, path, cancellation);
+    }
+
+    /// <summary>Gives back the clusters of an image that nothing uses.</summary>
+    public Task RepairLeaksAsync(string path, CancellationToken cancellation) =>
+        RunAsync(path, ["check", "-q", "-r", "leaks", "--", Alone(path)], cancellation, Timeout.InfiniteTimeSpan);
+
     /// <summary>Refuses an image that another process writes to.</summary>
     public async Task RequireFreeAsync(string path, CancellationToken cancellation)
     {
@@ -123,6 +158,9 @@ internal sealed class QemuImg(TimeProvider time)
                 : Failed(path, errors);
         }
     }
+
+    private Task RelinkAsync(string subject, string path, string name, ImageFormat format, CancellationToken cancellation) => RunAsync(
+        subject, ["rebase", "-q", "-u", "-f", "qcow2", "-b", name, "-F", format.Name(), "--", path], cancellation);
 
     private static (long Now, long Then) Sizes(InternalArguments snapshot) => ImageErrors.Guard(snapshot.Path, () =>
     {

@@ -15,7 +15,9 @@ internal sealed record ImageArguments(string Path, ImageFormat Format, StorageTy
 {
     public static ImageArguments Of(Layer layer) => new(layer.Path, layer.Format, layer.Type);
 
-    /// <summary>The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.</summary>
+    /// <summary>
+    /// The records state every format and the block graph is spelled out, so a header may leave its parent's unsaid.
+    /// </summary>
     public Images.RecordedLayer ToRecord() => new(Path, Format.ToImages())
     {
         ParentFormatDeclared = true,
@@ -25,6 +27,12 @@ internal sealed record ImageArguments(string Path, ImageFormat Format, StorageTy
 
 /// <summary>An overlay that was made beforehand, with all that it builds on, top first, and the size of its disk.</summary>
 internal sealed record AdoptArguments(ImmutableArray<ImageArguments> Chain, long VirtualSizeBytes);
+
+/// <summary>A second name for a file.</summary>
+internal sealed record LinkArguments(string File, string Name);
+
+/// <summary>A copy of the memory in a file, or in the internal snapshot <paramref name="Tag"/> of an image.</summary>
+internal sealed record MemoryCopyArguments(string Source, string? Tag, string Path);
 
 /// <summary>An internal snapshot of an image.</summary>
 internal sealed record InternalArguments(string Path, string Tag);
@@ -39,7 +47,24 @@ internal sealed record VariablesArguments(string Path, ImageFormat Format, strin
 /// <summary>An image to make larger.</summary>
 internal sealed record ResizeArguments(string Path, ImageFormat Format, long SizeBytes);
 
+/// <summary>An image that another builds on.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Name">What the other one calls it.</param>
+/// <param name="Format">Its format.</param>
+internal sealed record BackingArguments(string Path, string Name, ImageFormat Format);
+
+/// <summary>An image that is to build on another file with the same content.</summary>
+internal sealed record RelinkArguments(string Path, BackingArguments From, BackingArguments To);
+
+/// <summary>An image with clusters that nothing uses.</summary>
+internal sealed record LeakArguments(string Path);
+
 internal sealed record RemoveArguments(string Path);
+
+internal sealed record FolderArguments(string Path);
+
+/// <summary>A folder, and the name that it gets.</summary>
+internal sealed record PublishArguments(string Path, string Name);
 
 internal sealed record WriteArguments(string Path, string Content);
 
@@ -52,6 +77,14 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(CopyArguments))]
 [JsonSerializable(typeof(VariablesArguments))]
 [JsonSerializable(typeof(ResizeArguments))]
+[JsonSerializable(typeof(RelinkArguments))]
+[JsonSerializable(typeof(LeakArguments))]
+[JsonSerializable(typeof(LinkArguments))]
+[JsonSerializable(typeof(MemoryCopyArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
+[JsonSerializable(typeof(FolderArguments))]
+[JsonSerializable(typeof(PublishArguments))]
+[JsonSerializable(typeof(FileToCopy))]
+[JsonSerializable(typeof(ImageToCopy))]
 [JsonSerializable(typeof(WriteArguments))]
 internal sealed partial class StorageJson : JsonSerializerContext;

@@ -4,7 +4,9 @@ using Coppice.Core;
 
 namespace Coppice.Storage;
 
-/// <summary>Ids of layers that a user brought: the same disk and file give the same id, so that discovering can be repeated.</summary>
+/// <summary>
+/// Ids of layers that a user brought: the same disk and file give the same id, so that discovering can be repeated.
+/// </summary>
 internal static class UserLayerId
 {
     public static ShortId Of(string target, string path) =>

@@ -5,7 +5,7 @@ using Coppice.Storage;
 using Coppice.Victim;
 
 // coppice-victim HOME MOMENT DOMAIN OPERATION [SNAPSHOT]
-// Runs one operation and kills itself, with SIGKILL, at the moment; exits 0 if the moment never came.
+// Runs one operation and kills itself, with SIGKILL, at the moment; exits 0 if the moment never came, 1 if it was refused.
 using var moment = Moment.Parse(args[1], args[0]);
 var home = Home.Open(new HomeOptions
 {
@@ -13,18 +13,14 @@ var home = Home.Open(new HomeOptions
     Hypervisor = new QemuHypervisor(new QemuOptions { CacheFile = $"{args[0]}/cache/qemu.json" }, TimeProvider.System),
     Storage = new FileStorage(TimeProvider.System),
 });
-Request request = args[3] switch
+var request = Operations.Of(args[3], args[2], args.ElementAtOrDefault(4));
+try
 {
-    "create" => new CreateSnapshot(args[2]) { Name = args[4] },
-    "create inside" => new CreateSnapshot(args[2])
-    {
-        Name = args[4],
-        Memory = new MemoryRequest(MemoryMode.Internal),
-        Disks = [new DiskRequest("vda", DiskMode.Internal), new DiskRequest("vdb", DiskMode.Internal)],
-    },
-    "revert" => new RevertSnapshot(args[2], args[4], RevertState.AsTaken, DiscardCurrent: false, Force: false),
-    "undo" => new UndoRevert(args[2]),
-    "start" => new StartDomain(args[2], Paused: false),
-    _ => throw new ArgumentException($"unknown operation '{args[3]}'"),
-};
-await home.RunAsync(request, new RunOptions { OnEvent = moment.Observe }, CancellationToken.None);
+    await home.RunAsync(request, new RunOptions { OnEvent = moment.Observe }, CancellationToken.None);
+    return 0;
+}
+catch (CoppiceException e)
+{
+    Console.Error.WriteLine(e);
+    return 1;
+}

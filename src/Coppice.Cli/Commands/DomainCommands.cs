@@ -7,7 +7,8 @@ namespace Coppice.Cli.Commands;
 /// <summary>The words that make, remove and show domains.</summary>
 internal static class DomainCommands
 {
-    public static IEnumerable<Command> All() => [Define(), CreateCommand.Create(), Rename(), Autostart(), Persist(), Undefine(), List(), Show(), DumpXml()];
+    public static IEnumerable<Command> All() =>
+        [Define(), CreateCommand.Create(), ExportCommands.Import(), Rename(), Autostart(), Persist(), Undefine(), List(), Show(), DumpXml()];
 
     private static CoppiceCommand Define()
     {

@@ -19,8 +19,26 @@ internal static class LifecycleCommands
         Plain("pause", "Let a running domain stand still", "paused", domain => new PauseDomain(domain)),
         Plain("resume", "Let a paused domain go on", "resumed", domain => new ResumeDomain(domain)),
         Plain("reboot", "Reboot the guest, or reset it if it cannot be asked", "rebooting", domain => new RebootDomain(domain)),
+        Link(),
         ConsoleCommand.Console(),
     ];
+
+    private static CoppiceCommand Link()
+    {
+        var domain = KnownNames.Domain();
+        var card = new Argument<string>("CARD") { Description = "The network card: its MAC address, or net0 for the first, net1 and on" };
+        var change = Values.Argument<Func<string, string, DomainRequest>>(
+            "up|down|new", "Plug its cable in, pull it, or have a new card with an address of its own and its cable plugged in", text => text switch
+            {
+                "up" => (name, place) => new SetLink(name, place, IsUp: true),
+                "down" => (name, place) => new SetLink(name, place, IsUp: false),
+                "new" => (name, place) => new RenewCard(name, place, IsUp: true),
+                _ => throw new FormatException($"'{text}' is not known: write up, down or new"),
+            });
+        return new CoppiceCommand(
+                "link", "Plug in or pull the cable of a network card, or replace the card, now and for later starts", domain, card, change)
+            .Requests(run => run.Get(change)!(run.Get(domain), run.Get(card)), "done");
+    }
 
     private static CoppiceCommand Stop()
     {

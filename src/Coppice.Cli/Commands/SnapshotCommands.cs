@@ -9,7 +9,10 @@ internal static class SnapshotCommands
     public static Command Snapshot() => new CoppiceCommand(
         "snapshot",
         "Take, show, revert to and delete snapshots",
-        [SnapshotCreateCommand.Create(), .. SnapshotReadCommands.All(), Rename(), SnapshotEditCommand.Edit(), Revert(), Undo(), Delete()]);
+        [
+            SnapshotCreateCommand.Create(), .. SnapshotReadCommands.All(), Rename(), SnapshotEditCommand.Edit(), Import(), Revert(), Undo(),
+            SnapshotForkCommand.Create(), ExportCommands.Export(), Attach(), .. SnapshotDeleteCommand.All(),
+        ]);
 
     private static CoppiceCommand Rename()
     {
@@ -18,6 +21,55 @@ internal static class SnapshotCommands
         var name = new Argument<string>("NAME") { Description = "The new name" };
         return new CoppiceCommand("rename", "Give a snapshot another name", domain, snapshot, name)
             .Requests(run => new EditSnapshot(run.Get(domain), run.Get(snapshot), run.Get(name), Description: null), "snapshot is now called {snapshot}");
+    }
+
+    private static CoppiceCommand Import()
+    {
+        var domain = KnownNames.Domain();
+        var fromImage = new Option<bool>("--from-image")
+        {
+            Description = "Take the internal snapshots into the tree that savevm, virsh or qemu-img made in the domain's images",
+        };
+        var fromChain = new Option<bool>("--from-chain")
+        {
+            Description = "Take the images into the tree on which virsh or qemu-img has put overlays",
+        };
+        var xml = new Option<string[]>("--xml")
+        {
+            Description = "Documents of another program that say more of them, as libvirt's in /var/lib/libvirt/qemu/snapshot",
+            HelpName = "FILE…",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var command = new CoppiceCommand("import", "Make snapshots of the tree of what somebody else took", domain, fromImage, fromChain, xml);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(fromImage) == result.GetValue(fromChain))
+            {
+                result.AddError("from where is missing, or is said twice: --from-image or --from-chain");
+            }
+        });
+        return command.Requests(
+            async (run, cancellation) =>
+            {
+                var documents = await ReadAsync(run, run.Get(xml) ?? [], cancellation);
+                return run.Get(fromChain)
+                    ? new AdoptChain(run.Get(domain)) { Documents = [.. documents] }
+                    : (DomainRequest)new AdoptSnapshots(run.Get(domain)) { Documents = [.. documents] };
+            },
+            "what others took is in the tree");
+    }
+
+    private static async Task<IReadOnlyList<SnapshotDocument>> ReadAsync(
+        Invocation run, IEnumerable<string> files, CancellationToken cancellation)
+    {
+        var documents = new List<SnapshotDocument>();
+        foreach (var file in files)
+        {
+            var text = await InputFile.ReadAsync(file, run.Surroundings, cancellation);
+            documents.Add(SnapshotXml.Parse(text, SnapshotParseMode.Redefine));
+        }
+
+        return documents;
     }
 
     private static CoppiceCommand Revert()
@@ -35,13 +87,29 @@ internal static class SnapshotCommands
             Description = "Also if the memory and a disk may not fit each other, or an image was written after a snapshot froze it",
         };
         var clock = SyncTime();
+        var latest = new Option<bool>("--latest") { Description = "Also with its later changes: to the newest tip that came from it" };
+        var descendants = new Option<bool>("--discard-descendants")
+        {
+            Description = "Remove the snapshots and tips that build on the snapshot, and what is left if it does too",
+        };
+        var checkpoint = Checkpoint();
+        var memory = CheckpointMemory();
         var command = new CoppiceCommand(
             "revert", "Put a domain back on a snapshot, RAM and disks together",
-            domain, snapshot, running, paused, discard, force, clock);
+            domain, snapshot, running, paused, discard, force, clock, latest, checkpoint, memory, descendants);
+        Exclude(command, discard, checkpoint);
+        Exclude(command, descendants, checkpoint);
+        Exclude(command, descendants, latest);
+        Exclude(command, latest, running);
+        Exclude(command, latest, paused);
+        Require(command, memory, checkpoint);
         Exclude(command, running, paused);
         Exclude(command, paused, clock);
         return command
-            .Asks(run => run.Get(discard) ? $"Revert '{run.Get(domain)}' and lose what it did since its current snapshot?" : null)
+            .Asks(run => run.Get(descendants)
+                ? $"Revert '{run.Get(domain)}' and lose every snapshot and tip that builds on where it goes, "
+                    + "and what it is now if that does too?"
+                : run.Get(discard) ? $"Revert '{run.Get(domain)}' and lose what it did since its current snapshot?" : null)
             .Requests(
                 run => new RevertSnapshot(
                     run.Get(domain),
@@ -51,6 +119,11 @@ internal static class SnapshotCommands
                     run.Get(force))
                 {
                     SyncTime = run.Get(clock),
+                    Latest = run.Get(latest),
+                    DiscardDescendants = run.Get(descendants),
+                    Checkpoint = run.Get(checkpoint) is { } name
+                        ? new CreateSnapshot(run.Get(domain)) { Name = name, Memory = run.Get(memory) }
+                        : null,
                 },
                 "reverted to {snapshot}");
     }
@@ -58,24 +131,48 @@ internal static class SnapshotCommands
     private static CoppiceCommand Undo()
     {
         var domain = KnownNames.Domain();
-        var force = new Option<bool>("--force")
-        {
-            Description = "Load the memory even if a disk may not fit it; take an image that was written after a snapshot froze it",
-        };
+        var force = ForceTip();
         var clock = SyncTime();
-        return new CoppiceCommand("undo", "Return to what the last revert left; undoing twice leads back", domain, force, clock)
-            .Requests(run => new UndoRevert(run.Get(domain), run.Get(force)) { SyncTime = run.Get(clock) }, "revert undone");
+        return new CoppiceCommand(
+            "undo", "Return to the newest tip: what the last revert left, if it left any", domain, force, clock)
+            .Requests(
+                run => new UndoRevert(run.Get(domain), run.Get(force)) { SyncTime = run.Get(clock) }, "returned to tip {tip}");
     }
 
-    private static CoppiceCommand Delete()
+    private static CoppiceCommand Attach()
     {
         var domain = KnownNames.Domain();
         var snapshot = KnownNames.Snapshot(domain);
-        var metadata = new Option<bool>("--metadata") { Description = "Forget the snapshot but leave its files" };
-        return new CoppiceCommand("delete", "Remove a snapshot; nothing that others need is touched", domain, snapshot, metadata)
-            .Asks(run => $"Delete snapshot '{run.Get(snapshot)}' of '{run.Get(domain)}'?")
-            .Requests(run => new DeleteSnapshot(run.Get(domain), run.Get(snapshot), run.Get(metadata)), "snapshot deleted");
+        var disk = new Argument<string>("DISK") { Description = "The target of the disk in the snapshot, such as vda" };
+        var to = new Option<string>("--to") { Description = "The domain that gets it, which runs or is off", HelpName = "OTHER", Required = true };
+        var target = new Option<string?>("--as") { Description = "What it is called there, such as vdb; the next name that is free if not given", HelpName = "DISK" };
+        var bus = Values.Option<DiskBus?>("--bus", "BUS", "How it is attached: virtio, scsi, sata or ide; if not given, by the target, else virtio", text => Values.Bus(text));
+        var readOnly = new Option<bool>("--read-only", "--readonly") { Description = "The guest cannot write to it; else it writes to a layer of its own" };
+        return new CoppiceCommand(
+            "attach", "Give another domain a disk that begins as a snapshot has it", domain, snapshot, disk, to, target, bus, readOnly)
+            .Requests(
+                run => new AttachSnapshotDisk(run.Get(domain), run.Get(snapshot), run.Get(disk), run.Get(to)!)
+                {
+                    Target = run.Get(target), Bus = run.Get(bus), ReadOnly = run.Get(readOnly),
+                },
+                "attached");
     }
+
+    /// <summary>Takes a snapshot of what a revert leaves.</summary>
+    public static Option<string?> Checkpoint() => new("--checkpoint")
+    {
+        Description = "Take a snapshot of what is left, instead of a tip, with this name", HelpName = "NAME",
+    };
+
+    /// <summary>Where that snapshot keeps the memory.</summary>
+    public static Option<MemoryRequest?> CheckpointMemory() => Values.Option<MemoryRequest?>(
+        "--checkpoint-memory", "none|external[:FILE]", "Where the memory of what is left is kept; none gives it up", Values.Memory);
+
+    /// <summary>Returns to a tip although what it needs may have changed.</summary>
+    public static Option<bool> ForceTip() => new("--force")
+    {
+        Description = "Load the memory even if a disk may not fit it; take an image that was written after a snapshot froze it",
+    };
 
     /// <summary>What a guest needs that goes on from memory: its clock stood still meanwhile.</summary>
     public static Option<bool> SyncTime() => new("--sync-time")

@@ -53,7 +53,8 @@ internal static class SnapshotListCommand
                 Traits = _traits.Where(t => run.Get(t.Option)).Aggregate(SnapshotTraits.None, (all, t) => all | t.Trait),
                 Topological = run.Get(_topological),
             };
-            run.Output.Snapshots(new SnapshotReports(view).Of(filter), run.Get(_names));
+            var unverified = await run.FindUnverifiedAsync(view, cancellation);
+            run.Output.Snapshots(new SnapshotReports(view, unverified).Of(filter), run.Get(_names));
         }
     }
 }

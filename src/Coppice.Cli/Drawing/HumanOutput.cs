@@ -21,44 +21,10 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
             return;
         }
 
-        var sheet = new Sheet("NAME", "STATE", "MEMORY", "SNAPSHOTS", "CURRENT", "PERSISTENCE");
-        foreach (var domain in domains)
-        {
-            sheet.Add(
-                new Cell(domain.Name, s_strong),
-                Wording.State(domain.State),
-                Wording.Bytes(domain.MemoryBytes),
-                $"{domain.SnapshotCount}",
-                domain.Current?.Name ?? "-",
-                domain.Persistence == Word.Persistent ? "" : domain.Persistence);
-        }
-
-        sheet.Draw(surroundings);
+        DomainDrawing.Table(domains).Draw(surroundings);
     }
 
-    public override void Domain(DomainReport domain)
-    {
-        var sheet = new Sheet(2);
-        sheet.Add("name", new Cell(domain.Name, s_strong));
-        sheet.Add("uuid", domain.Id.ToString());
-        sheet.Add("state", Wording.State(domain.State));
-        sheet.Add("memory", Wording.Bytes(domain.MemoryBytes));
-        if (domain.Persistence != Word.Persistent)
-        {
-            sheet.Add("persistence", Wording.Persistence(domain));
-        }
-
-        sheet.Add("snapshots", $"{domain.SnapshotCount}");
-        sheet.Add("current", domain.Current?.Name ?? "-");
-        sheet.Add("tips", domain.Tips.Count == 0 ? "-" : $"{domain.Tips.Count}; return to the newest: coppice snapshot undo {domain.Name}");
-        foreach (var disk in domain.Disks)
-        {
-            sheet.Add(disk.Target, Disk(disk));
-        }
-
-        sheet.Add("folder", domain.Folder);
-        sheet.Draw(surroundings);
-    }
+    public override void Domain(DomainReport domain) => DomainDrawing.Details(domain).Draw(surroundings);
 
     public override void Snapshots(IReadOnlyList<SnapshotReport> snapshots, bool namesOnly)
     {
@@ -71,7 +37,7 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         }
         else if (snapshots.Count > 0)
         {
-            Table(snapshots);
+            SnapshotDrawing.Table(snapshots, surroundings).Draw(surroundings);
         }
         else
         {
@@ -79,28 +45,44 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         }
     }
 
-    public override void Tree(DomainReport domain, IReadOnlyList<SnapshotReport> snapshots) =>
+    public override void Tree(DomainReport domain, IReadOnlyList<SnapshotReport> snapshots)
+    {
         new TreeDrawing(domain, snapshots, surroundings.Time).ToSheet().Draw(surroundings);
+        foreach (var layer in domain.UnnamedLayers)
+        {
+            Line(Printable.Line($"a layer without a name: {Wording.Left(layer)}"));
+        }
+    }
+
+    public override void Tips(DomainReport domain, IReadOnlyList<TipSizesReport> tips)
+    {
+        if (tips.Count == 0)
+        {
+            Line("no tips");
+        }
+        else
+        {
+            var sheet = new Sheet("TIP", "STATE", "FROM", "MEMORY", "OWN", "LEFT");
+            foreach (var tip in tips)
+            {
+                sheet.Add(
+                    new Cell(tip.Id, s_strong),
+                    Wording.State(tip.State),
+                    tip.Current?.Name ?? "-",
+                    Wording.Bytes(tip.MemoryBytes),
+                    Wording.Bytes(tip.OwnBytes),
+                    $"{Wording.Time(tip.LeftAt, surroundings.Time)}, {Wording.Age(tip.LeftAt, surroundings.Time)}");
+            }
+
+            sheet.Draw(surroundings);
+        }
+
+        Line(Wording.Retention(domain.TipRetention));
+    }
 
     public override void Snapshot(SnapshotReport snapshot)
     {
-        var sheet = new Sheet(2);
-        sheet.Add("name", new Cell(snapshot.Name, s_strong));
-        sheet.Add("uuid", snapshot.Id.ToString());
-        sheet.Add("created", $"{Wording.Time(snapshot.CreatedAt, surroundings.Time)}, {Wording.Age(snapshot.CreatedAt, surroundings.Time)}");
-        sheet.Add("state", Wording.State(snapshot.State));
-        sheet.Add("current", snapshot.IsCurrent ? "yes" : "no");
-        sheet.Add("parent", snapshot.Parent?.Name ?? "-");
-        sheet.Add("children", snapshot.Children.Count == 0 ? "-" : string.Join(", ", snapshot.Children.Select(c => c.Name)));
-        sheet.Add("keeps", Wording.Kind(snapshot));
-        sheet.Add("size", Wording.Bytes(snapshot.Bytes));
-        sheet.Add("memory", Place(snapshot.Memory));
-        foreach (var disk in snapshot.Disks)
-        {
-            sheet.Add(disk.Target, disk.Path is null ? disk.Mode : $"{disk.Mode}: {disk.Path}");
-        }
-
-        sheet.Draw(surroundings);
+        SnapshotDrawing.Details(snapshot, surroundings).Draw(surroundings);
         if (snapshot.Description.Length > 0)
         {
             Line("");
@@ -109,6 +91,36 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
     }
 
     public override void SnapshotName(SnapshotReport snapshot) => Line(Printable.Line(snapshot.Name));
+
+    public override void Jobs(IReadOnlyList<JobReport> jobs)
+    {
+        if (jobs.Count == 0)
+        {
+            Line("no merges");
+            return;
+        }
+
+        var sheet = new Sheet("JOB", "DISK", "WAY", "STATE", "DONE", "");
+        foreach (var job in jobs)
+        {
+            sheet.Add(new Cell(job.Id, s_strong), job.Disk, job.Direction, job.State, Wording.Done(job), job.Reason ?? "");
+        }
+
+        sheet.Draw(surroundings);
+    }
+
+    public override void Job(JobReport job)
+    {
+        var sheet = new Sheet(2);
+        sheet.Add("job", new Cell(job.Id, s_strong));
+        sheet.Add("disk", job.Disk);
+        sheet.Add("way", job.Direction);
+        sheet.Add("state", job.Reason is null ? job.State : $"{job.State}: {job.Reason}");
+        sheet.Add("done", Wording.Done(job));
+        sheet.Add("older", job.Lower);
+        sheet.Add("newer", job.Upper);
+        sheet.Draw(surroundings);
+    }
 
     public override void Xml(string xml) => surroundings.Output.Write(xml.EndsWith('\n') ? xml : xml + "\n");
 
@@ -124,7 +136,8 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
             result.PauseMs is { } pause ? $"guest stood still for {Wording.Duration(pause)}" : null,
             result.WrittenBytes > 0 ? $"{Wording.Bytes(result.WrittenBytes)} written" : null,
         ];
-        var what = done.Replace("{snapshot}", $"'{result.Snapshot?.Name}'", StringComparison.Ordinal);
+        var what = done.Replace("{snapshot}", $"'{result.Snapshot?.Name}'", StringComparison.Ordinal)
+            .Replace("{tip}", result.Tip, StringComparison.Ordinal);
         Line(Printable.Line($"{result.Domain}: {what}"));
         Line(Printable.Line($"  {string.Join("; ", facts.Where(f => !string.IsNullOrEmpty(f)))}"));
     }
@@ -153,6 +166,78 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         }
     }
 
+    public override void Usage(UsageReport usage) => new UsageDrawing(usage).Draw(surroundings);
+
+    public override void Difference(DifferenceReport difference) => new DifferenceDrawing(difference).Draw(surroundings);
+
+    public override void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted)
+    {
+        var sheet = new Sheet("STATE", "WHAT", "FILE", "");
+        foreach (var one in verified)
+        {
+            var style = one.State is Word.Intact or Word.Taken or Word.Unverified ? null : new Style(Color.Red);
+            sheet.Add(new Cell(one.State, style), one.Disk ?? "memory", one.File, one.Problem);
+        }
+
+        sheet.Draw(surroundings);
+        foreach (var one in booted ?? [])
+        {
+            var problem = one.Problem.Length == 0 ? "" : $": {one.Problem}";
+            Line(Printable.Line($"{one.Snapshot.Name}: the guest {Wording.Trial(one.End)}{problem}"));
+        }
+    }
+
+    public override void Findings(IReadOnlyList<FindingReport> findings, Carried carried)
+    {
+        if (carried.Plans.Count + carried.Results.Count + carried.Failed.Count > 0)
+        {
+            Each(carried.Plans, carried.Results, [.. carried.Failed.Select(ErrorReport.Of)], "mended");
+        }
+
+        Announce(findings);
+    }
+
+    public override void Announce(IReadOnlyList<FindingReport> findings)
+    {
+        foreach (var finding in findings)
+        {
+            var about = finding.Domain is null ? "" : $"{finding.Domain}: ";
+            Line(Printable.Line($"{finding.Severity,-6}  {about}{finding.Subject}: {finding.Problem}"));
+            if (finding.NextStep.Length > 0)
+            {
+                Line(Printable.Line($"        {finding.NextStep}"));
+            }
+        }
+
+        var wrong = findings.Count(f => f.IsWrong);
+        Line(wrong == 0 ? "nothing is wrong" : $"{wrong} thing{(wrong == 1 ? " is" : "s are")} wrong");
+    }
+
+    public override void Pruned(IReadOnlyList<RetainedReport> retained, Carried carried)
+    {
+        if (carried.Results.Count + carried.Failed.Count == 0)
+        {
+            Announce(retained);
+        }
+        else
+        {
+            Each(carried.Plans, carried.Results, [.. carried.Failed.Select(ErrorReport.Of)], "snapshot deleted");
+        }
+    }
+
+    public override void Announce(IReadOnlyList<RetainedReport> retained)
+    {
+        var sheet = new Sheet("", "NAME", "CREATED", "BECAUSE");
+        foreach (var one in retained)
+        {
+            sheet.Add(
+                one.Reasons.Count == 0 ? "goes" : "stays", one.Snapshot.Name, Wording.Time(one.CreatedAt, surroundings.Time),
+                string.Join(", ", one.Reasons));
+        }
+
+        sheet.Draw(surroundings);
+    }
+
     public override void Warn(IReadOnlyList<string> warnings)
     {
         foreach (var warning in warnings)
@@ -179,44 +264,6 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
     }
 
     public override void Error(ErrorReport error) => surroundings.Error.WriteLine($"coppice: {Printable.Line(error.Message)}");
-
-    private static string Disk(DiskReport disk)
-    {
-        string?[] facts =
-        [
-            disk.Path ?? "empty",
-            disk.Kind == Word.Cdrom ? "CD-ROM" : null,
-            disk.VirtualBytes is { } bytes ? Wording.Bytes(bytes) : null,
-            disk.Depth is { } depth ? $"{depth} layer{(depth == 1 ? "" : "s")}" : null,
-            disk.ReadOnly ? "read-only" : null,
-        ];
-        return string.Join(", ", facts.OfType<string>());
-    }
-
-    private static string Place(MemoryReport memory) => memory switch
-    {
-        { File: { } file } => $"external: {file}",
-        { Disk: { } disk } => $"internal: {disk}",
-        _ => memory.Mode,
-    };
-
-    private void Table(IReadOnlyList<SnapshotReport> snapshots)
-    {
-        var sheet = new Sheet("", "NAME", "STATE", "KEEPS", "SIZE", "CREATED", "PARENT");
-        foreach (var snapshot in snapshots)
-        {
-            sheet.Add(
-                snapshot.IsCurrent ? "*" : "",
-                new Cell(snapshot.Name, s_strong),
-                Wording.State(snapshot.State),
-                Wording.Kind(snapshot),
-                Wording.Bytes(snapshot.Bytes),
-                Wording.Time(snapshot.CreatedAt, surroundings.Time),
-                snapshot.Parent?.Name ?? "-");
-        }
-
-        sheet.Draw(surroundings);
-    }
 
     private void Line(string text) => surroundings.Output.WriteLine(text);
 }

@@ -29,6 +29,21 @@ internal sealed record DomainReport(
     long Revision,
     string Persistence)
 {
+    /// <summary>Whether it may differ from every snapshot (R168): a revert then keeps it as a tip.</summary>
+    public required bool Dirty { get; init; }
+
+    /// <summary>What tells its guest that it was restored or forked, as the definition has it; null if nothing does.</summary>
+    public string? GenerationId { get; init; }
+
+    /// <summary>Which tips it keeps; null for all.</summary>
+    public TipRetentionReport? TipRetention { get; init; }
+
+    /// <summary>Layers that no snapshot, tip or head has as its own; empty where all domains are listed.</summary>
+    public IReadOnlyList<LeftLayerReport> UnnamedLayers { get; init; } = [];
+
+    /// <summary>Files of merged layers that are to have other names; likewise.</summary>
+    public IReadOnlyList<RenameReport> Renames { get; init; } = [];
+
     public static DomainReport Of(DomainView view)
     {
         var (folder, catalog, definition, hypervisor) = view;
@@ -44,7 +59,14 @@ internal sealed record DomainReport(
             [.. definition.DisksAndFlash.Select(d => DiskReport.Of(d, catalog.Head, layers))],
             folder.Path,
             catalog.Revision,
-            Word.Of(catalog.Persistence));
+            Word.Of(catalog.Persistence))
+        {
+            Dirty = catalog.CleanIn(hypervisor) is null,
+            GenerationId = definition.GenerationId?.ToString(),
+            TipRetention = TipRetentionReport.Of(catalog.TipRetention),
+            UnnamedLayers = [.. view.Left.Select(LeftLayerReport.Of)],
+            Renames = [.. view.Renames.Select(RenameReport.Of)],
+        };
     }
 }
 
@@ -72,11 +94,70 @@ internal sealed record DiskReport(
     }
 }
 
+/// <summary>A layer without a name.</summary>
+/// <param name="Disk">The disk, by target.</param>
+/// <param name="Path">Its image.</param>
+/// <param name="Bytes">What the image holds.</param>
+/// <param name="Reason">Why it is still there.</param>
+/// <param name="NextStep">What makes it go; may be empty.</param>
+internal sealed record LeftLayerReport(string Disk, string Path, long Bytes, string Reason, string NextStep)
+{
+    public static LeftLayerReport Of(LeftLayer left) => new(
+        left.Layer.Disk,
+        left.Layer.Path,
+        left.Layer.Type is StorageType.Block ? 0 : SnapshotReports.FileBytes(left.Layer.Path),
+        left.Reason,
+        left.NextStep);
+}
+
+/// <summary>The file of a merged layer that is to have another name.</summary>
+/// <param name="Disk">The disk, by target.</param>
+/// <param name="Path">Its path until then.</param>
+/// <param name="Name">Its name, in the same folder.</param>
+/// <param name="Reason">What it waits for; null if the next command that looks after merges renames it.</param>
+internal sealed record RenameReport(string Disk, string Path, string Name, string? Reason)
+{
+    public static RenameReport Of(WaitingRename rename) => new(rename.Layer.Disk, rename.Layer.Path, rename.Name, rename.Reason);
+}
+
 /// <summary>A head that a revert left behind.</summary>
 internal sealed record TipReport(string Id, DateTimeOffset LeftAt, string State, SnapshotReference? Current)
 {
     public static TipReport Of(Catalog catalog, Tip tip) =>
         new(tip.Id.ToString(), tip.LeftAt, Word.Of(tip.State), SnapshotReference.Of(catalog, tip.Current));
+}
+
+/// <summary>Which tips a domain keeps: a tip goes if neither keeps it.</summary>
+/// <param name="Last">The newest so many; null if their number does not matter.</param>
+/// <param name="ForMs">Those that are not older; null if their age does not matter.</param>
+internal sealed record TipRetentionReport(int? Last, double? ForMs)
+{
+    public static TipRetentionReport? Of(TipRetention retention) =>
+        retention == Core.TipRetention.Forever ? null : new(retention.Last, retention.For?.TotalMilliseconds);
+}
+
+/// <summary>A tip and what it takes.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="LeftAt">When a revert left it.</param>
+/// <param name="State">What the domain was doing.</param>
+/// <param name="Current">The snapshot that it came from.</param>
+/// <param name="MemoryBytes">What its memory image holds.</param>
+/// <param name="OwnBytes">What the files hold that go with it: memory, and layers that nothing else reaches.</param>
+internal sealed record TipSizesReport(
+    string Id, DateTimeOffset LeftAt, string State, SnapshotReference? Current, long MemoryBytes, long OwnBytes)
+{
+    public static TipSizesReport[] AllOf(Catalog catalog)
+    {
+        var layers = new LayerGraph(catalog);
+        return
+        [
+            .. from tip in catalog.Tips
+               let memory = tip.Memory.File ?? tip.Head.Saved?.Image.File
+               select new TipSizesReport(
+                   tip.Id.ToString(), tip.LeftAt, Word.Of(tip.State), SnapshotReference.Of(catalog, tip.Current),
+                   memory is null ? 0 : SnapshotReports.FileBytes(memory), layers.OnlyOf(tip).Sum(SnapshotReports.FileBytes)),
+        ];
+    }
 }
 
 /// <summary>A domain that cannot be read.</summary>

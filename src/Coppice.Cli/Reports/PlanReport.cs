@@ -70,6 +70,7 @@ internal static class Subject
     {
         DefineDomain define => define.Definition.Name,
         RunTransient run => run.Definition.Name,
+        ForkSnapshot fork => fork.Name,
         DomainRequest other => other.Domain,
         _ => plan.Domain.ToString(),
     };
@@ -78,12 +79,17 @@ internal static class Subject
     public static SnapshotReference? Snapshot(Plan plan, Catalog? catalog, Request request) => (plan.Commit, request) switch
     {
         (null, _) => null,
+        ({ } commit, CreateSnapshot { Branch.IsCurrent: false }) => Put(commit, _ => true),
         ({ Current: { } taken } commit, CreateSnapshot) => Put(commit, s => s.Id == taken),
-        ({ } commit, EditSnapshot or RedefineSnapshot) => Put(commit, _ => true),
-        ({ } commit, RevertSnapshot or UndoRevert or SetCurrentSnapshot) =>
+        ({ } commit, EditSnapshot or RedefineSnapshot or ForkSnapshot) => Put(commit, _ => true),
+        ({ } commit, RevertSnapshot or UndoRevert or RevertToTip or SetCurrentSnapshot) =>
             catalog is null ? null : SnapshotReference.Of(catalog, commit.Current),
         _ => null,
     };
+
+    /// <summary>The tip that is returned to: the first that goes, since it is used up; null for all else.</summary>
+    public static string? Tip(Plan plan, Request request) =>
+        request is UndoRevert or RevertToTip ? plan.Commit?.DropTips[0].Value : null;
 
     private static SnapshotReference? Put(CatalogChange commit, Func<Snapshot, bool> isMeant) =>
         commit.Put.FirstOrDefault(isMeant) is { } snapshot ? SnapshotReference.Of(snapshot) : null;

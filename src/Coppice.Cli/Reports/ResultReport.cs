@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Coppice.Core;
 using Coppice.Engine;
 
@@ -28,6 +29,10 @@ internal sealed record ResultReport(
     IReadOnlyList<StepRunReport> Steps,
     IReadOnlyList<string> Warnings)
 {
+    /// <summary>The id of the tip that was returned to, for people; null for all else.</summary>
+    [JsonIgnore]
+    public string? Tip { get; init; }
+
     public static ResultReport Of(OperationResult result, Request request) => new(
         result.Plan.Operation,
         result.Plan.Id.ToString(),
@@ -39,7 +44,10 @@ internal sealed record ResultReport(
         result.Elapsed.TotalMilliseconds,
         result.Written.Bytes,
         [.. result.Steps.Select(StepRunReport.Of)],
-        [.. result.Plan.Warnings, .. result.Warnings]);
+        [.. result.Plan.Warnings, .. result.Warnings])
+    {
+        Tip = Subject.Tip(result.Plan, request),
+    };
 }
 
 /// <summary>A step that was carried out.</summary>

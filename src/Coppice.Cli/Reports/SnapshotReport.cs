@@ -23,9 +23,13 @@ internal sealed record SnapshotReference(string Id, string Name)
 /// <param name="Children">The snapshots taken on it, by time.</param>
 /// <param name="Moment">Of what it was taken (R172): <c>offline</c>, <c>online</c> with its memory, or <c>diskOnly</c>.</param>
 /// <param name="Place">Where it keeps it (R173): <c>internal</c>, wholly inside images, or <c>external</c>.</param>
+/// <param name="Consistency">
+/// What a guest finds that starts on its disks (R91): <c>exact</c>, <c>fileSystems</c> if they were frozen, or <c>crash</c>.
+/// </param>
 /// <param name="Bytes">What its own files hold: memory image and the layers that Coppice made.</param>
 /// <param name="Memory">The memory it keeps.</param>
 /// <param name="Disks">Every disk of the domain then.</param>
+/// <param name="Unverified">Whether there is no checksum yet of something that it relies on; null if nobody has looked.</param>
 internal sealed record SnapshotReport(
     string Id,
     string Name,
@@ -37,9 +41,11 @@ internal sealed record SnapshotReport(
     IReadOnlyList<SnapshotReference> Children,
     string Moment,
     string Place,
+    string Consistency,
     long Bytes,
     MemoryReport Memory,
-    IReadOnlyList<SnapshotDiskReport> Disks);
+    IReadOnlyList<SnapshotDiskReport> Disks,
+    bool? Unverified = null);
 
 /// <summary>The memory of a snapshot.</summary>
 internal sealed record MemoryReport(string Mode, string? File, string? Disk, string? Format)
@@ -52,7 +58,7 @@ internal sealed record MemoryReport(string Mode, string? File, string? Disk, str
 internal sealed record SnapshotDiskReport(string Target, string Mode, string? Path);
 
 /// <summary>Makes the reports of the snapshots of one domain.</summary>
-internal sealed class SnapshotReports(DomainView view)
+internal sealed class SnapshotReports(DomainView view, IReadOnlySet<SnapshotId>? unverified = null)
 {
     private readonly SnapshotTree _tree = new(view.Catalog);
     private readonly LayerGraph _layers = new(view.Catalog);
@@ -73,9 +79,11 @@ internal sealed class SnapshotReports(DomainView view)
             [.. _tree.Children(snapshot.Id).Select(SnapshotReference.Of)],
             Moment(traits),
             traits.HasFlag(SnapshotTraits.External) ? Word.External : Word.Internal,
+            Word.Of(snapshot.Consistency),
             OwnFiles(snapshot).Sum(FileBytes),
             MemoryReport.Of(snapshot.Memory),
-            [.. snapshot.Disks.Select(d => new SnapshotDiskReport(d.Target, Word.Of(d.Mode), d.IsKept ? _layers[d.Layer].Path : null))]);
+            [.. snapshot.Disks.Select(d => new SnapshotDiskReport(d.Target, Word.Of(d.Mode), d.IsKept ? _layers[d.Layer].Path : null))],
+            unverified?.Contains(snapshot.Id));
     }
 
     private static string Moment(SnapshotTraits traits) =>
@@ -90,7 +98,7 @@ internal sealed class SnapshotReports(DomainView view)
         return snapshot.Memory.File is { } memory ? layers.Append(memory) : layers;
     }
 
-    private static long FileBytes(string path)
+    public static long FileBytes(string path)
     {
         var file = new FileInfo(path);
         return file.Exists ? file.Length : 0;

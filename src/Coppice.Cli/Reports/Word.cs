@@ -16,6 +16,11 @@ internal static class Word
     public const string Persistent = "persistent";
     public const string Autostart = "autostart";
     public const string Transient = "transient";
+    public const string Trial = "trial";
+    public const string Answers = "answers";
+    public const string Runs = "runs";
+    public const string Failed = "failed";
+    public const string NotTried = "not-tried";
 
     public const string None = "none";
     public const string Internal = "internal";
@@ -26,6 +31,10 @@ internal static class Word
     public const string Online = "online";
     public const string DiskOnly = "diskOnly";
 
+    public const string Exact = "exact";
+    public const string FileSystems = "fileSystems";
+    public const string Crash = "crash";
+
     public const string Prepare = "prepare";
     public const string Switch = "switch";
     public const string CleanUp = "cleanUp";
@@ -33,6 +42,14 @@ internal static class Word
     public const string Disk = "disk";
     public const string Cdrom = "cdrom";
     public const string Flash = "flash";
+
+    public const string Note = "note";
+
+    public const string Tip = "tip";
+
+    public const string Intact = "intact";
+    public const string Taken = "taken";
+    public const string Unverified = "unverified";
 
     public static string Of(DomainState state) => state switch
     {
@@ -51,6 +68,7 @@ internal static class Word
         Persistence.Persistent => Persistent,
         Persistence.Autostart => Autostart,
         Persistence.Transient => Transient,
+        Persistence.Trial => Trial,
         _ => Camel($"{persistence}"),
     };
 
@@ -71,11 +89,28 @@ internal static class Word
         _ => Camel($"{mode}"),
     };
 
+    public static string Of(Consistency consistency) => consistency switch
+    {
+        Consistency.Exact => Exact,
+        Consistency.FileSystems => FileSystems,
+        _ => Crash,
+    };
+
     public static string Of(MemoryFormat format) => format == MemoryFormat.Mapped ? "mapped" : "stream";
 
     public static string Of(DiskKind kind) => kind switch { DiskKind.Cdrom => Cdrom, DiskKind.Flash => Flash, _ => Disk };
 
     public static string Of(ImageFormat format) => format == ImageFormat.Qcow2 ? "qcow2" : "raw";
+
+    public static string Of(MergeDirection direction) => direction is MergeDirection.Commit ? "commit" : "stream";
+
+    public static string Of(MergeState state) => state switch
+    {
+        MergeState.Running => Running,
+        MergeState.Ready => "ready",
+        MergeState.Failed => "failed",
+        _ => "waiting",
+    };
 
     public static string Of(FileEffect effect) => effect switch
     {
@@ -89,6 +124,16 @@ internal static class Word
     public static string Of(ErrorKind kind) => Camel($"{kind}");
 
     public static string Of(Capability capability) => Camel($"{capability}");
+
+    public static string Of(ReferenceKind kind) => Camel($"{kind}");
+
+    public static string Of(TrialEnd end) => Camel($"{end}");
+
+    public static string Of(VerifiedState state) => Camel($"{state}");
+
+    public static string Of(FindingKind kind) => Camel($"{kind}");
+
+    public static string Of(Severity severity) => severity == Severity.Note ? Note : Camel($"{severity}");
 
     private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
 }

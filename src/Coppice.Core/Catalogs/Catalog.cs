@@ -22,6 +22,12 @@ public sealed record Head
 
     /// <summary>Its memory, if the domain was saved: the next start goes on from there (R37). Null otherwise.</summary>
     public SavedMemory? Saved { get; init; }
+
+    /// <summary>
+    /// The snapshot that has all of this still, exactly: since it was taken or reverted to, no guest was let run and nothing of
+    /// the domain was changed (R168). Null if the head is dirty, and in doubt.
+    /// </summary>
+    public SnapshotId? SameAs { get; init; }
 }
 
 /// <summary>The memory of a domain that was saved and switched off.</summary>
@@ -50,6 +56,15 @@ public sealed record Tip
     /// <summary>Its memory, if it ran.</summary>
     public required MemoryImage Memory { get; init; }
 }
+
+/// <summary>
+/// A layer that a fork uses where it is, because its file could not get a second name. Nothing that the borrower needs is
+/// removed, merged or written. It is recorded before the borrower's catalog names the layer, and is stale once that no longer
+/// does.
+/// </summary>
+/// <param name="Layer">The layer that is lent, with all that it builds on.</param>
+/// <param name="Borrower">The domain that uses it.</param>
+public sealed record Loan(ShortId Layer, DomainId Borrower);
 
 /// <summary>How an operation ended, as the root of the catalog remembers it.</summary>
 public enum OperationEnd
@@ -97,8 +112,40 @@ public sealed record Catalog
     /// <summary>The heads that reverts left, oldest first.</summary>
     public ImmutableArray<Tip> Tips { get; init; } = [];
 
+    /// <summary>Which of them it keeps when another one is made.</summary>
+    public TipRetention TipRetention { get; init; } = TipRetention.Forever;
+
     /// <summary>Layers that no snapshot froze: the heads' own, the tips', and those of snapshots that were deleted.</summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
+
+    /// <summary>The merges on record, oldest first.</summary>
+    public ImmutableArray<MergeJob> Jobs { get; init; } = [];
+
+    /// <summary>The merged layers whose files are to have other names.</summary>
+    public ImmutableArray<LayerRename> Renames { get; init; } = [];
+
+    /// <summary>The layers that other domains use.</summary>
+    public ImmutableArray<Loan> Loans { get; init; } = [];
+
+    /// <summary>The same once loans that are over are off its record.</summary>
+    public Catalog Without(ImmutableArray<Loan> loans) => loans.IsEmpty ? this : this with { Loans = [.. Loans.Except(loans)] };
+
+    /// <summary>
+    /// The snapshot that has all of the domain as it is now; null if it is dirty, and in doubt. A guest that runs changes, whoever
+    /// let it. Neither the image in which a snapshot was made nor what a revert copied out of it shows whether somebody wrote to it
+    /// since, if no process holds it.
+    /// </summary>
+    public SnapshotId? CleanIn(HypervisorObservation now)
+    {
+        ArgumentNullException.ThrowIfNull(now);
+        var isInside = Head.SameAs is { } same && Snapshots.GetValueOrDefault(same) is { } snapshot
+            && snapshot.Disks.Any(d => d.Mode is DiskMode.Internal);
+        var mayHaveChanged = now.IsAlive ? now.State is not DomainState.Paused : isInside;
+        return mayHaveChanged ? null : Head.SameAs;
+    }
+
+    /// <summary>The processes on record: the one that runs the domain, and those of merges, each once.</summary>
+    public IEnumerable<ShortId> Processes => Jobs.Select(j => j.Process).Append(Head.Process).OfType<ShortId>().Distinct();
 
     /// <summary>The definitions that head, snapshots and tips name, each once.</summary>
     public IEnumerable<ShortId> Definitions => Snapshots.Values.Select(s => s.Definition)
@@ -112,6 +159,10 @@ public sealed record Catalog
     /// <summary>What the TPMs of head, snapshots and tips keep, each once.</summary>
     public IEnumerable<ShortId> Tpms => Snapshots.Values.Select(s => s.Tpm)
         .Concat(Tips.Select(t => t.Head.Tpm)).Append(Head.Tpm).OfType<ShortId>().Distinct();
+
+    /// <summary>The tip with this id.</summary>
+    /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near ids are suggested.</exception>
+    public Tip FindTip(string id) => Tips.FirstOrDefault(t => t.Id.Value == id) ?? throw Lookup.NoTip(id, this);
 
     /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
@@ -141,7 +192,9 @@ public sealed record CatalogChange
     /// <summary>Snapshots that are new, or known ones with another name, description or parent.</summary>
     public ImmutableArray<Snapshot> Put { get; init; } = [];
 
-    /// <summary>Known snapshots whose layers count as frozen from now on, as they are now; others do since they were taken.</summary>
+    /// <summary>
+    /// Known snapshots whose layers count as frozen from now on, as they are now; others do since they were taken.
+    /// </summary>
     public ImmutableArray<SnapshotId> Refrozen { get; init; } = [];
 
     /// <summary>Snapshots that go.</summary>
@@ -156,11 +209,32 @@ public sealed record CatalogChange
     /// <summary>Tips that go.</summary>
     public ImmutableArray<ShortId> DropTips { get; init; } = [];
 
+    /// <summary>Which tips it keeps; null leaves that as it is.</summary>
+    public TipRetention? TipRetention { get; init; }
+
     /// <summary>Layers that are now listed by the catalog itself.</summary>
     public ImmutableArray<Layer> PutLayers { get; init; } = [];
 
     /// <summary>Layers that the catalog itself no longer lists: a snapshot froze them, or they go.</summary>
     public ImmutableArray<ShortId> DropLayers { get; init; } = [];
+
+    /// <summary>Merges that are new, or known ones with another process.</summary>
+    public ImmutableArray<MergeJob> PutJobs { get; init; } = [];
+
+    /// <summary>Merges that are done or given up.</summary>
+    public ImmutableArray<ShortId> DropJobs { get; init; } = [];
+
+    /// <summary>Merged layers whose files are to have other names.</summary>
+    public ImmutableArray<LayerRename> PutRenames { get; init; } = [];
+
+    /// <summary>Layers that have their names by now. One that goes takes its new name with it.</summary>
+    public ImmutableArray<ShortId> DropRenames { get; init; } = [];
+
+    /// <summary>Layers that are lent from now on.</summary>
+    public ImmutableArray<Loan> PutLoans { get; init; } = [];
+
+    /// <summary>Loans that are over: their borrowers no longer use them.</summary>
+    public ImmutableArray<Loan> DropLoans { get; init; } = [];
 
     /// <summary>The catalog after this change; the revision grows by one.</summary>
     public Catalog ApplyTo(Catalog catalog, LastOperation last)
@@ -168,21 +242,72 @@ public sealed record CatalogChange
         var dropTips = DropTips;
         var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
+        var isLost = Head.SameAs is { } same && Drop.Contains(same);
+        var snapshots = catalog.Snapshots.RemoveRange(Drop).SetItems(Put.Select(s => KeyValuePair.Create(s.Id, s)));
+        ImmutableArray<Layer> layers =
+            [.. catalog.Layers.Where(l => !dropLayers.Contains(l.Id)), .. PutLayers, .. Inherited(catalog, snapshots)];
         return catalog with
         {
             Name = Name ?? catalog.Name,
             Persistence = Persistence ?? catalog.Persistence,
             Revision = catalog.Revision + 1,
             Last = last,
-            Head = Head,
+            Head = isLost ? Head with { SameAs = null } : Head,
             Current = Current,
-            Snapshots = catalog.Snapshots.RemoveRange(Drop).SetItems(Put.Select(s => KeyValuePair.Create(s.Id, s))),
+            Snapshots = snapshots,
             Tips =
             [
                 .. catalog.Tips.Where(t => !dropTips.Contains(t.Id)).Select(t => replaced.FirstOrDefault(r => r.Id == t.Id) ?? t),
                 .. PutTips,
             ],
-            Layers = [.. catalog.Layers.Where(l => !dropLayers.Contains(l.Id)), .. PutLayers],
+            TipRetention = TipRetention ?? catalog.TipRetention,
+            Layers = layers,
+            Jobs = JobsAfter(catalog),
+            Renames = RenamesAfter(catalog, layers, snapshots),
+            Loans = [.. catalog.Loans.Except(DropLoans), .. PutLoans],
         };
+    }
+
+    private ImmutableArray<LayerRename> RenamesAfter(
+        Catalog catalog, ImmutableArray<Layer> layers, ImmutableDictionary<SnapshotId, Snapshot> snapshots)
+    {
+        var (drop, put) = (DropRenames, PutRenames);
+        ImmutableArray<LayerRename> left =
+            [.. catalog.Renames.Where(r => !drop.Contains(r.Layer) && put.All(p => p.Layer != r.Layer)), .. put];
+        return left.IsEmpty ? left
+            : [.. left.Where(r => layers.Concat(snapshots.Values.SelectMany(s => s.Layers)).Any(l => l.Id == r.Layer))];
+    }
+
+    /// <summary>A merge in a process that ran the domain, and does so no more, waits again.</summary>
+    private ImmutableArray<MergeJob> JobsAfter(Catalog catalog)
+    {
+        var put = PutJobs;
+        var drop = DropJobs;
+        var left = catalog.Head.Process is { } process && process != Head.Process ? catalog.Head.Process : null;
+        var kept = catalog.Jobs.Where(j => !drop.Contains(j.Id)).Select(j => put.FirstOrDefault(p => p.Id == j.Id) ?? j);
+        return
+        [
+            .. kept.Concat(put.Where(p => catalog.Jobs.All(j => j.Id != p.Id)))
+                .Select(j => left is not null && j.Process == left ? j with { Process = null } : j),
+        ];
+    }
+
+    /// <summary>
+    /// What a snapshot that goes had on its list, and another one keeps that was made of it (R152): it has nowhere else to stand.
+    /// </summary>
+    private IEnumerable<Layer> Inherited(Catalog catalog, ImmutableDictionary<SnapshotId, Snapshot> left)
+    {
+        var put = PutLayers;
+        var lists = Drop.Select(id => catalog.Snapshots.GetValueOrDefault(id)).OfType<Snapshot>().SelectMany(s => s.Layers)
+            .Where(l => put.All(p => p.Id != l.Id)).ToArray();
+        if (lists.Length == 0)
+        {
+            return [];
+        }
+
+        var kept = left.Values.SelectMany(s => s.Disks.Where(d => d.IsKept).Select(d => d.Layer).Concat(
+            s.Memory.Layer is { } memory ? [memory] : [])).ToHashSet();
+        var below = lists.Where(l => kept.Contains(l.Id)).Select(l => l.Inside?.Holder).OfType<ShortId>().ToHashSet();
+        return lists.Where(l => kept.Contains(l.Id) || below.Contains(l.Id));
     }
 }

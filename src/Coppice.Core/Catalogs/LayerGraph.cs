@@ -9,6 +9,9 @@ public sealed class LayerGraph
     /// <summary>The longest chain that is planned; QEMU's queries take seconds beyond it.</summary>
     public const int MaximumDepth = 64;
 
+    /// <summary>The length of a chain from which on the user is told to delete snapshots.</summary>
+    public const int DepthToWarnAt = 32;
+
     private readonly FrozenDictionary<ShortId, Layer> _layers;
     private readonly Catalog _catalog;
 
@@ -40,7 +43,8 @@ public sealed class LayerGraph
     public bool Has(ShortId id) => _layers.ContainsKey(id);
 
     /// <summary>A layer and all that it builds on, top first.</summary>
-    /// <exception cref="CoppiceException">A layer is missing or the chain runs in a circle (<see cref="ErrorKind.Damaged"/>).</exception>
+    /// <exception cref="CoppiceException">A layer is missing or the chain runs in a circle
+    /// (<see cref="ErrorKind.Damaged"/>).</exception>
     public ImmutableArray<Layer> Chain(ShortId top)
     {
         var chain = ImmutableArray.CreateBuilder<Layer>();
@@ -58,8 +62,8 @@ public sealed class LayerGraph
     }
 
     /// <summary>
-    /// The layers that no snapshot, head or tip reaches. A disk that took no part in a snapshot is not kept by it; but where the
-    /// user's own image is, is not forgotten.
+    /// The layers that no snapshot, head, tip or loan reaches. A disk that took no part in a snapshot is not kept by it; but
+    /// where the user's own image is, is not forgotten.
     /// </summary>
     public ImmutableArray<Layer> Unreached()
     {
@@ -67,19 +71,44 @@ public sealed class LayerGraph
         return [.. _layers.Values.Where(l => !reached.Contains(l.Id)).OrderBy(l => l.Path, StringComparer.Ordinal)];
     }
 
-    /// <summary>The layers that head, tips and what snapshots keep rely on.</summary>
+    /// <summary>The layers that head, tips, borrowers and what snapshots keep rely on.</summary>
     public ImmutableArray<Layer> Relied()
     {
         var reached = Reached(Roots());
         return [.. _layers.Values.Where(l => reached.Contains(l.Id))];
     }
 
-    /// <summary>The layers that Coppice made and that only one disk of the head reaches, top first: they would go with it.</summary>
+    /// <summary>The layers that a snapshot, the head or a tip has as its own. What is only built upon has no name.</summary>
+    public ImmutableHashSet<ShortId> Named() => [.. Roots()];
+
+    /// <summary>The layers with files of their own that build on one.</summary>
+    public ImmutableArray<Layer> BuiltOn(ShortId layer) => [.. _layers.Values.Where(l => l.Parent == layer && l.Inside is null)];
+
+    /// <summary>The layers that other domains use, with all that these build on.</summary>
+    public ImmutableHashSet<ShortId> Lent() => [.. Reached(_catalog.Loans.Select(l => l.Layer))];
+
+    /// <summary>
+    /// The layers that Coppice made and that only one disk of the head reaches, top first: they would go with it.
+    /// </summary>
     public ImmutableArray<Layer> OnlyOf(HeadDisk disk)
     {
         var without = _catalog with { Head = _catalog.Head with { Disks = _catalog.Head.Disks.Remove(disk) } };
         var gone = new LayerGraph(without).Unreached().Select(l => l.Id).ToHashSet();
         return [.. Chain(disk.Layer).Where(l => l.Origin is LayerOrigin.Coppice && gone.Contains(l.Id))];
+    }
+
+    /// <summary>The files that Coppice made and that only one tip reaches: they would go with it.</summary>
+    public IEnumerable<string> OnlyOf(Tip tip)
+    {
+        ArgumentNullException.ThrowIfNull(tip);
+        var without = _catalog with { Tips = _catalog.Tips.RemoveAll(t => t.Id == tip.Id) };
+        var layers = new LayerGraph(without).Unreached().Except(Unreached())
+            .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path);
+        var memories = MemoryFiles(_catalog).Except(MemoryFiles(without), StringComparer.Ordinal);
+        return layers.Concat(memories);
+
+        static IEnumerable<string> MemoryFiles(Catalog catalog) =>
+            catalog.Memories.Where(m => m.Origin is LayerOrigin.Coppice).Select(m => m.File).OfType<string>();
     }
 
     private HashSet<ShortId> Reached(IEnumerable<ShortId> roots)
@@ -106,10 +135,11 @@ public sealed class LayerGraph
         _catalog.Head.Disks.Select(d => d.Layer)
             .Concat(_catalog.Tips.SelectMany(t => t.Head.Disks).Select(d => d.Layer))
             .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
-            .Concat(_catalog.Snapshots.Values.Select(s => s.Memory.Layer).OfType<ShortId>());
+            .Concat(_catalog.Snapshots.Values.Select(s => s.Memory.Layer).OfType<ShortId>())
+            .Concat(_catalog.Loans.Select(l => l.Layer));
 
     private bool IsRemembered(DiskSnapshot disk) =>
-        !disk.IsKept && _layers.TryGetValue(disk.Layer, out var layer) && layer.Origin is LayerOrigin.User;
+        !disk.IsKept && _layers.TryGetValue(disk.Layer, out var layer) && layer.Origin is not LayerOrigin.Coppice;
 
     private CoppiceException Damaged(string problem) => new(
         ErrorKind.Damaged, $"domain '{_catalog.Name}'", problem, "restore its catalog from a backup");

@@ -11,4 +11,10 @@ public enum Persistence
 
     /// <summary>It goes: it exists only as long as it runs (R166).</summary>
     Transient,
+
+    /// <summary>
+    /// It goes with all that it has, running or not, once nobody holds <see cref="DomainFolder.Trial"/>: a fork that was made to
+    /// see whether its guest comes up.
+    /// </summary>
+    Trial,
 }

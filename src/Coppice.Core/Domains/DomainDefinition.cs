@@ -97,6 +97,12 @@ public sealed record DomainDefinition
             Target = DiskDevice.FlashTarget, Kind = DiskKind.Flash, Source = path, Format = firmware.VariablesFormat,
         });
 
+    /// <summary>The definition with another device in the place of one of its own.</summary>
+    public DomainDefinition With(Device device, Device replacement) => this with
+    {
+        Devices = [.. Devices.Select(d => ReferenceEquals(d, device) ? replacement : d)],
+    };
+
     /// <summary>Whether both have the same image in a drive, so that one is a later state of the other.</summary>
     public bool HasSameDisk(DomainDefinition other, string target)
     {

@@ -25,10 +25,17 @@ public sealed record HypervisorObservation
     /// </summary>
     public ImmutableHashSet<string> Unplugged { get; init; } = [];
 
+    /// <summary>
+    /// The network cards of the definition, by place from 0, that the process does not have, for the same reason.
+    /// </summary>
+    public ImmutableSortedSet<int> GoneCards { get; init; } = [];
+
     /// <summary>About how many bytes a memory image would have.</summary>
     public ByteCount MemoryEstimate { get; init; }
 
-    /// <summary>What that means for a head: without a process, a domain whose memory was saved is saved rather than off.</summary>
+    /// <summary>
+    /// What that means for a head: without a process, a domain whose memory was saved is saved rather than off.
+    /// </summary>
     public HypervisorObservation For(Head head)
     {
         ArgumentNullException.ThrowIfNull(head);
@@ -61,12 +68,22 @@ public sealed record LaunchRequest(
     /// has passes on then. Any other that cannot be had is refused at once.
     /// </summary>
     public ShortId? Beside { get; init; }
+
+    /// <summary>
+    /// A guest that goes on from memory has the definition's generation id, because no other goes on from it under that id.
+    /// Otherwise it gets a new one, at random, and learns that it was restored.
+    /// </summary>
+    public bool KeepsGeneration { get; init; }
 }
 
 /// <summary>What a TPM keeps, copied.</summary>
 /// <param name="From">What there is.</param>
 /// <param name="To">The copy, which does not exist yet.</param>
-public sealed record TpmCopy(ShortId From, ShortId To);
+public sealed record TpmCopy(ShortId From, ShortId To)
+{
+    /// <summary>The domain that has what is copied; null for the one in whose folder the copy goes.</summary>
+    public DomainId? Of { get; init; }
+}
 
 /// <summary>A disk that moves to a new layer within a checkpoint.</summary>
 /// <param name="Target">The disk.</param>
@@ -129,7 +146,8 @@ public enum DomainSignal
 public interface IHypervisor : IStepExecutor
 {
     /// <summary>What it can do. Read once, from the hypervisor itself.</summary>
-    /// <exception cref="CoppiceException">It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    /// <exception cref="CoppiceException">It is not installed or does not answer
+    /// (<see cref="ErrorKind.Hypervisor"/>).</exception>
     Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation);
 
     /// <summary>
@@ -138,6 +156,9 @@ public interface IHypervisor : IStepExecutor
     /// </summary>
     /// <exception cref="CoppiceException">The definition asks for what this hypervisor has not.</exception>
     Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation);
+
+    /// <summary>The files of the UEFI firmware that is installed on this host, code and templates, by absolute path. Reads only.</summary>
+    ImmutableArray<string> FirmwareFiles();
 
     /// <summary>What a domain is doing. Reads only; needs no lock; never waits for a guest.</summary>
     /// <param name="folder">The domain's folder.</param>
@@ -157,6 +178,12 @@ public interface IHypervisor : IStepExecutor
     bool HasEnded(DomainFolder folder, ShortId process);
 
     /// <summary>
+    /// The processes that were started below a home and have left a trace, whether any catalog names them or not. Reads only,
+    /// asks no process and never waits.
+    /// </summary>
+    ImmutableArray<ProcessObservation> Processes(HomeFolder home);
+
+    /// <summary>
     /// A process that stands still before its first or next instruction, under sockets of its own. Undo ends it. A bridge or tap
     /// device that is missing, taken or forbidden is refused by name before it starts.
     /// </summary>
@@ -165,6 +192,9 @@ public interface IHypervisor : IStepExecutor
     /// and the request nothing that it keeps (<see cref="ErrorKind.WrongState"/>).
     /// </exception>
     Step Launch(LaunchRequest request);
+
+    /// <summary>The one file in which a TPM of a domain keeps all that it keeps.</summary>
+    string TpmFile(DomainFolder folder, ShortId state);
 
     /// <summary>A TPM as its maker delivers it. Undo removes it.</summary>
     Step CreateTpm(DomainFolder folder, ShortId state);
@@ -180,8 +210,19 @@ public interface IHypervisor : IStepExecutor
     /// the caller dies meanwhile. Probing asks the process; a dead process counts as moved, because empty layers are
     /// complete before the step begins; with internal snapshots alone it counts as not done, and undo removes what there is.
     /// Undo lets the guest go on and removes the memory image and the copy of the TPM.
+    /// <para>
+    /// The agent in a guest that is to be quiesced freezes its file systems just before the pause and thaws them right after
+    /// it. If it cannot, or they did not stay frozen that long, the step fails. Undo has them thawed; if the caller dies, or
+    /// takes too long, the guard does.
+    /// </para>
     /// </summary>
-    Step Checkpoint(CheckpointRequest request);
+    /// <param name="request">What is kept.</param>
+    /// <param name="quiesced">The definition of a guest that is to be quiesced; null to leave its file systems alone.</param>
+    /// <exception cref="CoppiceException">
+    /// There is no channel to its agent (<see cref="ErrorKind.MissingCapability"/>), or it does not run
+    /// (<see cref="ErrorKind.WrongState"/>).
+    /// </exception>
+    Step Checkpoint(CheckpointRequest request, DomainDefinition? quiesced = null);
 
     /// <summary>
     /// Stops a process, keeping its memory if asked. Undo lets it go on. If the caller dies, a guard resumes the successor
@@ -225,8 +266,9 @@ public interface IHypervisor : IStepExecutor
     Step Resize(ShortId process, Layer layer, ByteCount size);
 
     /// <summary>
-    /// Plugs a disk into a process. Prepare opens its images, and its undo closes them. The switch shows the disk to the guest; it
-    /// cannot be taken back, since the guest may use the disk at once.
+    /// Plugs a disk into a process. Prepare opens its images, and its undo closes them. The switch shows the disk to the guest;
+    /// it cannot be taken back, since the guest may use the disk at once. Of a process that has died it counts as done if Coppice
+    /// made the top layer: its guest may have written there, and undoing would lose it.
     /// </summary>
     /// <param name="process">The process.</param>
     /// <param name="definition">The sealed definition that has the disk.</param>
@@ -247,6 +289,78 @@ public interface IHypervisor : IStepExecutor
     /// It sits where nothing can be taken out while a guest runs (<see cref="ErrorKind.MissingCapability"/>).
     /// </exception>
     (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk);
+
+    /// <summary>Why a network card cannot be taken out or plugged in while the guest runs; null if it can.</summary>
+    /// <param name="definition">The sealed definition that has the card.</param>
+    /// <param name="card">The card.</param>
+    string? WhyFixed(DomainDefinition definition, NetworkDevice card);
+
+    /// <summary>
+    /// Replaces a network card of a process. The switch asks the guest to let go of the one that is there, and waits; a guest
+    /// that does not, or not in time, keeps it. Clean-up plugs in the new one, its cable as the definition says; also if it is
+    /// there already, or the process is gone. What the card is connected to stays.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">The sealed definition with the new card.</param>
+    /// <param name="card">The card's place among those of the definition, from 0.</param>
+    (Step Switch, Step CleanUp) RenewCard(ShortId process, DomainDefinition definition, int card);
+
+    /// <summary>
+    /// How far a merge has come. Reads only; needs no lock. Gone if there is no such process, or no such job in it.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process that the catalog records for the job.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    Task<MergeObservation> ObserveMergeAsync(DomainFolder folder, ShortId process, ShortId job, CancellationToken cancellation);
+
+    /// <summary>
+    /// Begins a merge in a process and does not wait for it. Clean-up: it does nothing if the job is there already, or if the
+    /// process is gone and not to be started. A job that failed is begun anew. One that cannot be begun is a warning and no
+    /// failure: it is not tried again by itself. When all is copied the job waits for <see cref="FinishMerge"/>; until then
+    /// neither a header nor what anybody reads from a layer has changed.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="merge">What is merged.</param>
+    /// <param name="guestless">
+    /// Whether the process has no guest: it is started first, with the images of the chain and nothing else, if it does not run.
+    /// </param>
+    Step BeginMerge(ShortId process, MergeRequest merge, bool guestless);
+
+    /// <summary>
+    /// Cancels a merge and waits until it has let go of its images. The layers read as before. Prepare or clean-up; also for one
+    /// that is gone. Undo does nothing: whoever comes next begins it again.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="guestless">Whether the process has no guest: it is ended.</param>
+    Step HaltMerge(ShortId process, ShortId job, bool guestless);
+
+    /// <summary>
+    /// Finishes a merge that is ready: what built on the upper layer builds on the lower one after a commit, the upper one on
+    /// what the lower one built on after a stream, in the process and in the header. It cannot be taken back. Probing asks the
+    /// process, or the headers if it is gone. Fails, with nothing changed, if the job is not ready.
+    /// </summary>
+    Step FinishMerge(ShortId process, MergeRequest merge);
+
+    /// <summary>
+    /// Lets a guest that stands still go on, and watches whether it comes up: until its agent answers, or something says that it
+    /// has failed, or the time is over. Not a step: what it is done to is thrown away.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">The sealed definition.</param>
+    /// <param name="boots">Whether it boots, rather than goes on from memory.</param>
+    /// <param name="patience">How long to watch.</param>
+    /// <param name="cancellation">Ends the watching.</param>
+    Task<GuestTrial> TryGuestAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, bool boots, TimeSpan patience, CancellationToken cancellation);
+
+    /// <summary>Plugs the cable of a network card in or pulls it; a guest notices. Undo does the opposite.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="card">The card's place among those of the definition, from 0.</param>
+    /// <param name="isUp">Whether it is plugged in afterwards.</param>
+    Step SetLink(ShortId process, int card, bool isUp);
 
     /// <summary>Sends a plain command. Pause and resume undo each other; the others cannot be undone.</summary>
     Step Signal(ShortId process, DomainSignal signal);

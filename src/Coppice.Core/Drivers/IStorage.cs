@@ -2,6 +2,14 @@ using System.Collections.Immutable;
 
 namespace Coppice.Core;
 
+/// <summary>An internal snapshot that an image holds.</summary>
+/// <param name="Tag">Its name, chosen by whoever made it; an image may hold several of one name.</param>
+/// <param name="TakenAt">When it was taken, as whoever made it says.</param>
+/// <param name="HasMemory">The memory of a guest was saved with it.</param>
+/// <param name="WasRunning">A guest had been running then, with or without its memory saved.</param>
+/// <param name="VirtualSize">How large the disk was.</param>
+public sealed record FoundInternal(string Tag, DateTimeOffset TakenAt, bool HasMemory, bool WasRunning, ByteCount VirtualSize);
+
 /// <summary>What a storage backend says about the layer a disk writes to.</summary>
 public sealed record LayerObservation
 {
@@ -11,14 +19,16 @@ public sealed record LayerObservation
     /// <summary>Whether the image is there.</summary>
     public bool Exists { get; init; }
 
-    /// <summary>Whether nothing was written to it since it was made, also by a guest that runs: nothing is lost if it goes.</summary>
+    /// <summary>
+    /// Whether nothing was written to it since it was made, also by a guest that runs: nothing is lost if it goes.
+    /// </summary>
     public bool IsEmpty { get; init; }
 
     /// <summary>How large the disk is that the image holds now; 0 if it cannot be told.</summary>
     public ByteCount VirtualSize { get; init; }
 
-    /// <summary>The names of the internal snapshots that the image holds, whoever made them (R52, R55).</summary>
-    public ImmutableArray<string> Internals { get; init; } = [];
+    /// <summary>The internal snapshots that the image holds, whoever made them (R52, R55); none if they cannot be read.</summary>
+    public ImmutableArray<FoundInternal> Internals { get; init; } = [];
 
     /// <summary>Free space on the file system of the image, into which internal memory grows.</summary>
     public ByteCount FreeBeside { get; init; }
@@ -35,8 +45,14 @@ public sealed record LayerObservation
     /// <summary>Free space in that folder.</summary>
     public ByteCount Free { get; init; }
 
+    /// <summary>The size of the file system of that folder; 0 if it cannot be told.</summary>
+    public ByteCount Capacity { get; init; }
+
     /// <summary>Free space for memory images, in the domain's memory folder.</summary>
     public ByteCount FreeForMemory { get; init; }
+
+    /// <summary>The size of the file system of that folder; 0 if it cannot be told.</summary>
+    public ByteCount CapacityForMemory { get; init; }
 }
 
 /// <summary>A file or block device, whatever it is called.</summary>
@@ -47,12 +63,19 @@ public sealed record LayerObservation
 /// <param name="Type">Which of the two it is.</param>
 public sealed record FileObservation(string Identity, ByteCount Allocated, StorageType Type = StorageType.File)
 {
-    /// <summary>When its content was last written; a copy or backup may keep that time. The earliest time there is for a device.</summary>
+    /// <summary>
+    /// When its content was last written; a copy or backup may keep that time. The earliest time there is for a device.
+    /// </summary>
     public DateTimeOffset ModifiedAt { get; init; }
 
     /// <summary>How many names it has; one that has more is shared, and must not be written.</summary>
     public int Links { get; init; } = 1;
 }
+
+/// <summary>Where a domain puts a layer on one that it shares with another domain.</summary>
+/// <param name="Folder">The folder, on the file system of the shared layer if there can be one.</param>
+/// <param name="TakesLink">Whether the file of the shared layer can have a second name there.</param>
+public sealed record SharedPlace(string Folder, bool TakesLink);
 
 /// <summary>
 /// A kind of storage. It observes layers, checks chains before anybody opens them, and lowers what a plan needs into
@@ -86,6 +109,102 @@ public interface IStorage : IStepExecutor
     Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
         IEnumerable<string> paths, CancellationToken cancellation);
 
+    /// <summary>
+    /// What lies where nobody but Coppice puts files for a domain, known or not: layers, memory images and what TPMs keep in its
+    /// folder, and layers beside the images that these build on. Links are not followed.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="layers">Its layers.</param>
+    /// <param name="cancellation">Ends the looking.</param>
+    Task<ImmutableDictionary<string, FileObservation>> ListAsync(
+        DomainFolder folder, ImmutableArray<Layer> layers, CancellationToken cancellation);
+
+    /// <summary>
+    /// Whether the tables of an image fit, without what it builds on. Its chain must have been checked
+    /// (<see cref="CheckAsync"/>), and no process of the domain may have it open for writing. One that begins to meanwhile is not
+    /// hindered, if they fit.
+    /// </summary>
+    /// <returns>Of an image whose tables do not fit while somebody writes to it: <see cref="ImageHealth.InUse"/>.</returns>
+    /// <exception cref="CoppiceException">It cannot be examined.</exception>
+    Task<ImageHealth> ExamineAsync(Layer image, CancellationToken cancellation);
+
+    /// <summary>
+    /// Where the content of two disks differs, by reading no more than what may. Their chains must have been checked
+    /// (<see cref="CheckAsync"/>); the top of each may be an internal snapshot. A process may have them open.
+    /// </summary>
+    /// <param name="one">A chain, top first.</param>
+    /// <param name="other">Another one of the same disk.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    /// <exception cref="CoppiceException">An image cannot be read.</exception>
+    Task<DiskDifference> CompareAsync(ImmutableArray<Layer> one, ImmutableArray<Layer> other, CancellationToken cancellation);
+
+    /// <summary>
+    /// The SHA-256 of what a layer defines of its disk, in lower-case hex: which ranges hold data or zeros, and the data, but not
+    /// how its file is laid out. It stays the same when a link, a time, a reference count or another internal snapshot of the
+    /// file changes. The layer may be an internal snapshot, and a process may have the image open.
+    /// </summary>
+    /// <exception cref="CoppiceException">The image cannot be read.</exception>
+    Task<string> DigestAsync(Layer layer, CancellationToken cancellation);
+
+    /// <summary>The SHA-256 of a file, in lower-case hex.</summary>
+    /// <exception cref="CoppiceException">It cannot be read; missing is <see cref="ErrorKind.NotFound"/>.</exception>
+    Task<string> DigestFileAsync(string path, CancellationToken cancellation);
+
+    /// <summary>Where a domain goes on from a frozen layer of another.</summary>
+    /// <param name="folder">The domain that goes on from it.</param>
+    /// <param name="layer">The layer, as the other domain has it.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    Task<SharedPlace> FindPlaceAsync(DomainFolder folder, Layer layer, CancellationToken cancellation);
+
+    /// <summary>Whether a file can have a second name in a folder, which may not exist yet.</summary>
+    Task<bool> CanLinkAsync(string file, string folder, CancellationToken cancellation);
+
+    /// <summary>
+    /// Gives a frozen file a second name; durable on return. From then on neither is written. Undo removes that name, and nobody
+    /// else's file. Not to be repeated over a file of another content.
+    /// </summary>
+    Step Link(string file, string name);
+
+    /// <summary>
+    /// A copy of memory that is kept in a file or inside an image; both may be in use, and are only read. The copy must not
+    /// exist yet. Undo removes it.
+    /// </summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="holder">The internal snapshot that holds it; null if it is in a file.</param>
+    /// <param name="path">The copy: a file with the memory alone.</param>
+    /// <param name="estimate">About how many bytes are copied.</param>
+    Step CopyMemory(MemoryImage memory, Layer? holder, string path, ByteCount estimate);
+
+    /// <summary>What there is where a folder is to be made.</summary>
+    Task<PlaceObservation> ObservePlaceAsync(string folder, CancellationToken cancellation);
+
+    /// <summary>Makes a folder of a name that nobody else has. Undo removes it with all that is in it by then.</summary>
+    Step MakeFolder(string folder);
+
+    /// <summary>
+    /// A copy of a file, durable. One that was written while it was copied, that is not the one its checksum is of, or that does not fit is
+    /// refused.
+    /// </summary>
+    Step CopyFile(FileToCopy file);
+
+    /// <summary>A copy of an image likewise. Nobody opens it before its chain has been checked.</summary>
+    Step CopyImage(ImageToCopy image);
+
+    /// <summary>Writes the checksums of all files in a folder into it (<see cref="ExportFolder.Sums"/>), and makes it durable.</summary>
+    Step SealFolder(string folder);
+
+    /// <summary>
+    /// Gives a folder another name on the same file system, which nothing may have yet. It cannot be taken back; probing tells by what is
+    /// there.
+    /// </summary>
+    Step PublishFolder(string folder, string name);
+
+    /// <summary>Reads a file of a folder that somebody else filled. No link is followed out of it.</summary>
+    /// <exception cref="CoppiceException">
+    /// It is missing (<see cref="ErrorKind.NotFound"/>), no plain file (<see cref="ErrorKind.Forbidden"/>) or too long.
+    /// </exception>
+    Task<byte[]> ReadPlainAsync(string folder, string name, int maximum, CancellationToken cancellation);
+
     /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
     Step CreateOverlay(Layer overlay, Layer backing);
 
@@ -116,17 +235,26 @@ public interface IStorage : IStepExecutor
     /// </summary>
     Step ExpectInternal(Layer snapshot);
 
-    /// <summary>Removes an internal snapshot from an image that nobody uses. Clean-up; also for one that is gone already.</summary>
+    /// <summary>
+    /// Removes an internal snapshot from an image that nobody uses. Clean-up; also for one that is gone already.
+    /// </summary>
     Step RemoveInternal(Layer snapshot);
 
     /// <summary>Removes a file that nothing reaches, but never a device. Clean-up; also for one that is gone already.</summary>
     Step Remove(string path, ByteCount bytes);
 
     /// <summary>
-    /// Removes a layer that nothing reaches any more and to which nothing was written. Clean-up. One to which a guest has written in the
-    /// meantime stays, and is told.
+    /// Removes a layer that nothing reaches any more and to which nothing was written. Clean-up. One to which a guest has written
+    /// in the meantime stays, and is told.
     /// </summary>
     Step RemoveUnwritten(Layer overlay);
+
+    /// <summary>
+    /// Gives back the clusters of an image that nothing uses. What the disk holds stays as it is, and so does the time by which
+    /// it is known that nobody wrote to it. Clean-up. An image that somebody uses by now, or that has more names than one, is
+    /// left alone, and that is told.
+    /// </summary>
+    Step RepairLeaks(Layer image);
 
     /// <summary>
     /// The variables of a firmware, as its raw template has them; the file must not exist yet. Undo removes it while
@@ -136,6 +264,22 @@ public interface IStorage : IStepExecutor
 
     /// <summary>Makes an image larger that nobody uses. It cannot be taken back; probing tells by the size.</summary>
     Step Resize(Layer layer, ByteCount size);
+
+    /// <summary>
+    /// What each direction of a merge would write. An image that a guest writes to is read as it is; what it has written since it
+    /// was last flushed may be missing.
+    /// </summary>
+    /// <exception cref="CoppiceException">An image is missing or broken.</exception>
+    Task<MergeCost> MeasureMergeAsync(Layer lower, Layer upper, CancellationToken cancellation);
+
+    /// <summary>
+    /// The header of a layer that nobody writes to names another backing image of the same content. Undo names the first one
+    /// again; probing reads the header.
+    /// </summary>
+    /// <param name="layer">The layer; its <see cref="Layer.Parent"/> does not count.</param>
+    /// <param name="from">What it builds on.</param>
+    /// <param name="to">What it is to build on.</param>
+    Step Relink(Layer layer, Layer from, Layer to);
 
     /// <summary>Writes a text file, durable, that must not exist yet. Undo removes it.</summary>
     Step WriteFile(string path, string content);

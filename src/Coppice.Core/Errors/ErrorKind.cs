@@ -21,7 +21,7 @@ public enum ErrorKind
     /// <summary>The domain is in a state in which the request makes no sense.</summary>
     WrongState,
 
-    /// <summary>The driver lacks a capability; found while planning, never while executing.</summary>
+    /// <summary>The driver lacks a capability, found while planning; or the host has no memory or no KVM for a guest.</summary>
     MissingCapability,
 
     /// <summary>The request would lose something and was not forced (R180).</summary>

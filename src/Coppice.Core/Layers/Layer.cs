@@ -31,6 +31,11 @@ public enum LayerOrigin
 
     /// <summary>Coppice made it: it is removed once nothing reaches it.</summary>
     Coppice,
+
+    /// <summary>
+    /// It is another domain's, which has lent it (<see cref="Loan"/>): it is read, never written and never removed.
+    /// </summary>
+    Borrowed,
 }
 
 /// <summary>
@@ -65,6 +70,24 @@ public sealed record Layer
 
     /// <summary>Where an internal snapshot is; null for a layer that has its file to itself.</summary>
     public InternalPlace? Inside { get; init; }
+
+    /// <summary>
+    /// The record of a new layer on this one. On an internal snapshot nothing can build: the new one is a copy of it, on what that
+    /// builds on.
+    /// </summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="disk">The disk, by target.</param>
+    /// <param name="path">Its file.</param>
+    public Layer Overlay(ShortId id, string disk, string path) => new()
+    {
+        Id = id,
+        Disk = disk,
+        Path = path,
+        Format = ImageFormat.Qcow2,
+        VirtualSize = VirtualSize,
+        Parent = Inside is null ? Id : Parent,
+        Origin = LayerOrigin.Coppice,
+    };
 }
 
 /// <summary>

@@ -41,7 +41,7 @@ public static class DiskPlugging
         var written = context.Storage.WriteFile(context.Observed.Folder.Definition(id), DomainXml.Format(definition));
         var change = context.NoChange with
         {
-            Head = context.Head with { Definition = id, Disks = [.. context.Head.Disks.Where(d => d.Target != request.Target)] },
+            Head = context.DirtyHead with { Definition = id, Disks = [.. context.Head.Disks.Where(d => d.Target != request.Target)] },
         };
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var plan = context.Plan(layer is null ? "the drive" : $"the disk; {What(layer, reclaimed)}") with
@@ -92,7 +92,7 @@ public static class DiskPlugging
         if (!request.Discard && disk is not null && context.OnlyCopy(disk) is { } only)
         {
             throw new CoppiceException(
-                ErrorKind.WouldLose, subject, $"was written to since the last snapshot: {only.Path} would go with it",
+                ErrorKind.WouldLose, subject, $"was written to since the last snapshot: what {only.Path} holds would be given up",
                 $"keep that first (coppice snapshot create {name} --disk-only), or give it up with --discard");
         }
 

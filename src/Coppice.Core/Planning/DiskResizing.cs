@@ -37,7 +37,7 @@ internal static class DiskResizing
     }
 
     private static Plan Noted(PlanContext context, Layer larger, string mechanism) =>
-        context.Plan(mechanism) with { Commit = context.NoChange with { PutLayers = [larger] } };
+        context.Plan(mechanism) with { Commit = context.NoChange with { Head = context.DirtyHead, PutLayers = [larger] } };
 
     private static Layer Writable(PlanContext context, string target)
     {

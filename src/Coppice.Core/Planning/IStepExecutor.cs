@@ -60,7 +60,11 @@ public sealed record StepProgress(ByteCount Done, ByteCount Total);
 /// <param name="Folder">The domain's folder.</param>
 /// <param name="Operation">The operation it belongs to.</param>
 /// <param name="Progress">Told how far a long step has come.</param>
-public sealed record StepContext(DomainFolder Folder, ShortId Operation, IProgress<StepProgress> Progress);
+public sealed record StepContext(DomainFolder Folder, ShortId Operation, IProgress<StepProgress> Progress)
+{
+    /// <summary>Told what an undo could not remove and nobody will come back for; a clause for the user.</summary>
+    public Action<string> Leave { get; init; } = _ => { };
+}
 
 /// <summary>
 /// Carries out the steps of one room. Whatever happens — a kill between any two instructions included — each method can be
@@ -82,4 +86,12 @@ public interface IStepExecutor
 
     /// <summary>Tells whether the step took effect.</summary>
     Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation);
+
+    /// <summary>
+    /// This process does nothing more for an operation, ended or not. What was to let a guest go on if the process died does so
+    /// now: a process that lives on must not keep a guest standing until the next command.
+    /// </summary>
+    void LetGo(ShortId operation)
+    {
+    }
 }

@@ -25,13 +25,7 @@ internal static class InferredContent
 
         return new SnapshotContent
         {
-            State = document.State switch
-            {
-                SnapshotState.Shutoff => DomainState.Off,
-                SnapshotState.Paused => DomainState.Paused,
-                SnapshotState.Crashed => DomainState.Crashed,
-                _ => DomainState.Running,
-            },
+            State = SnapshotStates.DomainOf(document.State),
             CreatedAt = document.CreatedAt!.Value,
             Disks = [.. definition.Disks.Where(d => d.Source is not null).Select(Disk)],
         };

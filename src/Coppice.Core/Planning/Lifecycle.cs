@@ -17,9 +17,10 @@ internal static class Lifecycle
         var process = context.Observed.Ids.NextShort();
         var chains = context.Chains(context.Head.Disks, []);
         var saved = request.Anew ? null : context.Head.Saved;
-        var change = context.NoChange with { Head = context.Head with { Process = process, Saved = null }, Refrozen = taken };
-        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var runs = !request.Paused && saved?.State is not DomainState.Paused;
+        var head = runs ? context.DirtyHead : context.Head;
+        var change = context.NoChange with { Head = head with { Process = process, Saved = null }, Refrozen = taken };
+        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
         var letItRun = saved?.State is DomainState.Paused ? null : "leave --paused out";
         var clock = request.SyncTime && saved is not null
             ? GuestTime.Set(context, process, context.Observed.Definition, runs, letItRun)
@@ -32,6 +33,7 @@ internal static class Lifecycle
                 {
                     Tpm = context.Head.Tpm,
                     Predecessor = context.Head.Process,
+                    KeepsGeneration = saved is not null,
                 }),
             ],
             Commit = reclaimed.Change,
@@ -70,11 +72,13 @@ internal static class Lifecycle
         MemoryRoom.Require(context, memory.File);
         return context.Plan("memory (stream) to a file") with
         {
+            // A guest whose memory was saved before has to run for an instant to be saved again.
+            Mark = context.Dirtied,
             Switch = context.Hypervisor.Leave(new(
                 process, context.State, memory, Successor: null, SuccessorRuns: false, context.Observed.Hypervisor.MemoryEstimate)),
             Commit = context.NoChange with
             {
-                Head = context.Head with { Process = null, Saved = new SavedMemory(memory, context.State) },
+                Head = context.DirtyHead with { Process = null, Saved = new SavedMemory(memory, context.State) },
             },
             CleanUp = [context.Hypervisor.End(process)],
         };
@@ -82,6 +86,7 @@ internal static class Lifecycle
 
     public static Plan PressPowerButton(PlanContext context) => context.Plan(Persisting.Ending(context, "power button")) with
     {
+        Mark = context.Dirtied,
         Prepare = [context.Hypervisor.Signal(context.RequireActive(), DomainSignal.PowerButton)],
     };
 
@@ -109,9 +114,10 @@ internal static class Lifecycle
     private static Plan Signal(PlanContext context, DomainSignal signal, bool already)
     {
         var process = context.RequireActive();
-        return already
+        var plan = already
             ? context.Plan("nothing to do")
             : context.Plan("monitor command") with { Prepare = [context.Hypervisor.Signal(process, signal)] };
+        return signal is DomainSignal.Pause ? plan : plan with { Mark = context.Dirtied };
     }
 
     private static IEnumerable<Step> EndRecorded(PlanContext context, DomainDefinition? successor = null) =>

@@ -29,12 +29,64 @@ public sealed record Observed
     /// <summary>The files that Coppice made for the domain, by path.</summary>
     public ImmutableDictionary<string, FileObservation> Files { get; init; } = ImmutableDictionary<string, FileObservation>.Empty;
 
+    /// <summary>Where the new domain goes, if one is forked.</summary>
+    public ForkPlaces? Fork { get; init; }
+
+    /// <summary>What there is where an export goes, if there is one.</summary>
+    public PlaceObservation? ExportPlace { get; init; }
+
+    /// <summary>Loans whose borrowers are gone, or no longer use what they had borrowed.</summary>
+    public ImmutableArray<Loan> StaleLoans { get; init; } = [];
+
+    /// <summary>The catalog as it is once the loans that are over are off its record.</summary>
+    public Catalog CatalogLent => Catalog.Without(StaleLoans);
+
     /// <summary>Images of the chains that somebody is about to use, which were written after snapshots froze them.</summary>
     public ImmutableArray<RewrittenLayer> Rewritten { get; init; } = [];
 
     /// <summary>The overlays that the user made beforehand, by path.</summary>
     public ImmutableDictionary<string, LayerObservation> Overlays { get; init; } =
         ImmutableDictionary<string, LayerObservation>.Empty;
+
+    /// <summary>What the processes say about the merges on record that have one.</summary>
+    public ImmutableDictionary<ShortId, MergeObservation> Merges { get; init; } = ImmutableDictionary<ShortId, MergeObservation>.Empty;
+
+    /// <summary>What merges that may come about would write, by the lower layer.</summary>
+    public ImmutableDictionary<ShortId, MeasuredMerge> MergeCosts { get; init; } = ImmutableDictionary<ShortId, MeasuredMerge>.Empty;
+
+    /// <summary>The images that other domains use, by <see cref="FileObservation.Identity"/>.</summary>
+    public ImmutableHashSet<string> UsedElsewhere { get; init; } = [];
+
+    /// <summary>The stored definitions of the domain that nothing names any more.</summary>
+    public ImmutableArray<string> StrayDefinitions { get; init; } = [];
+
+    /// <summary>
+    /// The process that has the images of a head open once that is committed and cleaned up; null if none does.
+    /// </summary>
+    public ShortId? LiveAfter(Head next)
+    {
+        ArgumentNullException.ThrowIfNull(next);
+        return next.Process == Catalog.Head.Process && !Hypervisor.IsAlive ? null : next.Process;
+    }
+
+    /// <summary>
+    /// Whether a layer may hold something that was written to it: it is neither known to be empty nor to be gone.
+    /// </summary>
+    public bool MayHoldWrites(ShortId layer) => Layers.GetValueOrDefault(layer) is not ({ Exists: false } or { IsEmpty: true });
+
+    /// <summary>
+    /// Whether the file of a layer has a name that is not among those of this domain: it is not lost when all of these go (R176).
+    /// </summary>
+    public bool IsKeptElsewhere(Layer layer)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        return Files.TryGetValue(layer.Path, out var file) && file.Links > Files.Values.Count(f => f.Identity == file.Identity);
+    }
+
+    /// <summary>
+    /// Whether the memory of the snapshot of which a branch is made can have a second name where the branch wants it.
+    /// </summary>
+    public bool TakesMemoryLink { get; init; }
 
     /// <summary>What the driver can do.</summary>
     public required CapabilitySet Capabilities { get; init; }
@@ -45,6 +97,11 @@ public sealed record Observed
     /// <summary>New ids for whatever the plan makes.</summary>
     public required IdSource Ids { get; init; }
 }
+
+/// <summary>What a merge would write, as far as that can be told.</summary>
+/// <param name="Cost">By direction; null if the images cannot be read.</param>
+/// <param name="Problem">Why they cannot.</param>
+public sealed record MeasuredMerge(MergeCost? Cost, string? Problem = null);
 
 /// <summary>Hands out ids. Planners take theirs from here so that a seed repeats a plan.</summary>
 /// <param name="next">Fills a buffer with random bytes.</param>

@@ -20,23 +20,27 @@ internal static class OutsideChanges
     /// <summary>Refuses what relies on a process that writes elsewhere than the catalog says.</summary>
     public static void RequireInPlace(PlanContext context)
     {
-        if (context.LiveProcess is null)
+        if (context.LiveProcess is not null
+            && Moved(context.Catalog, context.Observed.Definition, context.Observed.Hypervisor).FirstOrDefault() is { } moved)
         {
-            return;
+            throw moved;
         }
+    }
 
-        var active = context.Observed.Hypervisor.ActiveImages;
-        foreach (var disk in context.Head.Disks.Where(d => !RevertChecks.IsReadOnly(context.Observed.Definition, d.Target)))
-        {
-            var (recorded, used) = (context.Graph[disk.Layer].Path, active.GetValueOrDefault(disk.Target));
-            if (used is not null && used != recorded)
-            {
-                throw new CoppiceException(
-                    ErrorKind.WrongState, $"disk '{disk.Target}' of {context.Subject}",
-                    $"is written to {used}, and the catalog says {recorded}: something else has moved it, perhaps a block job",
-                    $"shut it down (coppice stop {context.Catalog.Name}); the next start says how it goes on");
-            }
-        }
+    /// <summary>The disks that a live process writes elsewhere than the catalog says, as the errors that they are.</summary>
+    public static IEnumerable<CoppiceException> Moved(Catalog catalog, DomainDefinition definition, HypervisorObservation hypervisor)
+    {
+        var graph = new LayerGraph(catalog);
+        return
+            from disk in catalog.Head.Disks
+            where !RevertChecks.IsReadOnly(definition, disk.Target)
+            let recorded = graph[disk.Layer].Path
+            let used = hypervisor.ActiveImages.GetValueOrDefault(disk.Target)
+            where used is not null && used != recorded
+            select new CoppiceException(
+                ErrorKind.WrongState, $"disk '{disk.Target}' of domain '{catalog.Name}'",
+                $"is written to {used}, and the catalog says {recorded}: something else has moved it, perhaps a block job",
+                $"shut it down (coppice stop {catalog.Name}); the next start says how it goes on");
     }
 
     /// <summary>Refuses to build on images that are not what snapshots froze.</summary>
@@ -53,18 +57,19 @@ internal static class OutsideChanges
             : throw new CoppiceException(
                 ErrorKind.WouldLose, $"image {rewritten[0].Layer.Path} of disk '{rewritten[0].Layer.Disk}' of {context.Subject}",
                 string.Join("; image ", rewritten.Take(MostImages).Select((r, i) =>
-                    i == 0 ? Told(context, r) : $"{r.Layer.Path} of disk '{r.Layer.Disk}' {Told(context, r)}"))
+                    i == 0 ? Told(context.Catalog, r) : $"{r.Layer.Path} of disk '{r.Layer.Disk}' {Told(context.Catalog, r)}"))
                     + (rewritten.Length > MostImages ? $"; and {rewritten.Length - MostImages} images more" : ""),
                 nextStep);
     }
 
     /// <summary>The same for those who are not kept from anything, also because they force it.</summary>
     public static IEnumerable<string> Warnings(PlanContext context) =>
-        context.Observed.Rewritten.Select(r => $"image {r.Layer.Path} {Told(context, r)}");
+        context.Observed.Rewritten.Select(r => $"image {r.Layer.Path} {Told(context.Catalog, r)}");
 
-    private static string Told(PlanContext context, RewrittenLayer rewritten)
+    /// <summary>When an image was written, and which snapshots had frozen it.</summary>
+    public static string Told(Catalog catalog, RewrittenLayer rewritten)
     {
-        var names = rewritten.Frozen.Select(id => $"'{context.Catalog.Snapshots[id].Name}'").ToArray();
+        var names = rewritten.Frozen.Select(id => $"'{catalog.Snapshots[id].Name}'").ToArray();
         var more = names.Length > MostNamed ? $" and {names.Length - MostNamed} more" : "";
         return string.Create(
             CultureInfo.InvariantCulture,

@@ -3,7 +3,7 @@ namespace Coppice.Core;
 /// <summary>Plans what becomes of a domain while nothing runs it, and refuses what a transient one cannot be (R166).</summary>
 internal static class Persisting
 {
-    public static Plan Persist(PlanContext context) => context.Catalog.Persistence is Persistence.Transient
+    public static Plan Persist(PlanContext context) => context.Catalog.Persistence is Persistence.Transient or Persistence.Trial
         ? Set(context, Persistence.Persistent)
         : context.Plan("nothing to do");
 

@@ -26,6 +26,13 @@ public sealed record Plan
     /// <summary>The way it is done, e.g. <c>external memory (stream) + external disks, R133</c>.</summary>
     public required string Mechanism { get; init; }
 
+    /// <summary>
+    /// What the catalog says before the first step, and goes on saying if the rest fails: a guest that may be let run is no
+    /// longer what a snapshot has (R168). For commands that commit nothing themselves.
+    /// </summary>
+    [JsonIgnore]
+    public CatalogChange? Mark { get; init; }
+
     /// <summary>Makes what will be needed.</summary>
     public ImmutableArray<Step> Prepare { get; init; } = [];
 
@@ -43,6 +50,9 @@ public sealed record Plan
 
     /// <summary>Finishes and destroys, after the commit.</summary>
     public ImmutableArray<Step> CleanUp { get; init; } = [];
+
+    /// <summary>There is no domain and no catalog before the commit: whoever undoes the plan leaves no folder either.</summary>
+    public bool MakesDomain { get; init; }
 
     /// <summary>What the user should know before agreeing.</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];

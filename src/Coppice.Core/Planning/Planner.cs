@@ -12,12 +12,18 @@ public static class Planner
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(observed);
         var context = new PlanContext(request, observed, hypervisor, storage);
-        if (request is SaveDomain or ResizeDisk or DetachDisk or CreateSnapshot or RevertSnapshot or UndoRevert
-            or DeleteSnapshot { MetadataOnly: false })
+        if (request is SaveDomain or ResizeDisk or DetachDisk or CreateSnapshot or RevertSnapshot or UndoRevert or RevertToTip
+            or DeleteSnapshot { Mode: not DeleteMode.MetadataOnly } or CollectGarbage or AdoptSnapshots or AdoptChain)
         {
             OutsideChanges.RequireInPlace(context);
         }
 
+        var plan = LowSpace.Warn(context, Lowered(context, request));
+        return Merging.LetsRun(request) ? plan : Merging.Around(observed, hypervisor, plan);
+    }
+
+    private static Plan Lowered(PlanContext context, DomainRequest request)
+    {
         return request switch
         {
             RenameDomain rename => Lifecycle.Rename(context, rename),
@@ -30,17 +36,53 @@ public static class Planner
             PauseDomain => Lifecycle.Pause(context),
             ResumeDomain => Lifecycle.Resume(context),
             RebootDomain => Lifecycle.Reboot(context),
+            SetLink link => Cabling.Plan(context, link),
+            RenewCard renew => CardRenewal.Plan(context, renew),
             ResizeDisk resize => DiskResizing.Plan(context, resize),
             DetachDisk detach => DiskPlugging.Detach(context, detach),
+            CreateSnapshot { Branch: { } branch } create => Branching.Plan(context, create, branch),
             CreateSnapshot create => SnapshotCreation.Plan(context, create),
             RedefineSnapshot redefine => SnapshotRedefining.Plan(context, redefine),
+            AdoptSnapshots adopt => SnapshotAdoption.Plan(context, adopt),
+            AdoptChain adopt => ChainAdoption.Plan(context, adopt),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
             UndoRevert undo => Reverting.ToNewestTip(context, undo),
-            DeleteSnapshot delete => SnapshotRecords.Delete(context, delete),
+            RevertToTip revert => Reverting.ToTip(context, revert),
+            DropTips drop => TipKeeping.Drop(context, drop),
+            KeepTips keep => TipKeeping.Keep(context, keep),
+            DeleteSnapshot delete => SnapshotDeletion.Plan(context, delete),
+            FinishJob finish => Merging.Finish(context, finish),
+            RenameLayer rename => LayerRenaming.Plan(context, rename),
+            WaitForJobs => Merging.Begin(context, context.Plan("begin what waits")),
+            CancelJobs cancel => Merging.Cancel(context, cancel),
+            CollectGarbage => GarbageCollection.Plan(context),
+            ForkSnapshot fork => Forking.Plan(context, fork),
+            ExportDomain export => Exporting.Plan(context, export),
             EditSnapshot edit => SnapshotRecords.Edit(context, edit),
             SetCurrentSnapshot set => SnapshotRecords.SetCurrent(context, set),
             _ => throw new CoppiceException(ErrorKind.Internal, request.GetType().Name, "nobody plans it"),
         };
+    }
+
+    /// <summary>Plans a new domain of an exported one.</summary>
+    /// <exception cref="CoppiceException">It cannot be done; the message says what to change.</exception>
+    public static Plan Plan(ImportDomain request, ObservedExport observed, IHypervisor hypervisor, IStorage storage) =>
+        Importing.Plan(request, observed, hypervisor, storage);
+
+    /// <summary>Refuses a fork whose network cards cannot be shared or replaced, of a snapshot that is yet to be taken.</summary>
+    /// <param name="fork">The fork.</param>
+    /// <param name="observed">The domain as it is.</param>
+    /// <param name="hypervisor">Plans cards.</param>
+    /// <param name="storage">The storage.</param>
+    /// <exception cref="CoppiceException">They cannot; the message says what to change.</exception>
+    public static void RequireForkable(ForkSnapshot fork, Observed observed, IHypervisor hypervisor, IStorage storage)
+    {
+        ArgumentNullException.ThrowIfNull(fork);
+        ArgumentNullException.ThrowIfNull(observed);
+        var context = new PlanContext(fork, observed, hypervisor, storage);
+        var hasMemory = context.LiveProcess is not null || context.Head.Saved is not null;
+        var forked = ForkedDefinition.Of(observed.Definition, fork, observed.Ids, observed.Catalog.Domain, System.Collections.Immutable.ImmutableDictionary<string, Layer>.Empty, hasMemory);
+        CardRenewal.RequireReplaceable(context, fork, forked.Definition, hasMemory);
     }
 
     /// <summary>Plans what is left of a request once the process has ended: it is taken off the record.</summary>

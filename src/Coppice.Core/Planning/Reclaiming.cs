@@ -3,9 +3,10 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>
-/// Finds what nothing reaches any more: layers, memory images, definitions, what TPMs kept. The catalog forgets them, and the files go,
-/// after the commit. Files that the user brought stay. An internal snapshot is not removed from an image on which others
-/// build: it stays as a layer without a name, and a later operation that removes things tries again.
+/// Finds what nothing reaches any more: layers, memory images, definitions, what TPMs kept. The catalog forgets them, and the
+/// files go, after the commit. Files that the user brought stay. An internal snapshot is not removed from an image on which
+/// others build, or that a fork shares: it stays as a layer without a name, and a later operation that removes things tries
+/// again. Nothing is removed from an image that another domain has lent.
 /// </summary>
 public static class Reclaiming
 {
@@ -20,12 +21,14 @@ public static class Reclaiming
         ArgumentNullException.ThrowIfNull(observed);
         ArgumentNullException.ThrowIfNull(change);
         var catalog = observed.Catalog;
+        change = change with { DropLoans = observed.StaleLoans };
         var graph = new LayerGraph(change.ApplyTo(catalog, catalog.Last));
-        var process = LiveAfter(observed, change);
+        var process = observed.LiveAfter(change.Head);
         HashSet<ShortId> written = process is null ? [] : [.. change.Head.Disks.Select(d => d.Layer)];
         var unreached = graph.Unreached();
         var built = graph.All.Except(unreached).Where(l => l.Inside is null).Select(l => l.Parent).OfType<ShortId>().ToHashSet();
-        Layer[] gone = [.. unreached.Where(l => l.Inside is not { } place || !built.Contains(place.Holder))];
+        built.UnionWith(graph.Lent());
+        Layer[] gone = [.. unreached.Where(l => l.Inside is not { } place || !(built.Contains(place.Holder) || IsLinked(l.Path, observed.Files)))];
         var ids = gone.Select(l => l.Id).ToHashSet();
         var complete = change with
         {
@@ -36,7 +39,8 @@ public static class Reclaiming
         var removed = Removals(observed.Folder, catalog, next, observed.Files, storage);
 
         // Should the process end before it has removed one, nobody uses the image any more.
-        var internals = gone.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed)).SelectMany(IEnumerable<Step> (l) =>
+        var inside = gone.Where(l => l.Inside is not null && !IsInBorrowed(l, graph) && !IsRemoved(l.Path, removed));
+        var internals = inside.SelectMany(IEnumerable<Step> (l) =>
             written.Contains(l.Inside!.Holder)
                 ? new[] { hypervisor.RemoveInternal(process!.Value, l), storage.RemoveInternal(l) }
                 : new[] { storage.RemoveInternal(l) });
@@ -51,13 +55,27 @@ public static class Reclaiming
         ArgumentNullException.ThrowIfNull(storage);
         ArgumentNullException.ThrowIfNull(catalog);
         var removed = Removals(folder, catalog, next: null, files, storage);
-        var internals = new LayerGraph(catalog).All.Where(l => l.Inside is not null && !IsRemoved(l.Path, removed));
+        var graph = new LayerGraph(catalog);
+        var internals = graph.All.Where(l => l.Inside is not null && !IsInBorrowed(l, graph) && !IsRemoved(l.Path, removed))
+            .Except(StayingInside(catalog, files));
         return
         [
             .. internals.OrderBy(l => l.Path, StringComparer.Ordinal).Select(storage.RemoveInternal),
             .. removed,
             .. Tpms(folder, catalog, null, hypervisor),
         ];
+    }
+
+    /// <summary>
+    /// The internal snapshots that stay in images when a domain is forgotten: nobody writes to an image that another domain uses,
+    /// or that has another name, also where the domain's own name of it goes.
+    /// </summary>
+    public static IEnumerable<Layer> StayingInside(Catalog catalog, ImmutableDictionary<string, FileObservation> files)
+    {
+        var graph = new LayerGraph(catalog);
+        var lent = graph.Lent();
+        return graph.All.Where(l => l.Inside is { Holder: var holder }
+            && (lent.Contains(holder) || (graph[holder].Origin is not LayerOrigin.Borrowed && IsLinked(l.Path, files))));
     }
 
     /// <summary>The files that Coppice made for a catalog, by path.</summary>
@@ -84,9 +102,11 @@ public static class Reclaiming
     private static IEnumerable<Step> Tpms(DomainFolder folder, Catalog catalog, Catalog? next, IHypervisor hypervisor) =>
         catalog.Tpms.Except(next?.Tpms ?? []).Select(id => hypervisor.RemoveTpm(folder, id));
 
-    /// <summary>The process that has the images of the next head open, once the change is committed and cleaned up.</summary>
-    private static ShortId? LiveAfter(Observed observed, CatalogChange change) =>
-        change.Head.Process == observed.Catalog.Head.Process && !observed.Hypervisor.IsAlive ? null : change.Head.Process;
+    private static bool IsLinked(string path, ImmutableDictionary<string, FileObservation> files) =>
+        files.TryGetValue(path, out var file) && file.Links > 1;
+
+    private static bool IsInBorrowed(Layer layer, LayerGraph graph) =>
+        layer.Inside is { } place && graph[place.Holder].Origin is LayerOrigin.Borrowed;
 
     private static bool IsRemoved(string path, ImmutableArray<Step> removals) =>
         removals.SelectMany(s => s.Files).Any(f => f.Path == path);

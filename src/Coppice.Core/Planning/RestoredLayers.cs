@@ -118,7 +118,7 @@ internal sealed class RestoredLayers
             throw Refuse(ErrorKind.AlreadyExists, $"its {what} is layer {other.Id} of disk '{other.Disk}' by now");
         }
 
-        return _folder.IsOwnLayer(layer.Path) ? layer : layer with { Origin = LayerOrigin.User };
+        return _folder.IsOwnLayer(layer.Path) || layer.Origin is LayerOrigin.Borrowed ? layer : layer with { Origin = LayerOrigin.User };
     }
 
     /// <summary>Whether two layers would be the same bytes: one file, or one internal snapshot of one file.</summary>

@@ -30,7 +30,9 @@ internal static class RevertChecks
         && context.Observed.Layers.TryGetValue(disk.Layer, out var layer)
         && layer.WrittenAt <= snapshot.CreatedAt;
 
-    /// <summary>A disk that the tip shares with the present head, or that was frozen since, is not as the tip's memory knew it.</summary>
+    /// <summary>
+    /// A disk that the tip shares with the present head, or that was frozen since, is not as the tip's memory knew it.
+    /// </summary>
     public static void RequireMemoryFits(PlanContext context, Tip tip, bool force)
     {
         var definition = context.Observed.Definitions[tip.Head.Definition];
@@ -48,7 +50,9 @@ internal static class RevertChecks
         }
     }
 
-    /// <summary>A guest that boots takes its disks at once, so it cannot share a writable one with the guest that still has it.</summary>
+    /// <summary>
+    /// A guest that boots takes its disks at once, so it cannot share a writable one with the guest that still has it.
+    /// </summary>
     public static void RequireDisksFree(PlanContext context, RevertDestination destination, bool active)
     {
         var shared = destination.Disks.Intersect(context.Head.Disks).FirstOrDefault(d => !IsReadOnly(context.Observed.Definition, d.Target));
@@ -82,5 +86,5 @@ internal static class RevertChecks
     /// <summary>Whether a layer must not be written: a snapshot has it, or others build on it.</summary>
     public static bool IsFrozen(PlanContext context, ShortId layer) =>
         context.Graph.All.Any(l => l.Parent == layer)
-        || context.Catalog.Snapshots.Values.Any(s => s.Layers.Any(l => l.Id == layer));
+        || context.Catalog.Snapshots.Values.Any(s => s.Layers.Any(l => l.Id == layer) || s.Disks.Any(d => d.IsKept && d.Layer == layer));
 }

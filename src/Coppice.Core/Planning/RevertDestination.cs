@@ -15,11 +15,31 @@ internal sealed record RevertDestination(
     string Name, ShortId Definition, ImmutableArray<HeadDisk> Disks, ImmutableArray<NewLayer> Made, MemoryImage Memory,
     DomainState State, SnapshotId? Current, Tip? Tip)
 {
+    /// <summary>The snapshot that is made of the one it leads to, and is current afterwards; null if none is.</summary>
+    public Snapshot? Branch { get; init; }
+
+    /// <summary>What gives that one a memory file of its own; null if it shares the one that there is.</summary>
+    public Step? BranchMemory { get; init; }
+
+    /// <summary>Whether what builds on the snapshot that it leads to goes (R149).</summary>
+    public bool Discards { get; init; }
+
+    /// <summary>The snapshots that go for that.</summary>
+    public ImmutableArray<Snapshot> Discarded { get; init; } = [];
+
     /// <summary>The copy that is made of what the snapshot's TPM kept.</summary>
     public TpmCopy? TpmCopy { get; init; }
 
     /// <summary>What its TPM keeps: that copy, or what the tip has.</summary>
     public ShortId? Tpm => TpmCopy?.To ?? Tip?.Head.Tpm;
+
+    /// <summary>
+    /// The snapshot that has all of it until its guest runs; null if none does, also of a tip, which is used up (R168).
+    /// </summary>
+    public SnapshotId? SameAs { get; init; }
+
+    /// <summary>Whether what came from a snapshot goes: from one that goes, or from the one that it leads to.</summary>
+    public bool IsDiscarded(SnapshotId from) => Discards && (from == Current || Discarded.Any(s => s.Id == from));
 
     /// <summary>Whether the clock of a guest that goes on from memory is to be set.</summary>
     public bool SyncTime { get; init; }

@@ -4,22 +4,74 @@ namespace Coppice.Core;
 
 /// <summary>
 /// Plans reverts. The way there is the same for a snapshot and for a tip: prepare the new head beside the old one, with
-/// its process waiting and its memory loaded; stop the old one and keep it as a tip; commit; let the new one go on.
+/// its process waiting and its memory loaded; stop the old one and keep it as a tip or snapshot; commit; let the new one go on.
 /// </summary>
 internal static class Reverting
 {
     public static Plan ToSnapshot(PlanContext context, RevertSnapshot request)
     {
         var snapshot = request.Snapshot is { } name ? context.Find(name) : RequireCurrent(context);
+        if (request.Latest)
+        {
+            return ToLatest(context, snapshot, request);
+        }
+
+        var destination = DestinationOf(context, snapshot, request);
+        return request.DiscardDescendants
+            ? ToBare(context, snapshot, destination, request)
+            : Move(context, destination, Left(context, destination, request), request.Force);
+    }
+
+    /// <summary>To a snapshot of which another one is made, which is current afterwards (R154, R162).</summary>
+    public static Plan ToBranch(
+        PlanContext context, Snapshot from, Snapshot made, Step? memory, Func<RevertDestination, LeftBehind> leave)
+    {
+        var request = new RevertSnapshot(context.Catalog.Name, from.Name, RevertState.AsTaken, DiscardCurrent: false, Force: false);
+        var destination = DestinationOf(context, from, request) with
+        {
+            Current = made.Id, Branch = made, BranchMemory = memory,
+        };
+        var left = leave(destination);
+        if (memory is not null && left.Memory.File == made.Memory.File)
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"memory file '{left.Memory.File}'", "would be both the branch's and that of what is left",
+                "give another file for one of them");
+        }
+
+        return left.Snapshot?.Name == made.Name
+            ? throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"snapshot '{made.Name}' of {context.Subject}",
+                "would be both the branch and what is left", "choose another name for one of them")
+            : Move(context, destination, left, force: false);
+    }
+
+    /// <summary>To a snapshot of which nothing is to be left but itself (R149).</summary>
+    private static Plan ToBare(PlanContext context, Snapshot snapshot, RevertDestination destination, RevertSnapshot request)
+    {
+        if (request.Checkpoint is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"--checkpoint of a revert to snapshot '{snapshot.Name}' of {context.Subject}",
+                "would build on what --discard-descendants removes", "use one of them");
+        }
+
+        var gone = new SnapshotTree(context.Catalog).Descendants(snapshot.Id);
+        var bare = destination with { Discards = true, Discarded = gone };
+        var isGone = context.Catalog.Current is { } current && bare.IsDiscarded(current);
+        return Move(context, bare, isGone ? LeftBehind.Nothing : Left(context, bare, request), request.Force);
+    }
+
+    private static RevertDestination DestinationOf(PlanContext context, Snapshot snapshot, RevertSnapshot request)
+    {
         RevertChecks.RequireMemoryFits(context, snapshot, request);
         var definition = context.Observed.Definitions[snapshot.Definition];
-        ImmutableArray<HeadDisk> disks =
-            [.. snapshot.Disks.Select(d => new HeadDisk(d.Target, d.IsKept ? d.Layer : NotKept(context, snapshot, definition, d)))];
-        var made = Made(context, disks, definition, snapshot.Name);
-        var destination = new RevertDestination(
+        var disks = HeadLayers.Of(context, snapshot, definition);
+        var made = HeadLayers.Made(context, disks, definition, snapshot.Name);
+        return new RevertDestination(
             $"snapshot '{snapshot.Name}'",
             snapshot.Definition,
-            On(disks, made),
+            HeadLayers.On(disks, made),
             made,
             snapshot.Memory,
             StateAfter(snapshot, request.State),
@@ -28,54 +80,91 @@ internal static class Reverting
         {
             TpmCopy = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null,
             SyncTime = request.SyncTime,
+            SameAs = snapshot.KeepsAllOf(definition) ? snapshot.Id : null,
         };
-        return Move(context, destination, keepTip: !request.DiscardCurrent, request.Force);
     }
 
     public static Plan ToNewestTip(PlanContext context, UndoRevert request)
     {
-        if (context.Catalog.Tips.IsEmpty)
-        {
-            throw new CoppiceException(ErrorKind.NotFound, context.Subject, "no revert has left anything to return to");
-        }
-
-        var tip = context.Catalog.Tips[^1];
-        RevertChecks.RequireMemoryFits(context, tip, request.Force);
-
-        // A disk that took no part in a revert went on being written, and may have been frozen since.
-        var made = Made(context, tip.Head.Disks, context.Observed.Definitions[tip.Head.Definition], "tip");
-        var destination = new RevertDestination(
-            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, On(tip.Head.Disks, made), made, tip.Memory, tip.State, tip.Current, tip)
-        {
-            SyncTime = request.SyncTime,
-        };
-        return Move(context, destination, keepTip: true, request.Force);
+        var tip = context.Catalog.Tips.LastOrDefault() ?? throw new CoppiceException(
+            ErrorKind.NotFound, context.Subject, "no revert has left anything to return to");
+        var destination = DestinationOf(context, tip, request.Force) with { SyncTime = request.SyncTime };
+        return Move(context, destination, LeftBehind.AsTip(context), request.Force);
     }
 
-    private static Plan Move(PlanContext context, RevertDestination destination, bool keepTip, bool force)
+    public static Plan ToTip(PlanContext context, RevertToTip request)
+    {
+        var destination = DestinationOf(context, context.Catalog.FindTip(request.Tip), request.Force) with { SyncTime = request.SyncTime };
+        return Move(context, destination, LeftBehind.AsTip(context), request.Force);
+    }
+
+    /// <summary>To a snapshot and its later changes (R171).</summary>
+    private static Plan ToLatest(PlanContext context, Snapshot snapshot, RevertSnapshot request)
+    {
+        if (request.State is not RevertState.AsTaken)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"latest of snapshot '{snapshot.Name}' of {context.Subject}",
+                "leads to a tip, which goes on as it was left", "leave --running or --paused out");
+        }
+
+        var tip = context.Catalog.Tips.LastOrDefault(t => t.Current == snapshot.Id) ?? throw new CoppiceException(
+            ErrorKind.NotFound, $"latest of snapshot '{snapshot.Name}' of {context.Subject}",
+            context.Catalog.Current == snapshot.Id
+                ? "no revert has left a tip that came from it; what came from it last is the domain as it is"
+                : "no revert has left a tip that came from it",
+            $"see: coppice tips list {context.Catalog.Name}, or leave --latest out");
+        var destination = DestinationOf(context, tip, request.Force) with { SyncTime = request.SyncTime };
+        return Move(context, destination, Left(context, destination, request), request.Force);
+    }
+
+    private static RevertDestination DestinationOf(PlanContext context, Tip tip, bool force)
+    {
+        RevertChecks.RequireMemoryFits(context, tip, force);
+
+        // A disk that took no part in a revert went on being written, and may have been frozen since.
+        var made = HeadLayers.Made(context, tip.Head.Disks, context.Observed.Definitions[tip.Head.Definition], "tip");
+        return new RevertDestination(
+            $"the tip left at {tip.LeftAt:u}", tip.Head.Definition, HeadLayers.On(tip.Head.Disks, made), made, tip.Memory, tip.State,
+            tip.Current, tip);
+    }
+
+    private static LeftBehind Left(PlanContext context, RevertDestination destination, RevertSnapshot request) => request switch
+    {
+        { Checkpoint: { } checkpoint } => LeftBehind.AsSnapshot(context, destination, checkpoint),
+        { DiscardCurrent: true } => LeftBehind.Nothing,
+        _ => LeftBehind.AsTip(context),
+    };
+
+    private static Plan Move(PlanContext context, RevertDestination destination, LeftBehind left, bool force)
     {
         var taken = RequirePossible(context, destination, force);
         var active = destination.IsActive;
         var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
         var runs = active && destination.State is not DomainState.Paused;
-        var tip = keepTip ? LeftBehind(context) : null;
         var definition = context.Observed.Definitions[destination.Definition];
+        ImmutableArray<Tip> discarded = [.. context.Catalog.Tips.Where(t => t.Current is { } from && destination.IsDiscarded(from))];
+        var expired = TipKeeping.Expired(context, left.Tip, destination.Tip, discarded);
+        var change = ChangeTo(destination, process, runs, left) with { Refrozen = taken };
         var reclaimed = Reclaiming.After(
-            context.Observed, context.Hypervisor, context.Storage, ChangeTo(destination, process, taken, tip));
+            context.Observed, context.Hypervisor, context.Storage,
+            change with { DropTips = [.. change.DropTips, .. expired.Concat(discarded).Select(t => t.Id)] });
         var takeOver = process is { } next ? context.Hypervisor.TakeOver(next, definition, runs) : null;
         var letItRun = destination.Tip is null ? "use --running" : null;
         var clock = destination.SyncTime && destination.HasMemory
             ? GuestTime.Set(context, process, definition, runs, letItRun)
             : null;
-        return context.Plan(Mechanism(destination, tip)) with
+        return context.Plan($"{Mechanism(destination)}{GuestGeneration.Untold(definition, destination.HasMemory)}; {left.Words}") with
         {
+            Mark = context.LiveProcess is null || left.Memory.Mode is MemoryMode.None ? null : context.Dirtied,
             Prepare =
             [
                 .. Overlaid(context, destination),
+                .. destination.BranchMemory is { } memory ? [memory] : Array.Empty<Step>(),
                 .. destination.TpmCopy is { } copy ? [context.Hypervisor.CopyTpm(context.Observed.Folder, copy)] : Array.Empty<Step>(),
                 .. Launched(context, destination, definition, process),
             ],
-            Switch = Left(context, tip, process, runs),
+            Switch = Left(context, left, process, runs),
             Commit = reclaimed.Change,
             CleanUp =
             [
@@ -84,9 +173,23 @@ internal static class Reverting
                 .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
-            Warnings = [.. OutsideChanges.Warnings(context)],
+            Warnings =
+            [
+                .. OutsideChanges.Warnings(context),
+                .. GoesToo(context, destination),
+                .. destination.Discarded.Select(s => $"snapshot '{s.Name}' goes: it builds on {destination.Name}"),
+                .. discarded.Select(t => $"tip {t.Id}, left at {t.LeftAt:u}, goes: it builds on {destination.Name}"),
+                .. TipKeeping.Warnings(context, expired, reclaimed.Change),
+            ],
         };
     }
+
+    /// <summary>The head, if it came from what goes: nothing of it is left, not even a tip.</summary>
+    private static IEnumerable<string> GoesToo(PlanContext context, RevertDestination destination) =>
+        context.Catalog.Current is { } current && destination.IsDiscarded(current)
+            ? [$"what {context.Subject} has done since snapshot '{context.Catalog.Snapshots[current].Name}' goes: "
+                + $"it builds on {destination.Name}"]
+            : [];
 
     /// <summary>What must hold before anything is left.</summary>
     /// <returns>The snapshots whose images were changed from outside, and are taken as they are now.</returns>
@@ -109,7 +212,7 @@ internal static class Reverting
     }
 
     private static CatalogChange ChangeTo(
-        RevertDestination destination, ShortId? process, ImmutableArray<SnapshotId> taken, Tip? tip) => new()
+        RevertDestination destination, ShortId? process, bool runs, LeftBehind left) => new()
     {
         Head = new Head
         {
@@ -118,12 +221,15 @@ internal static class Reverting
             Tpm = destination.Tpm,
             Process = process,
             Saved = destination.Tip?.Head.Saved,
+            SameAs = runs ? null : destination.SameAs,
         },
         Current = destination.Current,
-        Refrozen = taken,
-        PutTips = tip is null ? [] : [tip],
+        Put = [.. new[] { left.Snapshot, destination.Branch }.OfType<Snapshot>()],
+        Drop = [.. destination.Discarded.Select(s => s.Id)],
+        PutTips = left.Tip is { } tip ? [tip] : [],
         DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
-        PutLayers = [.. destination.Made.Select(m => m.Layer)],
+        PutLayers = [.. destination.Made.Select(m => m.Layer), .. destination.Discarded.SelectMany(s => s.Layers)],
+        DropLayers = [.. left.Snapshot?.Layers.Select(l => l.Id) ?? []],
     };
 
     /// <summary>
@@ -155,110 +261,10 @@ internal static class Reverting
         };
     }
 
-    private static Step? Left(PlanContext context, Tip? tip, ShortId? successor, bool runs) => context.LiveProcess is { } old
+    private static Step? Left(PlanContext context, LeftBehind left, ShortId? successor, bool runs) => context.LiveProcess is { } old
         ? context.Hypervisor.Leave(new(
-            old, context.State, tip?.Memory ?? MemoryImage.None, successor, runs, context.Observed.Hypervisor.MemoryEstimate))
+            old, context.State, left.Memory, successor, runs, context.Observed.Hypervisor.MemoryEstimate))
         : null;
-
-    /// <summary>
-    /// What would be lost: the memory of an active domain, or what was written to the head of one that is off, or a definition
-    /// that no snapshot has. What a TPM has learned does not show, so it counts as written.
-    /// </summary>
-    private static Tip? LeftBehind(PlanContext context)
-    {
-        var active = context.LiveProcess is not null;
-        var written = context.Head.Disks.Any(d => !RevertChecks.IsReadOnly(context.Observed.Definition, d.Target)
-            && (context.Observed.Layers.GetValueOrDefault(d.Layer) is not ({ Exists: false } or { IsEmpty: true })
-                || context.OnlyCopy(d) is not null));
-        var redefined = context.Catalog.Snapshots.Values.All(s => s.Definition != context.Head.Definition);
-        if (!active && !written && !redefined && context.Head is { Saved: null, Tpm: null })
-        {
-            return null;
-        }
-
-        var id = context.Observed.Ids.NextShort();
-        var memory = active
-            ? new MemoryImage
-            {
-                Mode = MemoryMode.External, File = context.Observed.Folder.Memory(id), Format = MemoryFormat.Stream,
-                WrittenBy = context.WriterOf(MemoryMode.External),
-            }
-            : MemoryImage.None;
-        if (active)
-        {
-            context.RequireWhole();
-            MemoryRoom.Require(context, memory.File!);
-        }
-
-        return new Tip
-        {
-            Id = id,
-            LeftAt = context.Observed.Now,
-            State = active || context.Head.Saved is not null ? context.State : DomainState.Off,
-            Current = context.Catalog.Current,
-            Head = context.Head with { Process = null },
-            Memory = memory,
-        };
-    }
-
-    /// <summary>New layers on all that must not be written.</summary>
-    private static ImmutableArray<NewLayer> Made(
-        PlanContext context, ImmutableArray<HeadDisk> disks, DomainDefinition definition, string name) =>
-    [
-        .. from disk in disks
-           where !RevertChecks.IsReadOnly(definition, disk.Target) && RevertChecks.IsFrozen(context, disk.Layer)
-           select On(context, disk.Target, name, context.Graph[disk.Layer]),
-    ];
-
-    private static NewLayer On(PlanContext context, string target, string name, Layer frozen)
-    {
-        RevertChecks.RequireNotShrunk(context, frozen);
-        var id = context.Observed.Ids.NextShort();
-        var layer = new Layer
-        {
-            Id = id,
-            Disk = target,
-            Path = OverlayPath(context, frozen, name, id),
-            Format = ImageFormat.Qcow2,
-            VirtualSize = frozen.VirtualSize,
-            Parent = frozen.Inside is null ? frozen.Id : frozen.Parent,
-            Origin = LayerOrigin.Coppice,
-        };
-        return new NewLayer(layer, frozen);
-    }
-
-    /// <summary>
-    /// A disk that took no part is as it is now; a disc is the one that was in the drive. A disk that the domain has given away is
-    /// not taken back unasked: somebody may have written to it.
-    /// </summary>
-    private static ShortId NotKept(PlanContext context, Snapshot snapshot, DomainDefinition definition, DiskSnapshot disk)
-    {
-        var now = context.Head.Disks.FirstOrDefault(d => d.Target == disk.Target);
-        return now is not null && definition.HasSameDisk(context.Observed.Definition, disk.Target) ? now.Layer
-            : RevertChecks.IsReadOnly(definition, disk.Target) && context.Graph.Has(disk.Layer) ? disk.Layer
-            : throw new CoppiceException(
-                ErrorKind.WrongState, $"disk '{disk.Target}' of snapshot '{snapshot.Name}' of {context.Subject}",
-                "took no part in the snapshot, and is no disk of the domain now",
-                "define the domain with that disk again, or revert first to a snapshot that keeps it");
-    }
-
-    /// <summary>The disks of a head, on their new layers where they have one.</summary>
-    private static ImmutableArray<HeadDisk> On(ImmutableArray<HeadDisk> disks, ImmutableArray<NewLayer> made) =>
-    [
-        .. from disk in disks
-           let found = made.FirstOrDefault(m => m.Layer.Disk == disk.Target)
-           select found is null ? disk : disk with { Layer = found.Layer.Id },
-    ];
-
-    /// <summary>Beside the head's layer of that disk; beside the frozen one, if the head has another disk there, or none.</summary>
-    private static string OverlayPath(PlanContext context, Layer frozen, string name, ShortId id)
-    {
-        var head = context.Head.Disks.FirstOrDefault(d => d.Target == frozen.Disk);
-        var isSame = head is not null && context.Graph.Chain(head.Layer)[^1].Id == context.Graph.Chain(frozen.Id)[^1].Id;
-        var folder = context.Observed.Layers.GetValueOrDefault(isSame ? head!.Layer : frozen.Id)?.OverlayFolder
-            ?? context.Observed.Folder.Images(frozen.Disk);
-        return $"{folder}/{LayerFileName.For(frozen.Disk, name, id)}";
-    }
 
     private static DomainState StateAfter(Snapshot snapshot, RevertState asked) => asked switch
     {
@@ -273,10 +279,10 @@ internal static class Reverting
         : throw new CoppiceException(
             ErrorKind.NotFound, context.Subject, "has no current snapshot", $"name one of: coppice snapshot list {context.Catalog.Name}");
 
-    private static string Mechanism(RevertDestination destination, Tip? tip)
+    private static string Mechanism(RevertDestination destination)
     {
         var layers = destination.Made.Any(m => m.From.Inside is not null) ? "new layers, copied out of images" : "new layers";
-        var way = destination switch
+        return destination switch
         {
             { IsActive: false } => layers,
             { Memory.Mode: MemoryMode.None } => $"{layers}, boot",
@@ -284,6 +290,5 @@ internal static class Reverting
             { Memory.Mode: MemoryMode.Internal } => $"{layers}, memory (stream read from {destination.Memory.Disk}) in a new process",
             _ => $"{layers}, memory (stream) in a new process",
         };
-        return tip is null ? $"{way}; what is left is discarded" : $"{way}; what is left is kept as tip {tip.Id}";
     }
 }

@@ -8,7 +8,6 @@ namespace Coppice.Core;
 /// </summary>
 internal static class SnapshotCreation
 {
-    private const int DepthToWarnAt = 32;
     private const int MostNamed = 5;
 
     public static Plan Plan(PlanContext context, CreateSnapshot request)
@@ -27,20 +26,22 @@ internal static class SnapshotCreation
             ? new TpmCopy(used, context.Observed.Ids.NextShort())
             : null;
         var snapshot = Record(context, resolved, switches, internals) with { Tpm = tpm?.To };
-        var head = context.Head with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
+        var head = context.DirtyHead with { Disks = [.. context.Head.Disks.Select(d => Moved(d, switches))] };
         var halts = resolved.Halt && context.LiveProcess is not null;
         return context.Plan(Mechanism(resolved)) with
         {
-            Prepare =
-            [
-                .. switches.Select(s => Overlay(context, s)),
-                .. internals.Select(i => context.LiveProcess is null ? context.Storage.CreateInternal(i) : Expect(context, i, switches)),
-                .. tpm is not null && context.LiveProcess is null
-                    ? [context.Hypervisor.CopyTpm(context.Observed.Folder, tpm)]
-                    : Array.Empty<Step>(),
-            ],
+            // A guest whose memory was saved before has to run for an instant to be saved again, and this may still fail then.
+            Mark = context.LiveProcess is null ? null : context.Dirtied,
+            Prepare = Prepare(context, switches, internals, tpm),
             Switch = Checkpoint(context, resolved, snapshot.Memory, switches, internals, tpm),
-            Commit = Commit(context, request, snapshot, switches) with { Head = halts ? head with { Process = null } : head },
+            Commit = Commit(context, request, snapshot, switches) with
+            {
+                Head = head with
+                {
+                    Process = halts ? null : head.Process,
+                    SameAs = !request.NoMetadata && HasAll(context, snapshot) ? snapshot.Id : null,
+                },
+            },
             RollForward = context.LiveProcess is null || switches.IsEmpty ? null : RollForward(context, head, switches, internals),
             CleanUp = halts ? [context.Hypervisor.End(context.RequireActive())] : [],
             Warnings =
@@ -50,6 +51,26 @@ internal static class SnapshotCreation
             ],
         };
     }
+
+    private static ImmutableArray<Step> Prepare(
+        PlanContext context, ImmutableArray<DiskSwitch> switches, ImmutableArray<Layer> internals, TpmCopy? tpm)
+    {
+        var isOff = context.LiveProcess is null;
+        return
+        [
+            .. switches.Select(s => Overlay(context, s)),
+            .. internals.Select(i => isOff ? context.Storage.CreateInternal(i) : Expect(context, i, switches)),
+            .. tpm is not null && isOff ? [context.Hypervisor.CopyTpm(context.Observed.Folder, tpm)] : Array.Empty<Step>(),
+        ];
+    }
+
+    /// <summary>Whether nothing of the domain is missing in the snapshot, nor was able to change since (R168).</summary>
+    private static bool HasAll(PlanContext context, Snapshot snapshot) => context.State switch
+    {
+        _ when !snapshot.KeepsAllOf(context.Observed.Definition) => false,
+        DomainState.Paused or DomainState.Saved => snapshot.Memory.Mode is not MemoryMode.None,
+        _ => context.LiveProcess is null,
+    };
 
     private static CatalogChange Commit(
         PlanContext context, CreateSnapshot request, Snapshot snapshot, ImmutableArray<DiskSwitch> switches) => request.NoMetadata
@@ -79,20 +100,14 @@ internal static class SnapshotCreation
             : Array.Empty<string>(),
     ];
 
-    private static ImmutableArray<DiskSwitch> Switches(PlanContext context, ResolvedSnapshot resolved) =>
+    public static ImmutableArray<DiskSwitch> Switches(PlanContext context, ResolvedSnapshot resolved) =>
     [
         .. from disk in resolved.Disks
            where disk.Mode is DiskMode.External
            let head = context.Head.Disks.First(h => h.Target == disk.Target)
            let frozen = context.Current(head.Layer)
-           select new DiskSwitch(disk.Target, frozen, new Layer
+           select new DiskSwitch(disk.Target, frozen, frozen.Overlay(disk.Overlay!.Id, disk.Target, disk.Overlay.File) with
            {
-               Id = disk.Overlay!.Id,
-               Disk = disk.Target,
-               Path = disk.Overlay.File,
-               Format = ImageFormat.Qcow2,
-               VirtualSize = frozen.VirtualSize,
-               Parent = frozen.Id,
                Origin = disk.Overlay.IsThere ? LayerOrigin.User : LayerOrigin.Coppice,
            }),
     ];
@@ -135,7 +150,7 @@ internal static class SnapshotCreation
         PutLayers = [.. switches.SelectMany(s => new[] { s.From, s.To }), .. internals.Where(i => IsLeft(i, switches))],
     };
 
-    private static Snapshot Record(
+    public static Snapshot Record(
         PlanContext context, ResolvedSnapshot resolved, ImmutableArray<DiskSwitch> switches,
         ImmutableArray<Layer> internals) => new()
     {
@@ -145,6 +160,7 @@ internal static class SnapshotCreation
         CreatedAt = context.Observed.Now,
         State = resolved.State is DomainState.Saved ? context.Head.Saved!.State : resolved.State,
         Parent = context.Catalog.Current,
+        IsQuiesced = resolved.Quiesce,
         Definition = context.Head.Definition,
         Memory = resolved.Memory with
         {
@@ -170,7 +186,8 @@ internal static class SnapshotCreation
                 Internals = internals,
                 TpmCopy = tpm,
                 StaysPaused = IsManual(resolved),
-            })
+            },
+            resolved.Quiesce ? context.Observed.Definition : null)
         : null;
 
     private static bool IsManual(ResolvedSnapshot resolved) => resolved.Disks.Any(d => d.Mode is DiskMode.Manual);
@@ -178,7 +195,7 @@ internal static class SnapshotCreation
     private static HeadDisk Moved(HeadDisk disk, ImmutableArray<DiskSwitch> switches) =>
         switches.FirstOrDefault(s => s.Target == disk.Target) is { } moved ? disk with { Layer = moved.To.Id } : disk;
 
-    private static void RequireRoom(PlanContext context, ResolvedSnapshot resolved)
+    public static void RequireRoom(PlanContext context, ResolvedSnapshot resolved)
     {
         if (resolved.Memory.File is { } file)
         {
@@ -201,7 +218,8 @@ internal static class SnapshotCreation
         var disks = resolved.Disks.Where(d => d.Mode is not DiskMode.None)
             .GroupBy(d => d.Mode)
             .Select(g => $"{g.Key} {string.Join(", ", g.Select(d => d.Target))}".ToLowerInvariant());
-        return $"{string.Join(" + ", disks.Prepend(memory))} ({resolved.Rule})";
+        var quiesced = resolved.Quiesce ? ", file systems frozen" : "";
+        return $"{string.Join(" + ", disks.Prepend(memory))}{quiesced} ({resolved.Rule})";
     }
 
     private static ImmutableArray<string> Warnings(
@@ -211,9 +229,9 @@ internal static class SnapshotCreation
         warnings.AddRange(
             from s in switches
             let depth = context.Graph.Chain(s.From.Id).Length + 1
-            where depth >= DepthToWarnAt
+            where depth >= LayerGraph.DepthToWarnAt
             select $"the chain of disk '{s.Target}' will have {depth} layers; delete snapshots that are no longer needed");
-        if (resolved.State is not DomainState.Off && resolved.Memory.Mode is MemoryMode.None)
+        if (resolved.State is not DomainState.Off && resolved.Memory.Mode is MemoryMode.None && !resolved.Quiesce)
         {
             warnings.Add("the snapshot has no memory: its disks are as after a power failure (crash-consistent)");
         }
@@ -230,17 +248,21 @@ internal static class SnapshotCreation
         return warnings.ToImmutable();
     }
 
-    /// <summary>Internal snapshots that somebody else made belong to no snapshot of ours, each disk with a set of its own (R56).</summary>
+    /// <summary>
+    /// Internal snapshots that somebody else made belong to no snapshot of ours, each disk with a set of its own (R56).
+    /// </summary>
     private static IEnumerable<string> Foreign(PlanContext context)
     {
         var ours = context.Graph.All.Select(l => l.Inside).OfType<InternalPlace>().Select(p => (p.Holder, p.Tag)).ToHashSet();
         return
             from disk in context.Head.Disks
             where context.Observed.Layers.ContainsKey(disk.Layer)
-            let foreign = context.Observed.Layers[disk.Layer].Internals.Where(tag => !ours.Contains((disk.Layer, tag))).ToArray()
+            let tags = context.Observed.Layers[disk.Layer].Internals.Select(i => i.Tag)
+            let foreign = tags.Where(tag => !ours.Contains((disk.Layer, tag))).ToArray()
             where foreign.Length > 0
             let more = foreign.Length > MostNamed ? $" and {foreign.Length - MostNamed} more" : ""
             let named = string.Join(", ", foreign.Take(MostNamed)) + more
-            select $"the image of disk '{disk.Target}' holds internal snapshots that Coppice did not make: {named}; it leaves them alone";
+            select $"the image of disk '{disk.Target}' holds internal snapshots that Coppice did not make: {named}; it leaves them alone, "
+                + $"unless you have them adopted: coppice snapshot import {context.Catalog.Name} --from-image";
     }
 }

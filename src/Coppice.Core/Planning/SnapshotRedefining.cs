@@ -56,15 +56,18 @@ internal static class SnapshotRedefining
         var id = document.Id ?? context.Observed.Ids.NextSnapshot();
         var snapshot = restoration.Record(catalog, context.Observed.Folder, id, definition);
         var own = snapshot.Layers.Select(l => l.Id).ToHashSet();
+        var commit = context.NoChange with
+        {
+            Put = [snapshot],
+            PutLayers = [.. restoration.Unknown.Where(l => !own.Contains(l.Id))],
+            DropLayers = [.. own.Where(context.Graph.Has)],
+        };
+        var next = new LayerGraph(commit.ApplyTo(catalog, catalog.Last));
+        Merging.RequireNoneOf(context, next, snapshot.Disks, $"snapshot '{snapshot.Name}' cannot be put back meanwhile");
         return context.Plan("put the reference back") with
         {
             Prepare = written,
-            Commit = context.NoChange with
-            {
-                Put = [snapshot],
-                PutLayers = [.. restoration.Unknown.Where(l => !own.Contains(l.Id))],
-                DropLayers = [.. own.Where(context.Graph.Has)],
-            },
+            Commit = commit,
             Warnings = [.. restoration.Unknown.Where(l => l is { Origin: LayerOrigin.User, Inside: null }).Select(l =>
                 $"{l.Path} lies in no folder of Coppice's own: it is yours, and stays when the snapshot is deleted")],
         };
@@ -121,7 +124,8 @@ internal static class SnapshotRedefining
     }
 
     /// <summary>
-    /// What was frozen must be as it was. That images are there and build on what they should was checked when they were observed.
+    /// What was frozen must be as it was. That images are there and build on what they should was checked when they were
+    /// observed.
     /// </summary>
     private static void RequireFiles(PlanContext context, SnapshotRestoration restoration)
     {

@@ -32,7 +32,9 @@ public sealed class SnapshotRestoration
     /// <summary>The layers that the catalog does not know.</summary>
     public ImmutableArray<Layer> Unknown => _layers.Unknown;
 
-    /// <summary>When files were last written that must not have changed since, by path; null if the document does not say.</summary>
+    /// <summary>
+    /// When files were last written that must not have changed since, by path; null if the document does not say.
+    /// </summary>
     public ImmutableSortedDictionary<string, DateTimeOffset?> Files { get; private init; } =
         ImmutableSortedDictionary<string, DateTimeOffset?>.Empty;
 
@@ -103,6 +105,7 @@ public sealed class SnapshotRestoration
         Parent = SnapshotRedefinition.Parent(Document, catalog),
         Definition = definition,
         Memory = Memory(catalog, folder),
+        IsQuiesced = _content.IsQuiesced,
         Tpm = _content.Tpm,
         Disks = _content.Disks,
         Layers = _layers.Own,
@@ -145,6 +148,7 @@ public sealed class SnapshotRestoration
         var odd = (document, content) switch
         {
             _ when SnapshotStates.Of(content.State, memory.Mode) != document.State => "<state>",
+            _ when content.IsQuiesced && (content.State, memory.Mode) is not (DomainState.Running, MemoryMode.None) => "<memory>",
             _ when content.CreatedAt.ToUnixTimeSeconds() != document.CreatedAt!.Value.ToUnixTimeSeconds() => "<creationTime>",
             _ when content.MemoryLayer is not null != memory.Mode is MemoryMode.Internal => "<memory>",
             _ when !document.Disks.IsEmpty && !said.SetEquals(document.Disks.Select(d => (d.Target, d.Mode))) => "<disks>",
@@ -159,11 +163,12 @@ public sealed class SnapshotRestoration
         }
     }
 
+    /// <summary>Nobody writes to what another snapshot has, which may be a branch; a head or a tip goes on writing.</summary>
     private static void RequireTpmFree(ShortId? tpm, Catalog catalog, string subject)
     {
-        if (tpm is { } id && catalog.Tpms.Contains(id))
+        if (tpm is { } id && catalog.Tips.Select(t => t.Head).Append(catalog.Head).Any(h => h.Tpm == id))
         {
-            throw Refuse(subject, $"what its TPM kept, {id}, is in use by the domain or by another snapshot",
+            throw Refuse(subject, $"what its TPM kept, {id}, is in use by the domain or by a tip",
                 "the snapshot cannot be put back as it was; take a new one");
         }
     }

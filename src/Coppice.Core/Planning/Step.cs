@@ -73,7 +73,8 @@ public sealed record Step
     };
 
     /// <summary>The arguments as the executor knows them.</summary>
-    /// <exception cref="CoppiceException">They are not of that shape: the journal was damaged (<see cref="ErrorKind.Damaged"/>).</exception>
+    /// <exception cref="CoppiceException">They are not of that shape: the journal was damaged
+    /// (<see cref="ErrorKind.Damaged"/>).</exception>
     public T Read<T>(JsonTypeInfo<T> type)
     {
         try

@@ -15,7 +15,8 @@ public abstract record StepKind
     public abstract Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation);
 
     /// <summary>The kind of a step.</summary>
-    /// <exception cref="CoppiceException">There is none: another version planned it (<see cref="ErrorKind.Damaged"/>).</exception>
+    /// <exception cref="CoppiceException">There is none: another version planned it
+    /// (<see cref="ErrorKind.Damaged"/>).</exception>
     public static StepKind Of(Step step, IReadOnlyDictionary<string, StepKind> kinds)
     {
         ArgumentNullException.ThrowIfNull(step);

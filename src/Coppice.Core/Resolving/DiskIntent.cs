@@ -12,7 +12,9 @@ internal sealed record DiskIntent(DiskDevice Device, Layer? Head, DiskMode? Mode
     /// <summary>Whether the guest can write to it; only then can it take part.</summary>
     public bool IsWritable => Head is not null;
 
-    /// <summary>Whether it is asked about. The firmware's variables belong to every snapshot, each time in a layer of their own.</summary>
+    /// <summary>
+    /// Whether it is asked about. The firmware's variables belong to every snapshot, each time in a layer of their own.
+    /// </summary>
     public bool IsChoice => IsWritable && Device.Kind is not DiskKind.Flash;
 
     /// <summary>Whether its image can hold a snapshot of its own.</summary>

@@ -38,7 +38,9 @@ internal static class SnapshotConditions
         }
     }
 
-    /// <summary>Memory that no snapshot is recorded for goes where the user wants it: what the domain's folder holds goes with it.</summary>
+    /// <summary>
+    /// Memory that no snapshot is recorded for goes where the user wants it: what the domain's folder holds goes with it.
+    /// </summary>
     public static void CheckNamed(CreateSnapshot request, MemoryImage memory, Observed observed)
     {
         var isIn = request.Memory?.File is not { } given || given.StartsWith($"{observed.Folder.Path}/", StringComparison.Ordinal);

@@ -52,7 +52,8 @@ internal sealed class SnapshotFiles
     /// <param name="disk">The disk.</param>
     /// <param name="snapshot">The name of the snapshot.</param>
     /// <param name="reuse">Whether files of disks that one can ask about were made beforehand.</param>
-    /// <exception cref="CoppiceException">The file that was asked for is not absolute, taken, a device, or not fit for use.</exception>
+    /// <exception cref="CoppiceException">The file that was asked for is not absolute, taken, a device, or not fit for
+    /// use.</exception>
     public NewOverlay Overlay(DiskIntent disk, string snapshot, bool reuse)
     {
         var (target, id) = (disk.Device.Target, _observed.Ids.NextShort());

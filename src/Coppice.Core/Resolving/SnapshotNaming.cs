@@ -57,7 +57,8 @@ internal static class SnapshotNaming
             ErrorKind.InvalidInput, $"description of a snapshot of domain '{catalog.Name}'",
             "it contains a character that XML cannot hold", "leave the character out");
 
-    private static bool IsOf(SnapshotId id, string name) => string.Equals(id.ToString(), name, StringComparison.OrdinalIgnoreCase);
+    private static bool IsOf(SnapshotId id, string name) =>
+        string.Equals(id.ToString(), name, StringComparison.OrdinalIgnoreCase);
 
     private static HashSet<string> Taken(Catalog catalog) =>
         [.. catalog.Snapshots.Values.SelectMany<Snapshot, string>(s => [s.Name, s.Id.ToString()])];

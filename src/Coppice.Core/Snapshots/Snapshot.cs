@@ -57,6 +57,19 @@ public enum DiskMode
     Manual,
 }
 
+/// <summary>What a guest finds that starts on the disks of a snapshot (R91).</summary>
+public enum Consistency
+{
+    /// <summary>What it had: it was off, or its memory was kept in the same instant.</summary>
+    Exact,
+
+    /// <summary>Whole file systems: its agent had frozen them. Programs may have to recover.</summary>
+    FileSystems,
+
+    /// <summary>What a power failure leaves.</summary>
+    Crash,
+}
+
 /// <summary>How an external memory image is laid out.</summary>
 public enum MemoryFormat
 {
@@ -145,12 +158,32 @@ public sealed record Snapshot
     /// <summary>The memory it keeps.</summary>
     public required MemoryImage Memory { get; init; }
 
+    /// <summary>The agent in the guest had frozen its file systems in that instant (R91).</summary>
+    public bool IsQuiesced { get; init; }
+
+    /// <summary>What a guest finds that starts on its disks.</summary>
+    [JsonIgnore]
+    public Consistency Consistency =>
+        State is DomainState.Off || Memory.Mode is not MemoryMode.None ? Consistency.Exact
+        : IsQuiesced ? Consistency.FileSystems
+        : Consistency.Crash;
+
     /// <summary>What the domain's TPM kept in that instant; null if it had none.</summary>
     public ShortId? Tpm { get; init; }
 
     /// <summary>Every disk of the domain, in the definition's order, also those that took no part.</summary>
     public required ImmutableArray<DiskSnapshot> Disks { get; init; }
 
-    /// <summary>The layers that this snapshot froze or made inside images. Each layer stands in exactly one place of a catalog.</summary>
+    /// <summary>
+    /// The layers that this snapshot froze or made inside images. Each layer stands in exactly one place of a catalog.
+    /// </summary>
     public ImmutableArray<Layer> Layers { get; init; } = [];
+
+    /// <summary>Whether it keeps the content of every drive that a definition lets its guest write to.</summary>
+    public bool KeepsAllOf(DomainDefinition definition)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        return definition.DisksAndFlash.Where(d => d.IsWritten && d.Source is not null)
+            .All(written => Disks.Any(d => d.Target == written.Target && d.IsKept));
+    }
 }

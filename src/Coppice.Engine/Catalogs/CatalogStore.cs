@@ -19,7 +19,7 @@ namespace Coppice.Engine;
 public sealed class CatalogStore
 {
     /// <summary>The version of the format; another one is refused, never guessed.</summary>
-    public const int Version = 4;
+    public const int Version = 6;
 
     private const int MaximumRoot = 16 << 20;
     private const int MaximumRecord = 4 << 20;
@@ -75,15 +75,17 @@ public sealed class CatalogStore
     }
 
     /// <summary>Reads the name of the domain, and nothing but the root.</summary>
-    internal string ReadName() => ReadRoot().Name;
+    internal string ReadName() => ReadFront().Name;
 
     /// <summary>Whether the domain exists only as long as it runs. Reads nothing but the root.</summary>
-    internal bool ReadIsTransient() => ReadRoot().Persistence is Persistence.Transient;
+    internal bool ReadIsPassing() => ReadFront().Persistence is Persistence.Transient or Persistence.Trial;
 
     /// <summary>What tells when the record of a snapshot was written, as of now. One that has gone was just replaced.</summary>
-    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes()
+    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes() => RecordTimes(ReadRoot());
+
+    private Func<SnapshotId, DateTimeOffset> RecordTimes(RootDocument root)
     {
-        var names = ReadRoot().Snapshots.ToDictionary(r => r.Snapshot);
+        var names = root.Snapshots.ToDictionary(r => r.Snapshot);
         return id => names.TryGetValue(id, out var name) && FileSystem.Look(PathOf(name)) is { } record
             ? record.ModifiedAt
             : DateTimeOffset.MaxValue;
@@ -100,16 +102,18 @@ public sealed class CatalogStore
         return WriteRootAsync(RootDocument.Of(catalog, []));
     }
 
-    /// <summary>Computes the next catalog and writes its new records; nothing refers to them yet.</summary>
+    /// <summary>
+    /// Computes the next catalog, or the first one, and writes its new records; nothing refers to them yet.
+    /// </summary>
     /// <param name="change">What becomes of the stored catalog.</param>
     /// <param name="last">The operation that makes it.</param>
     public async Task<StagedCatalog> StageAsync(CatalogChange change, LastOperation last)
     {
         MakeRecords();
-        var root = ReadRoot();
+        var root = Exists ? ReadRoot() : Unmade(change, last);
         var catalog = change.ApplyTo(Interpret(root), last);
         var put = change.Put.Select(s => s.Id).Concat(change.Refrozen).Where(catalog.Snapshots.ContainsKey).ToHashSet();
-        var recordedAt = ReadRecordTimes();
+        var recordedAt = RecordTimes(root);
         foreach (var id in put)
         {
             var path = PathOf(new RecordName(id, catalog.Revision));
@@ -118,7 +122,7 @@ public sealed class CatalogStore
             if (!change.Refrozen.Contains(id) && recordedAt(id) is var time && time < DateTimeOffset.MaxValue)
             {
                 // A snapshot with another name has frozen its layers when it did.
-                File.SetLastWriteTimeUtc(path, time.UtcDateTime);
+                FileSystem.SetModified(path, time);
             }
         }
 
@@ -138,31 +142,54 @@ public sealed class CatalogStore
     internal void Forget() => DurableFile.Rename(_root, _folder.ForgottenRoot);
 
     /// <summary>Makes sure that the root that can be read is also the one that is read after a loss of power.</summary>
-    public void Flush() => DurableFolder.Flush(Path.GetDirectoryName(_root)!);
+    public void Flush()
+    {
+        if (Directory.Exists(Path.GetDirectoryName(_root)))
+        {
+            DurableFolder.Flush(Path.GetDirectoryName(_root)!);
+        }
+    }
 
     /// <summary>Removes the records that the root does not name, and what an interrupted write left. Needs the lock.</summary>
     public void Tidy()
     {
         MakeRecords();
-        var named = ReadRoot().Snapshots.Select(PathOf).ToHashSet(StringComparer.Ordinal);
-        foreach (var path in Directory.EnumerateFiles(_folder.CatalogRecords).Where(p => !named.Contains(p)).ToArray())
+        foreach (var path in Unnamed())
         {
             DurableFile.Remove(path);
         }
+    }
 
-        if (File.Exists(_root + ".new"))
-        {
-            DurableFile.Remove(_root + ".new");
-        }
+    /// <summary>The records that the root does not name, and what an interrupted write left.</summary>
+    internal ImmutableArray<string> Unnamed()
+    {
+        var named = (Exists ? ReadRoot().Snapshots : []).Select(PathOf).ToHashSet(StringComparer.Ordinal);
+        var records = Directory.Exists(_folder.CatalogRecords) ? Directory.EnumerateFiles(_folder.CatalogRecords) : [];
+        return [.. records.Append(_root + ".new").Where(p => !named.Contains(p) && File.Exists(p)).Order(StringComparer.Ordinal)];
     }
 
     private Task WriteRootAsync(RootDocument root) => WriteAsync(_root, root, EngineJson.Document<RootDocument>());
 
-    private RootDocument ReadRoot()
+    /// <summary>What the change that makes a domain is applied to.</summary>
+    private RootDocument Unmade(CatalogChange change, LastOperation last) => RootDocument.Of(
+        new Catalog
+        {
+            Domain = DomainId.Parse(Path.GetFileName(_folder.Path)),
+            Name = change.Name ?? throw new ArgumentException("the first change names the domain", nameof(change)),
+            Head = change.Head,
+            Last = last,
+        },
+        []);
+
+    private RootDocument ReadRoot() => ReadRoot(EngineJson.Document<RootDocument>());
+
+    private RootFront ReadFront() => ReadRoot(FrontJson.Default.RootFront);
+
+    private T ReadRoot<T>(JsonTypeInfo<T> type)
     {
         try
         {
-            return Read(_root, MaximumRoot, EngineJson.Document<RootDocument>());
+            return Read(_root, MaximumRoot, type);
         }
         catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true } missing)
         {
@@ -203,7 +230,7 @@ public sealed class CatalogStore
         try
         {
             var content = DurableFile.ReadBounded(path, maximum);
-            var version = JsonSerializer.Deserialize(content, VersionJson.Default.VersionDocument)?.Version;
+            var version = EngineJson.Version(content);
             return version == Version
                 ? JsonSerializer.Deserialize(content, type)!
                 : throw new CoppiceException(

@@ -29,7 +29,15 @@ internal sealed record RootDocument
 
     public required ImmutableArray<Tip> Tips { get; init; }
 
+    public required TipRetention TipRetention { get; init; }
+
     public required ImmutableArray<Layer> Layers { get; init; }
+
+    public required ImmutableArray<MergeJob> Jobs { get; init; }
+
+    public required ImmutableArray<LayerRename> Renames { get; init; }
+
+    public required ImmutableArray<Loan> Loans { get; init; }
 
     /// <summary>The records, one a snapshot.</summary>
     public required ImmutableArray<RecordName> Snapshots { get; init; }
@@ -45,7 +53,11 @@ internal sealed record RootDocument
         Current = catalog.Current,
         Head = catalog.Head,
         Tips = catalog.Tips,
+        TipRetention = catalog.TipRetention,
         Layers = catalog.Layers,
+        Jobs = catalog.Jobs,
+        Renames = catalog.Renames,
+        Loans = catalog.Loans,
         Snapshots = [.. records.OrderBy(r => r.Revision).ThenBy(r => r.Snapshot.Value)],
     };
 
@@ -60,7 +72,11 @@ internal sealed record RootDocument
         Current = Current,
         Snapshots = snapshots.ToImmutableDictionary(s => s.Id),
         Tips = Tips,
+        TipRetention = TipRetention,
         Layers = Layers,
+        Jobs = Jobs,
+        Renames = Renames,
+        Loans = Loans,
     };
 
     private LastOperation ReadLast()
@@ -83,6 +99,9 @@ internal sealed record RootDocument
     };
 }
 
+/// <summary>What is asked of a root most often, and by whoever looks for a domain among many.</summary>
+internal sealed record RootFront(string Name, Persistence Persistence);
+
 /// <summary>The name of a stored record: the snapshot and the revision of the catalog that it was written for.</summary>
 internal readonly partial record struct RecordName(SnapshotId Snapshot, long Revision) : IIdentifier<RecordName>
 {
@@ -98,6 +117,3 @@ internal readonly partial record struct RecordName(SnapshotId Snapshot, long Rev
 
 /// <summary>A snapshot as it is stored. Written once, never changed: another name makes another record.</summary>
 internal sealed record RecordDocument(int Version, Snapshot Snapshot);
-
-/// <summary>What is read first of every stored document.</summary>
-internal sealed record VersionDocument(int Version);

@@ -5,8 +5,8 @@ using Coppice.Files;
 namespace Coppice.Engine;
 
 /// <summary>
-/// Makes a domain known, gives one that is off another definition, or any a disk more. Holds the lock of the home unless it only
-/// plans: no image may come to two domains.
+/// Makes a domain known, or gives one that is off another definition. Holds the lock of the home unless it only plans: no image
+/// may come to two domains.
 /// </summary>
 internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
 {
@@ -30,12 +30,13 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             DurableFolder.Create(home.Path);
         }
 
-        return await LockAsync().ConfigureAwait(false);
+        return await call.LockHomeAsync(home).ConfigureAwait(false);
     }
 
     /// <summary>Makes a transient domain known, which somebody is about to start. Needs the lock.</summary>
     /// <exception cref="CoppiceException">There is a domain of that uuid (<see cref="ErrorKind.AlreadyExists"/>).</exception>
-    public Task<OperationResult> DefineTransientAsync(DomainDefinition definition) => DefineAsync(definition, Persistence.Transient);
+    public Task<OperationResult> DefineTransientAsync(DomainDefinition definition) =>
+        DefineAsync(definition, Persistence.Transient);
 
     private async Task<OperationResult> DefineAsync(DomainDefinition definition, Persistence persistence)
     {
@@ -65,35 +66,12 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             : await DefineAsync(folder, sealedOne, persistence).ConfigureAwait(false);
     }
 
-    /// <summary>Gives a domain one disk more, which runs or is off.</summary>
-    public async Task<OperationResult> RunAsync(AttachDisk request)
-    {
-        using var held = await LockAsync().ConfigureAwait(false);
-        var leftovers = await TidiedAsync().ConfigureAwait(false);
-        var folder = finder.Find(request.Domain);
-        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
-        var observed = await session.ObserveAsync().ConfigureAwait(false);
-        DefinitionRules.RequireNotSaved(observed.Catalog);
-        var definition = DomainDisks.Added(observed.Definition, request with { Image = await TypedAsync(request.Image).ConfigureAwait(false) });
-        DefinitionRules.CheckSources(definition);
-        var result = await ReplaceAsync(session, observed, await SealAsync(definition).ConfigureAwait(false)).ConfigureAwait(false);
-        return result with { Warnings = [.. leftovers, .. result.Warnings] };
-    }
+    /// <summary>With all that the hypervisor would choose.</summary>
+    public Task<DomainDefinition> SealAsync(DomainDefinition definition) =>
+        call.Home.Hypervisor.SealAsync(definition, call.Cancellation);
 
-    /// <summary>The image, of the type that it has: a file or a device.</summary>
-    private async Task<NewDisk> TypedAsync(NewDisk image)
-    {
-        var found = await Storage.ObserveFilesAsync([image.Path], call.Cancellation).ConfigureAwait(false);
-        return found.TryGetValue(image.Path, out var file) ? image with { Type = file.Type } : image;
-    }
-
-    private Task<DomainDefinition> SealAsync(DomainDefinition definition) => call.Home.Hypervisor.SealAsync(definition, call.Cancellation);
-
-    private async Task<FileLock?> LockAsync() => call.Options.PlanOnly
-        ? null
-        : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
-
-    private async Task<ImmutableArray<string>> TidiedAsync()
+    /// <summary>Removes what interrupted commands left, unless this only plans. Needs the lock of the home.</summary>
+    public async Task<ImmutableArray<string>> TidiedAsync()
     {
         ImmutableArray<string> leftovers = [];
         if (call.Options.PlanOnly)
@@ -188,15 +166,19 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         return await ReplaceAsync(session, observed, definition).ConfigureAwait(false);
     }
 
-    private async Task<OperationResult> ReplaceAsync(DomainSession session, Observed observed, DomainDefinition definition)
+    /// <summary>
+    /// Gives a domain another definition, and a disk that another domain shares with it. Needs the lock of the home.
+    /// </summary>
+    public async Task<OperationResult> ReplaceAsync(
+        DomainSession session, Observed observed, DomainDefinition definition, SharedDisk? shared = null)
     {
         var folder = observed.Folder;
         var kept = DefinitionRules.Kept(definition, observed.Definition);
         var relied = Relied(observed.Catalog, kept);
         var graph = new LayerGraph(observed.Catalog);
-        ImmutableArray<ImmutableArray<Layer>> known = call.Request is AttachDisk
-            ? [.. observed.Catalog.Head.Disks.Select(d => graph.Chain(d.Layer))]
-            : [];
+        ImmutableArray<ImmutableArray<Layer>> known =
+            [.. observed.Catalog.Head.Disks.Where(d => call.Request is AttachDisk || HasMovedOn(d)).Select(d => graph.Chain(d.Layer))];
+        known = shared is null ? known : known.Add(shared.Chain);
         var drives = await Drives.OfAsync(definition, known, (relied, observed.Definition)).ConfigureAwait(false);
         var (tpm, made) = Tpm(folder, definition, observed.Catalog.Head.Tpm);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
@@ -205,7 +187,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var reclaimed = Reclaiming.After(observed, call.Home.Hypervisor, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
-            Prepare = [.. drives.Made, .. made, written],
+            Prepare = [.. shared?.Steps ?? [], .. drives.Made, .. made, written],
             Commit = reclaimed.Change,
             CleanUp =
             [
@@ -221,7 +203,11 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
                 new DiskChain(added[0].Disk, added));
         }
 
-        return await session.ExecuteAsync(plan).ConfigureAwait(false);
+        return await session.ExecuteAsync(Merging.Around(observed, call.Home.Hypervisor, plan)).ConfigureAwait(false);
+
+        // The image that the definition names is frozen then, and forks may share it.
+        bool HasMovedOn(HeadDisk disk) => kept.Contains(disk.Target) && graph[disk.Layer] is var layer
+            && (layer.Origin is not LayerOrigin.User || definition.DisksAndFlash.First(d => d.Target == disk.Target).Source != layer.Path);
     }
 
     private static ShortId? EndedProcess(Observed observed) => observed.Hypervisor.IsAlive ? null : observed.Catalog.Head.Process;

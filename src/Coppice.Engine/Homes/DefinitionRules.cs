@@ -35,7 +35,9 @@ internal static class DefinitionRules
         }
     }
 
-    /// <summary>A domain takes another definition only while it is off, under its own name, and without losing what was written.</summary>
+    /// <summary>
+    /// A domain takes another definition only while it is off, under its own name, and without losing what was written.
+    /// </summary>
     public static void RequireRedefinable(DomainDefinition definition, Observed observed)
     {
         var catalog = observed.Catalog;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using Coppice.Core;
 using Coppice.Files;
@@ -15,6 +16,16 @@ internal static class DefinitionStore
 
     /// <summary>The same as a document.</summary>
     public static string ReadXml(DomainFolder folder, Catalog catalog, ShortId id) => DomainXml.Format(Read(folder, catalog, id));
+
+    /// <summary>
+    /// The definitions of a domain that its catalog does not name. An interrupted operation may still name one: settle it first.
+    /// </summary>
+    public static ImmutableArray<string> Strays(DomainFolder folder, Catalog catalog)
+    {
+        var named = catalog.Definitions.Select(folder.Definition).ToHashSet(StringComparer.Ordinal);
+        var place = Path.GetDirectoryName(folder.Definition(catalog.Head.Definition))!;
+        return [.. Directory.EnumerateFiles(place, "*.xml").Where(path => !named.Contains(path)).Order(StringComparer.Ordinal)];
+    }
 
     private static string ReadStored(DomainFolder folder, ShortId id)
     {

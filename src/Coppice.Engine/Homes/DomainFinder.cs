@@ -37,10 +37,10 @@ internal sealed class DomainFinder(HomeFolder home)
 
     /// <summary>Refuses a name that is another domain's, or its uuid.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="folder">The domain that wants it.</param>
+    /// <param name="folder">The domain that wants it; null if there is none yet.</param>
     /// <param name="nextStep">What to do instead.</param>
     /// <exception cref="CoppiceException">It is (<see cref="ErrorKind.AlreadyExists"/>).</exception>
-    public void RequireFree(string name, DomainFolder folder, string nextStep)
+    public void RequireFree(string name, DomainFolder? folder, string nextStep)
     {
         if ((OfId(name) ?? Named(name)) is { } other && other != folder)
         {
@@ -70,8 +70,8 @@ internal sealed class DomainFinder(HomeFolder home)
     }
 
     /// <summary>
-    /// All domains but one, with the definitions in force; one of which an operation was interrupted also as it may yet become. One
-    /// that vanishes meanwhile is none.
+    /// All domains but one, with the definitions in force; one of which an operation was interrupted also as it may yet become.
+    /// One that vanishes meanwhile is none.
     /// </summary>
     /// <exception cref="CoppiceException">One cannot be read (<see cref="ErrorKind.Damaged"/>).</exception>
     public IEnumerable<(Catalog Catalog, DomainDefinition Definition)> Others(DomainFolder folder)

@@ -12,6 +12,12 @@ public sealed record DomainView(DomainFolder Folder, Catalog Catalog, DomainDefi
 {
     /// <summary>What became of it just now, because it was transient and had ended (R166).</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];
+
+    /// <summary>Its layers without a name, and why they are there. Only where one domain was asked for.</summary>
+    public ImmutableArray<LeftLayer> Left { get; init; } = [];
+
+    /// <summary>Its merged layers whose files have not got the names that were chosen for them (R201). Likewise.</summary>
+    public ImmutableArray<WaitingRename> Renames { get; init; } = [];
 }
 
 /// <summary>A domain that cannot be read. It does not hide the others.</summary>

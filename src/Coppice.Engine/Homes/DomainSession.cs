@@ -7,10 +7,18 @@ namespace Coppice.Engine;
 /// <summary>One request on its way through a <see cref="Engine.Home"/>: what its parts share.</summary>
 internal sealed record Call(HomeOptions Home, Request Request, RunOptions Options, Announcer Announcer, CancellationToken Cancellation)
 {
+    /// <summary>The forks that this one is made with; null if it is alone.</summary>
+    public ForkSeries? Series { get; init; }
+
     public StepRunner Steps(DomainFolder folder) => new(folder, [Home.Hypervisor, Home.Storage], Home.Time, Announcer);
 
     public Task<FileLock> LockAsync(string path, string subject) => HeldLock.TakeAsync(
         path, subject, Request.Operation, Options.LockWait, Home.Time, Cancellation);
+
+    /// <summary>Takes the lock of the home, so that names and images stay unique; null if this only plans.</summary>
+    public async Task<FileLock?> LockHomeAsync(HomeFolder home) => Options.PlanOnly
+        ? null
+        : await LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
 
     /// <summary>Adds what was settled before an act to what the act has to tell, also if it fails.</summary>
     public async Task<OperationResult> TellingAsync(ImmutableArray<string> settled, Func<Task<OperationResult>> act)
@@ -34,6 +42,7 @@ internal sealed class DomainSession : IDisposable
     private readonly FileLock? _lock;
     private readonly CatalogStore _store;
     private readonly DomainFolder _folder;
+    private ImmutableArray<StepRun> _finished = [];
 
     private DomainSession(Call call, FileLock? held, DomainFolder folder, CatalogStore store)
     {
@@ -77,6 +86,12 @@ internal sealed class DomainSession : IDisposable
             }
 
             await session.RecoverAsync().ConfigureAwait(false);
+            if (!Merging.IsUnconcerned(call.Request))
+            {
+                await session.FinishReadyAsync().ConfigureAwait(false);
+                await session.RenameMergedAsync().ConfigureAwait(false);
+            }
+
             return session;
         }
         catch
@@ -86,7 +101,19 @@ internal sealed class DomainSession : IDisposable
         }
     }
 
-    public Task<Observed> ObserveAsync() => new Observer(_call.Home, _folder).ObserveAsync(_call.Request, _call.Cancellation);
+    /// <summary>Plans the request of a call about a domain, and carries it out.</summary>
+    public static async Task<OperationResult> RunAsync(Call call, DomainRequest request, DomainFolder folder)
+    {
+        using var session = await OpenAsync(call, folder).ConfigureAwait(false);
+        var observed = await session.ObserveAsync().ConfigureAwait(false);
+        var plan = session.HasEndedProcess
+            ? Planner.Settle(request, observed, call.Home.Hypervisor, call.Home.Storage)
+            : Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
+        return await session.ExecuteAsync(plan).ConfigureAwait(false);
+    }
+
+    public async Task<Observed> ObserveAsync() => await new Observer(_call.Home, _folder).ObserveAsync(
+        _call.Request, _call.Cancellation, _call.Options.PlanOnly ? await ForeseeAsync().ConfigureAwait(false) : null).ConfigureAwait(false);
 
     /// <summary>The plan, with what became or will become of interrupted operations.</summary>
     public OperationResult Planned(Plan plan) =>
@@ -102,7 +129,7 @@ internal sealed class DomainSession : IDisposable
 
         var steps = _call.Steps(_folder);
         var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
-        return Results.Executed(plan, _store.Read(), steps.Runs, [.. Warnings, .. warnings]);
+        return Results.Executed(plan, _store.Read(), [.. _finished, .. steps.Runs], [.. Warnings, .. warnings]);
     }
 
     public void Dispose() => _lock?.Dispose();
@@ -127,6 +154,124 @@ internal sealed class DomainSession : IDisposable
             : throw new CoppiceException(
                 ErrorKind.WrongState, $"domain '{name}'", $"{open}, and a plan would have to guess what becomes of that",
                 "run the command without --plan: it settles that first");
+    }
+
+    /// <summary>
+    /// Finishes the merges that are ready, each as an operation of its own. One that cannot be finished keeps nothing else from
+    /// being done: it is told, and stays on record.
+    /// </summary>
+    private async Task FinishReadyAsync()
+    {
+        foreach (var job in _store.Read().Jobs)
+        {
+            await RunFirstAsync($"merge {job.Id} was not finished", () => PlanFinishAsync(job, foreseen: null)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Gives merged layers the names that were chosen for them, where nothing has them open.</summary>
+    private async Task RenameMergedAsync()
+    {
+        foreach (var rename in _store.Read().Renames)
+        {
+            var request = new RenameLayer(Path.GetFileName(_folder.Path), rename.Layer);
+            await RunFirstAsync(
+                $"a merged layer was not named {rename.Name}",
+                async () => await PlanAsync(request, foreseen: null).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Goes on with a warning if one failed and was taken back; not while it is open whether it stands.</summary>
+    private async Task RunFirstAsync(string failed, Func<Task<Plan?>> make)
+    {
+        try
+        {
+            if (await make().ConfigureAwait(false) is not { } plan)
+            {
+                return;
+            }
+
+            var steps = _call.Steps(_folder);
+            var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
+            _finished = [.. _finished, .. steps.Runs];
+            Warnings = [.. Warnings, .. plan.Warnings, .. warnings];
+        }
+        catch (Exception e) when (
+            !_call.Announcer.IsAbandoned && e is not OperationCanceledException && Recovery.FindOpen(_folder) is null)
+        {
+            Warnings = [.. Warnings, $"{failed}: {Failure.Of(e, "merge").Message}"];
+        }
+    }
+
+    /// <summary>
+    /// The catalog once the merges that are ready are finished, which comes before the plan is made; null if there are none. What
+    /// is renamed then is told, and the plan is made with the names that the files have: it reads them.
+    /// </summary>
+    private async Task<Catalog?> ForeseeAsync()
+    {
+        if (Merging.IsUnconcerned(_call.Request))
+        {
+            return null;
+        }
+
+        var catalog = _store.Read();
+        Catalog? foreseen = null;
+        foreach (var job in catalog.Jobs)
+        {
+            try
+            {
+                if (await PlanFinishAsync(job, foreseen).ConfigureAwait(false) is { Commit: { } change } plan)
+                {
+                    foreseen = change.ApplyTo(foreseen ?? catalog, catalog.Last);
+                    var acts = string.Join("; ", plan.Steps.Select(s => s.Summary));
+                    var told = $"merge {job.Id} of disk '{job.Disk}' is ready and is finished first: {acts}";
+                    Warnings = [.. Warnings, told, .. plan.Warnings];
+                }
+            }
+            catch (CoppiceException e)
+            {
+                Warnings = [.. Warnings, $"merge {job.Id} cannot be finished: {e.Message}"];
+            }
+        }
+
+        foreach (var rename in (foreseen ?? catalog).Renames)
+        {
+            await ForeseeAsync(rename, foreseen).ConfigureAwait(false);
+        }
+
+        return foreseen;
+    }
+
+    private async Task ForeseeAsync(LayerRename rename, Catalog? foreseen)
+    {
+        try
+        {
+            var plan = await PlanAsync(new RenameLayer(Path.GetFileName(_folder.Path), rename.Layer), foreseen).ConfigureAwait(false);
+            var acts = string.Join("; ", plan.Steps.Select(s => s.Summary));
+            var told = $"a merged layer is named {rename.Name} first: {acts}; the plan has its old name";
+            Warnings = [.. Warnings, .. acts.Length > 0 ? [told] : Array.Empty<string>(), .. plan.Warnings];
+        }
+        catch (CoppiceException e)
+        {
+            Warnings = [.. Warnings, $"a merged layer cannot be named {rename.Name}: {e.Message}"];
+        }
+    }
+
+    /// <summary>The plan that finishes a merge; null if it is not ready.</summary>
+    private async Task<Plan?> PlanFinishAsync(MergeJob job, Catalog? foreseen)
+    {
+        if (job.Process is not { } process || await _call.Home.Hypervisor
+            .ObserveMergeAsync(_folder, process, job.Id, _call.Cancellation).ConfigureAwait(false) is not { State: MergeState.Ready })
+        {
+            return null;
+        }
+
+        return await PlanAsync(new FinishJob(Path.GetFileName(_folder.Path), job.Id), foreseen).ConfigureAwait(false);
+    }
+
+    private async Task<Plan> PlanAsync(DomainRequest request, Catalog? foreseen)
+    {
+        var observed = await new Observer(_call.Home, _folder).ObserveAsync(request, _call.Cancellation, foreseen).ConfigureAwait(false);
+        return Planner.Plan(request, observed, _call.Home.Hypervisor, _call.Home.Storage);
     }
 
     /// <summary>A kill must get through: if nothing can be settled while the process lives, it is ended first.</summary>

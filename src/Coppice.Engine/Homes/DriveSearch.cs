@@ -3,7 +3,9 @@ using Coppice.Core;
 
 namespace Coppice.Engine;
 
-/// <summary>Looks for the images of a definition, and refuses those that others have. Holds the lock of the home unless it only plans.</summary>
+/// <summary>
+/// Looks for the images of a definition, and refuses those that others have. Holds the lock of the home unless it only plans.
+/// </summary>
 internal sealed class DriveSearch(Call call, HomeFolder home, DomainFinder finder)
 {
     private IStorage Storage => call.Home.Storage;

@@ -30,7 +30,9 @@ internal sealed class FirmwareVariables(IStorage storage, IdSource ids)
             : With(definition, firmware);
     }
 
-    /// <summary>The definition with a place for the variables: the one that it names, or a new one in the domain's folder.</summary>
+    /// <summary>
+    /// The definition with a place for the variables: the one that it names, or a new one in the domain's folder.
+    /// </summary>
     public static DomainDefinition Placed(DomainDefinition definition, DomainFolder folder, IdSource ids) =>
         definition.Os.Firmware is { Code: not null, Variables: null } firmware
             ? With(definition, firmware with { Variables = $"{Place(folder)}{DiskDevice.FlashTarget}.{ids.NextShort()}.fd" })
@@ -67,7 +69,8 @@ internal sealed class FirmwareVariables(IStorage storage, IdSource ids)
     }
 
     /// <summary>Refuses variables that no flash chip can hold.</summary>
-    /// <exception cref="CoppiceException">They are too large, or not in whole pages (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    /// <exception cref="CoppiceException">They are too large, or not in whole pages
+    /// (<see cref="ErrorKind.InvalidInput"/>).</exception>
     public static void RequireChip(DomainDefinition definition, IEnumerable<Layer> tops)
     {
         if (tops.FirstOrDefault(l => l.Disk == DiskDevice.FlashTarget) is { VirtualSize.Bytes: var size }

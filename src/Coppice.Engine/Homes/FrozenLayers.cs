@@ -6,7 +6,8 @@ namespace Coppice.Engine;
 /// <summary>
 /// Finds images that were written after a snapshot froze them. A snapshot's record is written after its layers were flushed
 /// for the last time, and keeps that time: an image that is newer than the record of a snapshot that froze it, or froze what
-/// builds on it, was changed by somebody else. A copy of an image that does not keep its time looks the same.
+/// builds on it, was changed by somebody else. A copy of an image that does not keep its time looks the same. What a merge on
+/// record writes is written by us; when that is over, the records are written anew.
 /// </summary>
 internal static class FrozenLayers
 {
@@ -34,13 +35,15 @@ internal static class FrozenLayers
         Func<SnapshotId, DateTimeOffset> recordedAt)
     {
         var above = new List<(SnapshotId Snapshot, DateTimeOffset At)>();
+        var merged = catalog.Jobs.SelectMany(j => new[] { j.Lower, j.Upper }).ToHashSet();
         foreach (var layer in chain.Where(l => l.Inside is null))
         {
             above.AddRange(
                 from snapshot in catalog.Snapshots.Values
-                where snapshot.Layers.Any(l => l.Id == layer.Id)
+                where snapshot.Layers.Any(l => l.Id == layer.Id) || snapshot.Disks.Any(d => d.IsKept && d.Layer == layer.Id)
                 select (snapshot.Id, recordedAt(snapshot.Id)));
-            if (files.TryGetValue(layer.Path, out var file)
+            var isMerged = merged.Contains(layer.Id) || (layer.Parent is { } parent && catalog.Jobs.Any(j => j.Upper == parent));
+            if (!isMerged && files.TryGetValue(layer.Path, out var file)
                 && above.Where(a => a.At < file.ModifiedAt).ToArray() is { Length: > 0 } older)
             {
                 yield return new RewrittenLayer(layer, file.ModifiedAt, [.. older.Select(a => a.Snapshot)]);

@@ -37,13 +37,67 @@ public sealed class Home
     /// <exception cref="CoppiceException">
     /// It was not done; unless the message says otherwise, everything is as it was. Warnings in the result are no failure.
     /// </exception>
-    public async Task<OperationResult> RunAsync(Request request, RunOptions options, CancellationToken cancellation = default)
+    public Task<OperationResult> RunAsync(Request request, RunOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(options);
+        return RunAsync(request, options, null, cancellation);
+    }
+
+    /// <summary>
+    /// Makes several forks, one after another, and starts them side by side, as many at a time as there are processors. The first
+    /// that cannot be made is the last that is tried; one that cannot be started holds up none of the others.
+    /// </summary>
+    /// <param name="forks">The forks; each names those that follow it.</param>
+    /// <param name="options">How to run them. Whoever is told of events is told of one at a time.</param>
+    /// <param name="cancellation">Ends it; what was made by then stays.</param>
+    /// <returns>What became of each, in order, as far as they were tried.</returns>
+    public async Task<ImmutableArray<ForkOutcome>> ForkAsync(
+        IEnumerable<ForkSnapshot> forks, RunOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(forks);
+        ArgumentNullException.ThrowIfNull(options);
+        var told = new Lock();
+        var one = options with
+        {
+            OnEvent = options.OnEvent is not { } tell ? null : what =>
+            {
+                lock (told)
+                {
+                    tell(what);
+                }
+            },
+        };
+        using var series = new ForkSeries();
+        return await series.RunAsync(forks, fork => RunAsync(fork, one, series, cancellation)).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses forks that could not be made of a snapshot that is yet to be taken, so that it is not taken in vain.</summary>
+    /// <param name="first">The snapshot.</param>
+    /// <param name="forks">The forks.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="CoppiceException">A name is taken, or network cards cannot be replaced.</exception>
+    public async Task RequireForkableAsync(CreateSnapshot first, IEnumerable<ForkSnapshot> forks, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(forks);
+        var folder = _finder.Find(first.Domain);
+        var call = new Call(_options, first, new RunOptions(), new Announcer(null), cancellation);
+        using var held = await call.LockAsync(folder.Lock, $"domain '{first.Domain}'").ConfigureAwait(false);
+        var observed = await new Observer(_options, folder).ObserveAsync(first, cancellation, null).ConfigureAwait(false);
+        foreach (var fork in forks)
+        {
+            Names.Check("domain", fork.Name);
+            _finder.RequireFree(fork.Name, null, "choose another name");
+            Planner.RequireForkable(fork, observed, _options.Hypervisor, _options.Storage);
+        }
+    }
+
+    private async Task<OperationResult> RunAsync(Request request, RunOptions options, ForkSeries? series, CancellationToken cancellation)
+    {
         var start = _options.Time.GetTimestamp();
         var announcer = new Announcer(options.OnEvent);
-        var call = new Call(_options, request, options, announcer, cancellation);
+        var call = new Call(_options, request, options, announcer, cancellation) { Series = series };
         try
         {
             var result = await RunAsync(call).ConfigureAwait(false);
@@ -64,7 +118,8 @@ public sealed class Home
         await new Leftovers(_options, _folder).TidyIfFreeAsync().ConfigureAwait(false);
         var views = await ViewAllAsync(cancellation).ConfigureAwait(false);
         var ended = views.Select(v => v.View).OfType<DomainView>()
-            .Where(v => v is { Catalog.Persistence: Persistence.Transient, Hypervisor.IsAlive: false }).Select(v => v.Folder)
+            .Where(v => v is { Catalog.Persistence: Persistence.Transient, Hypervisor.IsAlive: false } or { Catalog.Persistence: Persistence.Trial })
+            .Select(v => v.Folder)
             .Where(_ends.HasEnded).ToArray();
         ImmutableArray<string> settled = [];
         if (ended.Length > 0)
@@ -81,14 +136,22 @@ public sealed class Home
         };
     }
 
-    /// <summary>One domain. Waits for no lock; if it is transient and has ended, it is settled first if that of the home is free.</summary>
+    /// <summary>
+    /// One domain. Waits for no lock; if it is transient and has ended, it is settled first if that of the home is free.
+    /// </summary>
     /// <exception cref="CoppiceException">There is none of that name or uuid (<see cref="ErrorKind.NotFound"/>).</exception>
     public Task<DomainView> ShowAsync(string nameOrId, CancellationToken cancellation = default) =>
         ReadAsync(nameOrId, async folder =>
         {
             if (!_ends.HasEnded(folder))
             {
-                return await ViewAsync(folder, cancellation).ConfigureAwait(false);
+                var view = await ViewAsync(folder, cancellation).ConfigureAwait(false);
+                var observer = new MergeObserver(_options, folder, view.Catalog, isForeseen: false);
+                return view with
+                {
+                    Left = await observer.LeftAsync(view.Hypervisor, cancellation).ConfigureAwait(false),
+                    Renames = await observer.RenamesAsync(view.Hypervisor, cancellation).ConfigureAwait(false),
+                };
             }
 
             var settled = await _ends.TidyIfFreeAsync([folder], cancellation).ConfigureAwait(false);
@@ -102,17 +165,126 @@ public sealed class Home
             }
         });
 
+    /// <summary>What the snapshots, tips and the head of a domain take on disk. Takes no lock.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<DomainUsage> ReadUsageAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(
+        nameOrId, folder => UnlockedReading.ReadAsync(new CatalogStore(folder), c => UsageAsync(c, cancellation), (_, _, _) => false));
+
+    /// <summary>
+    /// What differs between two snapshots of a domain, or a snapshot and the head. Takes no lock; the domain may run.
+    /// </summary>
+    /// <param name="nameOrId">The domain.</param>
+    /// <param name="first">A snapshot, by name or uuid.</param>
+    /// <param name="second">Another; null for the head.</param>
+    /// <param name="disk">The only disk to compare, by target; null for all.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    /// <exception cref="CoppiceException">
+    /// There is no such domain, snapshot or disk (<see cref="ErrorKind.NotFound"/>), an image cannot be read, or others change
+    /// the domain all the while (<see cref="ErrorKind.Busy"/>).
+    /// </exception>
+    public Task<SnapshotDifference> CompareAsync(
+        string nameOrId, string first, string? second, string? disk, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => new SnapshotComparer(_options, folder).CompareAsync(first, second, disk, cancellation));
+
+    /// <summary>
+    /// Reads what a snapshot, or every snapshot of a domain, relies on, against checksums that were taken before. Takes no lock;
+    /// the domain may run.
+    /// </summary>
+    /// <param name="nameOrId">The domain.</param>
+    /// <param name="snapshot">The snapshot, by name or uuid; null for all.</param>
+    /// <param name="take">Take the checksums that are missing, of what was not written since it froze.</param>
+    /// <param name="cancellation">Ends the reading; what was taken by then stays.</param>
+    /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<ImmutableArray<Verification>> VerifyAsync(
+        string nameOrId, string? snapshot, bool take, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => new SnapshotVerifier(_options, folder).VerifyAsync(snapshot, take, cancellation));
+
+    /// <summary>The snapshots of a domain that rely on something of which there is no checksum that counts. Reads no image.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be read.</exception>
+    public Task<ImmutableHashSet<SnapshotId>> ReadUnverifiedAsync(string nameOrId, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => new SnapshotVerifier(_options, folder).FindUnverifiedAsync(new CatalogStore(folder).Read(), cancellation));
+
+    /// <summary>Whether a domain lacks checksums, and nobody is taking them. Reads no image.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be read.</exception>
+    public Task<bool> NeedsChecksumsAsync(string nameOrId, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => new ChecksumTaker(_options, folder).IsNeededAsync(cancellation));
+
+    /// <summary>
+    /// Takes the checksums that a domain lacks, for whoever does that in the background: it takes no lock of the domain, lets go of what
+    /// vanishes or is merged meanwhile, ends with the domain, and does nothing if somebody else is at it. It may be ended at any time.
+    /// </summary>
+    /// <param name="nameOrId">The domain.</param>
+    /// <param name="cancellation">Ends it; what was taken by then stays.</param>
+    /// <exception cref="CoppiceException">There is no such domain, or no longer (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task TakeChecksumsAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(nameOrId, async folder =>
+    {
+        await new ChecksumTaker(_options, folder).RunAsync(cancellation).ConfigureAwait(false);
+        return true;
+    });
+
+    /// <summary>
+    /// Compares catalogs, files, image tables, links and processes. Changes nothing and waits for no lock; a domain on which
+    /// another command is at work is not judged.
+    /// </summary>
+    /// <param name="nameOrId">The domain; null for all, and for what belongs to none.</param>
+    /// <param name="cancellation">Ends the check.</param>
+    /// <returns>What is wrong, the worst first.</returns>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>).</exception>
+    public async Task<ImmutableArray<Finding>> CheckAsync(string? nameOrId, CancellationToken cancellation = default)
+    {
+        var checker = new Checker(_options, _folder, _finder);
+        if (nameOrId is not null)
+        {
+            return await ReadAsync(nameOrId, folder => checker.CheckAsync(folder, cancellation)).ConfigureAwait(false);
+        }
+
+        var findings = new List<Finding>(checker.CheckHome());
+        foreach (var folder in _finder.Folders().Where(f => new CatalogStore(f).Exists))
+        {
+            try
+            {
+                findings.AddRange(await checker.CheckAsync(folder, cancellation).ConfigureAwait(false));
+            }
+            catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound && !new CatalogStore(folder).Exists)
+            {
+                // It was undefined meanwhile.
+                continue;
+            }
+        }
+
+        return Finding.Sorted(findings);
+    }
+
     /// <summary>
     /// The names of the domains that can be read, in order. Asks no process, takes no lock and settles nothing: for completion.
     /// </summary>
     public ImmutableArray<string> ReadNames() => [.. _finder.Names().Order(StringComparer.Ordinal)];
 
     /// <summary>The names of the snapshots of a domain, likewise.</summary>
-    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be read.</exception>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be
+    /// read.</exception>
     public ImmutableArray<string> ReadSnapshotNames(string nameOrId)
     {
         ArgumentNullException.ThrowIfNull(nameOrId);
         return [.. new CatalogStore(_finder.Find(nameOrId)).Read().Snapshots.Values.Select(s => s.Name)];
+    }
+
+    /// <summary>The ids of the tips of a domain, likewise.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be
+    /// read.</exception>
+    public ImmutableArray<string> ReadTipIds(string nameOrId)
+    {
+        ArgumentNullException.ThrowIfNull(nameOrId);
+        return [.. new CatalogStore(_finder.Find(nameOrId)).Read().Tips.Select(t => t.Id.Value)];
+    }
+
+    /// <summary>The ids of the merges of a domain, likewise.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be
+    /// read.</exception>
+    public ImmutableArray<string> ReadJobIds(string nameOrId)
+    {
+        ArgumentNullException.ThrowIfNull(nameOrId);
+        return [.. new CatalogStore(_finder.Find(nameOrId)).Read().Jobs.Select(j => j.Id.Value)];
     }
 
     /// <summary>The definition in force of a domain, in libvirt's format. Takes no lock.</summary>
@@ -124,16 +296,29 @@ public sealed class Home
     /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
     public Task<SnapshotDocument> ReadSnapshotAsync(string nameOrId, string snapshot) => ReadAsync(nameOrId, async folder =>
     {
-        var (catalog, found, definition) = new CatalogStore(folder).Read(c =>
+        var store = new CatalogStore(folder);
+        var (catalog, found, definition) = store.Read(c =>
         {
             var known = c.Find(snapshot);
             return (c, known, DefinitionStore.ReadXml(folder, c, known.Definition));
         });
         var files = await _options.Storage
             .ObserveFilesAsync(SnapshotContent.FrozenFiles(catalog, found), CancellationToken.None).ConfigureAwait(false);
-        var recordedAt = new CatalogStore(folder).ReadRecordTimes()(found.Id);
+        var recordedAt = store.ReadRecordTimes()(found.Id);
         return SnapshotDocument.From(catalog, found, definition, FrozenLayers.AsKept(files, recordedAt));
     });
+
+    /// <summary>The merges of a domain that are on record, and how far they have come. Takes no lock.</summary>
+    /// <param name="nameOrId">The domain.</param>
+    /// <param name="job">The id of one; null for all.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="CoppiceException">There is no such domain or job (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<ImmutableArray<JobView>> ReadJobsAsync(string nameOrId, string? job = null, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, async folder =>
+        {
+            var view = await ViewAsync(folder, cancellation).ConfigureAwait(false);
+            return await JobView.OfAsync(view, Jobs.Named(view.Catalog, job), _options.Hypervisor, cancellation).ConfigureAwait(false);
+        });
 
     private async Task<OperationResult> RunAsync(Call call)
     {
@@ -178,25 +363,21 @@ public sealed class Home
     private Task<OperationResult> CarryOutAsync(Call call) => call.Request switch
     {
         DefineDomain define => new Definer(call, _folder, _finder).RunAsync(define),
-        AttachDisk attach => new Definer(call, _folder, _finder).RunAsync(attach),
+        AttachDisk attach => new DiskAttacher(call, _folder, _finder).RunAsync(attach),
+        AttachSnapshotDisk attach => new DiskAttacher(call, _folder, _finder).RunAsync(attach),
         RunTransient run => new TransientStarter(call, _folder, _finder).RunAsync(run),
         RedefineSnapshot redefine => new Redefiner(call, _folder, _finder).RunAsync(redefine),
+        ForkSnapshot fork => new Forker(call, _folder, _finder).RunAsync(fork),
+        ImportDomain import => new Importer(call, _folder, _finder).RunAsync(import),
+        TrySnapshot trial => new SnapshotTrier(call, _folder, _finder).RunAsync(trial),
         RenameDomain rename => new Renamer(call, _folder, _finder).RunAsync(rename),
+        RepairDomain repair => new Repairer(call, _folder, _finder).RunAsync(repair),
         UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
+        DeleteSnapshot or CollectGarbage or WaitForJobs => new Merger(call, _folder, _finder).RunAsync((DomainRequest)call.Request),
         StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),
-        DomainRequest request => PlanAndExecuteAsync(call, request),
+        DomainRequest request => DomainSession.RunAsync(call, request, _finder.Find(request.Domain)),
         _ => throw new CoppiceException(ErrorKind.Internal, call.Request.GetType().Name, "nobody carries it out"),
     };
-
-    private async Task<OperationResult> PlanAndExecuteAsync(Call call, DomainRequest request)
-    {
-        using var session = await DomainSession.OpenAsync(call, _finder.Find(request.Domain)).ConfigureAwait(false);
-        var observed = await session.ObserveAsync().ConfigureAwait(false);
-        var plan = session.HasEndedProcess
-            ? Planner.Settle(request, observed, _options.Hypervisor, _options.Storage)
-            : Planner.Plan(request, observed, _options.Hypervisor, _options.Storage);
-        return await session.ExecuteAsync(plan).ConfigureAwait(false);
-    }
 
     private async Task<T> ReadAsync<T>(string nameOrId, Func<DomainFolder, Task<T>> read)
     {
@@ -209,6 +390,12 @@ public sealed class Home
         {
             throw Failure.Of(e, $"domain '{nameOrId}'");
         }
+    }
+
+    private async Task<DomainUsage> UsageAsync(Catalog catalog, CancellationToken cancellation)
+    {
+        var paths = new LayerGraph(catalog).All.Select(l => l.Path).Concat(catalog.Memories.Select(m => m.File).OfType<string>());
+        return DomainUsage.Of(catalog, await _options.Storage.ObserveFilesAsync(paths, cancellation).ConfigureAwait(false));
     }
 
     private async Task<DomainView> ViewAsync(DomainFolder folder, CancellationToken cancellation)

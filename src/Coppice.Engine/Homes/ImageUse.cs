@@ -13,12 +13,25 @@ internal sealed record ImageUse(
 {
     public IEnumerable<string> All => Drives.SelectMany(paths => paths);
 
+    /// <summary>
+    /// Those of them that the domain's catalog knows as shared with forks, or with what it is a fork of: nobody writes them, and
+    /// whoever goes last removes them.
+    /// </summary>
+    public ImmutableArray<string> Shared { get; init; } = [];
+
     /// <summary>What a definition would use.</summary>
     public static ImageUse Of(DomainDefinition definition, ImmutableArray<ImmutableArray<Layer>> drives) => new(
         definition.Name,
         [.. drives.Select(chain => chain.Select(l => l.Path).ToImmutableArray())],
         WrittenBy(definition, drives.Select(chain => chain[0])),
-        []);
+        [])
+    {
+        Shared =
+        [
+            .. drives.SelectMany(chain => chain).Where(l => l.Origin is not LayerOrigin.User).Select(l => l.Path)
+                .Except(WrittenBy(definition, drives.Select(chain => chain[0]))),
+        ],
+    };
 
     /// <summary>What a domain uses, with all that its snapshots and tips rely on.</summary>
     public static ImageUse Of((Catalog Catalog, DomainDefinition Definition) domain)
@@ -29,7 +42,7 @@ internal sealed record ImageUse(
         return new ImageUse(
             catalog.Name,
             [[.. graph.Relied().Select(l => l.Path)]],
-            WrittenBy(definition, heads),
+            [.. WrittenBy(definition, heads), .. catalog.Jobs.Where(j => graph.Has(j.Kept)).Select(j => graph[j.Kept].Path)],
             [.. graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path)]);
     }
 
@@ -46,6 +59,7 @@ internal sealed record ImageUse(
     public void RequireFree(IEnumerable<ImageUse> others, Func<string, string> identify)
     {
         var uses = All.Select(identify).ToHashSet(StringComparer.Ordinal);
+        var found = All.Except(Shared).Select(identify).ToHashSet(StringComparer.Ordinal);
         var writes = Written.Select(identify).ToHashSet(StringComparer.Ordinal);
         if (Written.FirstOrDefault(w => Drives.Count(paths => paths.Any(p => identify(p) == identify(w))) > 1) is { } twice)
         {
@@ -56,7 +70,7 @@ internal sealed record ImageUse(
 
         foreach (var other in others)
         {
-            if (other.Made.FirstOrDefault(p => uses.Contains(identify(p))) is { } made)
+            if (other.Made.FirstOrDefault(p => found.Contains(identify(p))) is { } made)
             {
                 throw new CoppiceException(
                     ErrorKind.AlreadyExists, $"image {made}",

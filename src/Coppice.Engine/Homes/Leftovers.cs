@@ -43,16 +43,21 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
         var warnings = ImmutableArray.CreateBuilder<string>();
         foreach (var folder in Find().ToArray())
         {
-            if (CatalogStore.Forgotten(folder) is { Exists: true } store)
+            if (CatalogStore.Forgotten(folder) is not { Exists: true } store)
+            {
+                warnings.AddRange(await RemoveHalfMadeAsync(folder).ConfigureAwait(false));
+            }
+            else if (HasOnlyCatalog(folder))
+            {
+                // The rest of it goes last: records may be missing by now, and are not needed.
+                DurableFolder.Remove(folder.Path, folder.ForgottenRoot);
+            }
+            else
             {
                 // If the new name of the root was not flushed, a loss of power would bring the domain back without its files.
                 store.Flush();
                 var steps = new StepRunner(folder, [options.Hypervisor, options.Storage], options.Time, new Announcer(null));
                 warnings.AddRange(await new Removal(options, folder, steps).RunAsync(store.Read()).ConfigureAwait(false));
-            }
-            else
-            {
-                DurableFolder.Remove(folder.Path);
             }
         }
 
@@ -61,8 +66,28 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
         return warnings.ToImmutable();
     }
 
+    /// <summary>What was made outside the folder goes too.</summary>
+    private async Task<ImmutableArray<string>> RemoveHalfMadeAsync(DomainFolder folder)
+    {
+        var steps = new StepRunner(folder, [options.Hypervisor, options.Storage], options.Time, new Announcer(null));
+        try
+        {
+            await new Recovery(folder, steps, new CatalogStore(folder)).RunAsync().ConfigureAwait(false);
+            DurableFolder.Remove(folder.Path);
+            return [];
+        }
+        catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
+        {
+            return [$"{Failure.Of(e, folder.Path).Message}; the next command tries again to remove {folder.Path}"];
+        }
+    }
+
     private IEnumerable<DomainFolder> Find() =>
         new DomainFinder(home).Folders().Where(f => !new CatalogStore(f).Exists && Are(f));
+
+    /// <summary>Whoever waited for the lock may have made it anew.</summary>
+    private static bool HasOnlyCatalog(DomainFolder folder) => Directory.EnumerateFileSystemEntries(folder.Path)
+        .All(path => path == folder.Lock || path == Path.GetDirectoryName(folder.ForgottenRoot));
 
     private static bool IsHalfMade(DomainFolder folder)
     {
@@ -70,11 +95,13 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
         string[] made = [folder.Path + "/definitions/", folder.Images(DiskDevice.FlashTarget) + "/", folder.TpmFolder + "/"];
         try
         {
-            return !new CatalogStore(folder).Exists
-                && Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).All(path =>
+            return !new CatalogStore(folder).Exists && (Recovery.IsMaking(folder)
+                || Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).All(path =>
                     path == folder.Lock
+                    || path == folder.Trial
                     || path == folder.CatalogRoot + ".new"
-                    || made.Any(place => path.StartsWith(place, StringComparison.Ordinal)));
+                    || Recovery.IsEmpty(folder, path)
+                    || made.Any(place => path.StartsWith(place, StringComparison.Ordinal))));
         }
         catch (DirectoryNotFoundException)
         {

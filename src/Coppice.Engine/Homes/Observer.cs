@@ -9,16 +9,23 @@ namespace Coppice.Engine;
 /// </summary>
 internal sealed class Observer(HomeOptions options, DomainFolder folder)
 {
-    public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation)
+    /// <param name="request">The request.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <param name="foreseen">
+    /// The catalog once the merges that are ready are finished, to plan with; the files are still as the stored one says. Null to
+    /// plan with what is stored.
+    /// </param>
+    public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation, Catalog? foreseen = null)
     {
         var plain = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain || IsOfCatalog(request);
-        var (catalog, definitions) = new CatalogStore(folder).Read(
+        var (stored, definitions) = new CatalogStore(folder).Read(
             c => (c, Definitions(c, plain ? [c.Head.Definition] : c.Definitions)));
+        var catalog = foreseen ?? stored;
         var definition = definitions[catalog.Head.Definition];
         var restoration = request is RedefineSnapshot { Document: { } document }
-            ? SnapshotRestoration.Of(document, catalog, folder, definitions.Values)
+            ? SnapshotRestoration.Of(document, stored, folder, definitions.Values)
             : null;
-        var chains = restoration?.Chains ?? ChainsToCheck(request, catalog);
+        var chains = restoration?.Chains ?? ChainsToCheck(request, stored);
         await Task.WhenAll(chains.Select(c => options.Storage.CheckAsync(c, cancellation))).ConfigureAwait(false);
         var overlays = await new PreparedOverlays(options, folder)
             .ObserveAsync(request, catalog, definition, cancellation).ConfigureAwait(false);
@@ -26,10 +33,13 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             ? ImmutableDictionary<string, FileObservation>.Empty
             : await options.Storage.ObserveFilesAsync(
                 [
-                    .. Reclaiming.MadeFor(folder, catalog), .. Holders(catalog), .. chains.SelectMany(c => c).Select(l => l.Path),
-                    .. overlays.Keys, .. Restored(restoration),
+                    .. Reclaiming.MadeFor(folder, stored), .. new LayerGraph(stored).All.Select(l => l.Path), .. chains.SelectMany(c => c).Select(l => l.Path),
+                    .. overlays.Keys, .. Restored(restoration), .. NewNames(request, catalog),
                 ],
                 cancellation).ConfigureAwait(false);
+        ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
+        var merges = plain ? null : await new MergeObserver(options, folder, stored, foreseen is not null)
+            .ObserveAsync(request, catalog.Without(stale), files, cancellation).ConfigureAwait(false);
         return new Observed
         {
             Folder = folder,
@@ -40,10 +50,21 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
                 : await LayersAsync(catalog, Destination(request, catalog), restoration, cancellation).ConfigureAwait(false),
+            Fork = request is ForkSnapshot fork ? await PlacesAsync(fork, catalog, cancellation).ConfigureAwait(false) : null,
+            ExportPlace = request is ExportDomain export
+                ? await options.Storage.ObservePlaceAsync(export.Folder, cancellation).ConfigureAwait(false)
+                : null,
+            TakesMemoryLink = request is CreateSnapshot { Branch: { } branch, Memory: { Mode: MemoryMode.External } wanted }
+                && await TakesLinkAsync(catalog.Find(branch.From), wanted, cancellation).ConfigureAwait(false),
+            StaleLoans = stale,
             Overlays = overlays,
             Files = files,
+            Merges = merges?.States ?? ImmutableDictionary<ShortId, MergeObservation>.Empty,
+            MergeCosts = merges?.Costs ?? ImmutableDictionary<ShortId, MeasuredMerge>.Empty,
+            UsedElsewhere = merges?.UsedElsewhere ?? [],
+            StrayDefinitions = request is CollectGarbage ? DefinitionStore.Strays(folder, catalog) : [],
             Rewritten = restoration is null
-                ? await RewrittenAsync(request, catalog, chains, files, cancellation).ConfigureAwait(false)
+                ? await RewrittenAsync(request, stored, chains, files, cancellation).ConfigureAwait(false)
                 : [],
             // Asking for them may start a hypervisor; a plain command to one that runs needs none of them.
             Capabilities = plain
@@ -64,7 +85,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         catch (CoppiceException e) when (
             (request is KillDomain || IsOfCatalog(request)) && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
         {
-            // Killing is for processes that do not answer, and needs to know nothing of them; nor does what the catalog alone says.
+            // Killing is for processes that do not answer, and needs to know nothing of them; nor does what the catalog alone
+            // says.
             return new HypervisorObservation { State = DomainState.Running, IsAlive = true };
         }
     }
@@ -88,7 +110,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         {
             var rewritten = FrozenLayers.Rewritten(catalog, chains, files, recordedAt);
             var seen = chains.SelectMany(c => c).Select(l => l.Id).ToHashSet();
-            ImmutableArray<ImmutableArray<Layer>> more = request is StartDomain or RevertSnapshot or UndoRevert
+            ImmutableArray<ImmutableArray<Layer>> more = request is StartDomain or RevertSnapshot or UndoRevert or RevertToTip
                 ?
                 [
                     .. rewritten.SelectMany(r => r.Frozen).Distinct().SelectMany(id => catalog.Snapshots[id].Layers)
@@ -107,11 +129,20 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     }
 
     /// <summary>What changes nothing but what the catalog says of the domain.</summary>
-    private static bool IsOfCatalog(Request request) => request is RenameDomain or PersistDomain or SetAutostart;
+    private static bool IsOfCatalog(Request request) =>
+        request is RenameDomain or PersistDomain or SetAutostart or EditSnapshot or SetCurrentSnapshot;
 
-    /// <summary>Images with internal snapshots: how much there is to copy out of them.</summary>
-    private static IEnumerable<string> Holders(Catalog catalog) =>
-        new LayerGraph(catalog).All.Where(l => l.Inside is not null).Select(l => l.Path);
+    /// <summary>The paths that files of merged layers are to have, or may come to have.</summary>
+    private static IEnumerable<string> NewNames(Request request, Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        var names = request is DeleteSnapshot delete ? delete.FinalNames : [];
+        return catalog.Renames.Select(r => r.PathOf(graph[r.Layer])).Concat(
+            from name in names
+            where LayerRename.ProblemOf(name.Name) is null
+            from layer in graph.All
+            select new LayerRename(layer.Id, name.Name).PathOf(layer));
+    }
 
     /// <summary>What a snapshot kept that is put back.</summary>
     private IEnumerable<string> Restored(SnapshotRestoration? restoration) => restoration is null
@@ -131,30 +162,68 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         return layers.DistinctBy(l => l.Layer).ToImmutableDictionary(l => l.Layer);
     }
 
+    private async Task<ForkPlaces> PlacesAsync(ForkSnapshot request, Catalog catalog, CancellationToken cancellation)
+    {
+        var id = new DomainId(options.Ids.NextGuid());
+        var fork = folder.Home.Domain(id);
+        var snapshot = catalog.Find(request.Snapshot);
+        var graph = new LayerGraph(catalog);
+        return new ForkPlaces
+        {
+            Id = id,
+            Folder = fork,
+            Layers = await new Lending(options, folder.Home)
+                .FindPlacesAsync(fork, snapshot.Disks.Where(d => graph.Has(d.Layer)).SelectMany(d => graph.Chain(d.Layer)), cancellation).ConfigureAwait(false),
+            TakesMemoryLink = snapshot.Memory.File is { } memory
+                && await options.Storage.CanLinkAsync(memory, fork.MemoryFolder, cancellation).ConfigureAwait(false),
+        };
+    }
+
+    private async Task<bool> TakesLinkAsync(Snapshot snapshot, MemoryRequest wanted, CancellationToken cancellation) =>
+        snapshot.Memory.File is { } memory
+        && Path.GetDirectoryName(wanted.File ?? $"{folder.MemoryFolder}/any") is { Length: > 0 } place
+        && await options.Storage.CanLinkAsync(memory, place, cancellation).ConfigureAwait(false);
+
     private static ImmutableArray<ImmutableArray<Layer>> ChainsToCheck(Request request, Catalog catalog)
     {
         var graph = new LayerGraph(catalog);
         var tops = request switch
         {
             ResizeDisk resize => catalog.Head.Disks.Where(d => d.Target == resize.Target).Select(d => d.Layer),
-            StartDomain or CreateSnapshot or SaveDomain => catalog.Head.Disks.Select(d => d.Layer),
-            DeleteSnapshot { MetadataOnly: false } delete => OnDisksOf(catalog.Find(delete.Snapshot), catalog),
+            StartDomain or CreateSnapshot { Branch: null } or SaveDomain or AdoptSnapshots or AdoptChain => catalog.Head.Disks.Select(d => d.Layer),
+            DeleteSnapshot { Mode: not DeleteMode.MetadataOnly } delete => OnDisksOf(DeletedSnapshots.Of(catalog, delete).Snapshots, catalog),
             _ => Destination(request, catalog),
         };
         return [.. tops.Distinct().Select(graph.Chain)];
     }
 
-    /// <summary>The disks of the head of which a snapshot froze a layer: it goes, and they must not build on it.</summary>
-    private static IEnumerable<ShortId> OnDisksOf(Snapshot snapshot, Catalog catalog) =>
-        catalog.Head.Disks.Where(d => snapshot.Layers.Any(l => l.Disk == d.Target)).Select(d => d.Layer);
+    /// <summary>The disks of the head of which snapshots froze a layer: it goes, and they must not build on it.</summary>
+    private static IEnumerable<ShortId> OnDisksOf(ImmutableArray<Snapshot> snapshots, Catalog catalog) =>
+        catalog.Head.Disks.Where(d => snapshots.SelectMany(s => s.Layers).Any(l => l.Disk == d.Target)).Select(d => d.Layer);
 
-    /// <summary>The layers that a revert leads to; none if it is no revert.</summary>
+    /// <summary>
+    /// The layers that a revert or fork leads to, or in which snapshots are looked for; none for other requests.
+    /// </summary>
     private static IEnumerable<ShortId> Destination(Request request, Catalog catalog) => request switch
     {
-        RevertSnapshot revert => Target(revert, catalog)?.Disks.Where(d => d.IsKept).Select(d => d.Layer) ?? [],
+        RevertSnapshot { Latest: true } latest when Target(latest, catalog) is { } from =>
+            catalog.Tips.LastOrDefault(t => t.Current == from.Id)?.Head.Disks.Select(d => d.Layer) ?? [],
+        RevertSnapshot revert => Kept(Target(revert, catalog)),
+        CreateSnapshot { Branch: { } branch } => Kept(catalog.Find(branch.From)),
+        ForkSnapshot fork => Kept(catalog.Find(fork.Snapshot)),
+        ExportDomain { Snapshots.IsEmpty: false } export => export.Snapshots.SelectMany(s => Kept(catalog.Find(s))),
+        ExportDomain => catalog.Snapshots.Values.SelectMany(Kept)
+            .Concat(catalog.Tips.Select(t => t.Head).Append(catalog.Head).SelectMany(h => h.Disks).Select(d => d.Layer)).Distinct(),
+        AttachSnapshotDisk attach => [SharedDisk.Of(attach, catalog.Find(attach.Snapshot)).Layer],
         UndoRevert when catalog.Tips is [.., var tip] => tip.Head.Disks.Select(d => d.Layer),
+        RevertToTip revert => catalog.FindTip(revert.Tip).Head.Disks.Select(d => d.Layer),
+        AdoptSnapshots when new LayerGraph(catalog) is var graph =>
+            catalog.Head.Disks.SelectMany(d => graph.Chain(d.Layer)).Select(l => l.Id),
         _ => [],
     };
+
+    private static IEnumerable<ShortId> Kept(Snapshot? snapshot) =>
+        snapshot?.Disks.Where(d => d.IsKept).Select(d => d.Layer) ?? [];
 
     /// <summary>The snapshot to revert to; null if there is none, which the planner puts into words.</summary>
     private static Snapshot? Target(RevertSnapshot request, Catalog catalog) => request.Snapshot is { } name

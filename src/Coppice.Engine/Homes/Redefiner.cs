@@ -4,22 +4,47 @@ using Coppice.Core;
 namespace Coppice.Engine;
 
 /// <summary>
-/// Changes the record of a snapshot, or puts a forgotten one back. Its images must be nobody else's by now, so the home is held
-/// meanwhile, as while a domain is defined.
+/// Changes the record of a snapshot, or puts a forgotten one back. Its images must be nobody else's by now, or be lent anew by
+/// whoever has them, so the home is held meanwhile, as while a domain is defined.
 /// </summary>
 internal sealed class Redefiner(Call call, HomeFolder home, DomainFinder finder)
 {
     public async Task<OperationResult> RunAsync(RedefineSnapshot request)
     {
-        using var homeLock = call.Options.PlanOnly
-            ? null
-            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
-        var folder = finder.Find(request.Domain);
+        using var homeLock = await call.LockHomeAsync(home).ConfigureAwait(false);
+        var leftovers = call.Options.PlanOnly ? [] : await new Leftovers(call.Home, home).TidyAsync().ConfigureAwait(false);
+        return await call.TellingAsync(leftovers, () => RedefineAsync(request)).ConfigureAwait(false);
+    }
+
+    private async Task<OperationResult> RedefineAsync(RedefineSnapshot request)
+    {
+        var (folder, lending) = (finder.Find(request.Domain), new Lending(call.Home, home));
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+
+        // A loan ended when the snapshot was forgotten, and its lender may be about to remove the image: it is settled, and held,
+        // before anything is looked at.
+        var restored = Restored(request, new CatalogStore(folder).Read());
+        using var owners = await Lending.OpenOwnersAsync(call, finder, f => f != folder, restored).ConfigureAwait(false);
+        owners.RequireNoMergeOf(restored, $"snapshot '{request.Document.Name}' of '{request.Domain}' cannot be put back meanwhile");
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         var plan = Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
         await CheckAsync(request, observed, folder).ConfigureAwait(false);
-        return await session.ExecuteAsync(plan).ConfigureAwait(false);
+        if (!call.Options.PlanOnly)
+        {
+            var put = plan.Commit!.PutLayers.Concat(plan.Commit.Put.SelectMany(s => s.Layers));
+            await lending.LendAsync(call, owners, plan.Domain, put).ConfigureAwait(false);
+        }
+
+        var result = await session.ExecuteAsync(plan).ConfigureAwait(false);
+        return result with { Warnings = [.. owners.Warnings, .. result.Warnings] };
+    }
+
+    /// <summary>The images that a document puts back; none if the snapshot is known.</summary>
+    private static HashSet<string> Restored(RedefineSnapshot request, Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        return (request.Document.Content?.Layers ?? []).Where(l => l.Inside is null && !graph.Has(l.Id))
+            .Select(l => l.Path).ToHashSet(StringComparer.Ordinal);
     }
 
     private async Task CheckAsync(RedefineSnapshot request, Observed observed, DomainFolder folder)
@@ -40,7 +65,11 @@ internal sealed class Redefiner(Call call, HomeFolder home, DomainFinder finder)
         string[] memories = [.. domains.SelectMany(d => d.Catalog.Memories).Select(m => m.File).OfType<string>()];
         var files = await call.Home.Storage.ObserveFilesAsync(
             [.. uses.SelectMany(u => u.All), .. images, .. memories, .. restoration.Files.Keys], call.Cancellation).ConfigureAwait(false);
-        var use = new ImageUse(observed.Catalog.Name, [images], Written: [], Made: []);
+        var use = new ImageUse(observed.Catalog.Name, [images], Written: [], Made: [])
+        {
+            // A fork may have them too, under names of its own.
+            Shared = [.. images.Where(folder.IsOwnLayer)],
+        };
         use.RequireFree(uses.Skip(1), Identify);
         (use with { Written = images }).RequireFree(uses.Take(1), Identify);
         RequireKinds(restoration, [.. uses.SelectMany(u => u.All), .. images], memories, Identify);

@@ -7,10 +7,13 @@ namespace Coppice.Engine;
 /// <summary>Removes what a domain that was undefined leaves: its process, what Coppice made for it, its folder.</summary>
 internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunner steps)
 {
-    /// <summary>What there is to do, of a catalog. Images that the user brought stay.</summary>
+    /// <summary>What there is to do, of a catalog. Images that the user brought stay. Loans that are over bind nothing.</summary>
     /// <param name="catalog">The catalog.</param>
     /// <param name="files">What is known of the files that go.</param>
-    public Plan Plan(Catalog catalog, ImmutableDictionary<string, FileObservation> files) => new()
+    public Plan Plan(Catalog catalog, ImmutableDictionary<string, FileObservation> files) =>
+        PlanOf(catalog.Without(new Lending(options, folder.Home).Stale(catalog)), files);
+
+    private Plan PlanOf(Catalog catalog, ImmutableDictionary<string, FileObservation> files) => new()
     {
         Id = options.Ids.NextShort(),
         Operation = UndefineDomain.Word,
@@ -18,20 +21,37 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
         Mechanism = "forget the domain",
         CleanUp =
         [
+            .. Merging.Halted(catalog, options.Hypervisor),
             .. catalog.Head.Process is { } process ? [options.Hypervisor.End(process)] : Array.Empty<Step>(),
             .. Reclaiming.All(folder, catalog, files, options.Hypervisor, options.Storage),
         ],
+        Warnings = [.. Reclaiming.StayingInside(catalog, files).Select(l =>
+            $"internal snapshot {l.Inside!.Tag} stays{(HoldsMemory(catalog, l) ? ", with memory," : "")} in {l.Path}, "
+                + "which has another name or is used by a fork")],
     };
 
-    /// <summary>Does it, as far as it is not done. The folder goes last, so that a crash leaves what tells how to go on.</summary>
-    /// <returns>What could not be removed; the folder then stays, and the next command tries again.</returns>
-    public Task<ImmutableArray<string>> RunAsync(Catalog catalog) =>
-        RunAsync(Plan(catalog, ImmutableDictionary<string, FileObservation>.Empty));
+    private static bool HoldsMemory(Catalog catalog, Layer layer) => catalog.Memories.Any(m => m.Layer == layer.Id);
+
+    /// <summary>
+    /// Does it, as far as it is not done. The folder goes last, and of that the catalog, so that a crash leaves what tells how to
+    /// go on.
+    /// </summary>
+    /// <returns>
+    /// What stays, and what could not be removed; because of the latter the folder stays too, and the next command tries again.
+    /// </returns>
+    public async Task<ImmutableArray<string>> RunAsync(Catalog catalog)
+    {
+        var images = new LayerGraph(catalog).All.Select(l => l.Path);
+        var plan = Plan(catalog, await options.Storage.ObserveFilesAsync(images, CancellationToken.None).ConfigureAwait(false));
+        return [.. plan.Warnings, .. await RunAsync(plan).ConfigureAwait(false)];
+    }
 
     /// <summary>Carries out a plan that <see cref="Plan"/> made.</summary>
+    /// <returns>What could not be removed.</returns>
     public async Task<ImmutableArray<string>> RunAsync(Plan plan)
     {
         var warnings = ImmutableArray.CreateBuilder<string>();
+        await ChecksumTaker.WaitUntilGoneAsync(folder, options.Time).ConfigureAwait(false);
         for (var i = 0; i < plan.CleanUp.Length; i++)
         {
             try
@@ -48,7 +68,7 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
 
         if (warnings.Count == 0)
         {
-            DurableFolder.Remove(folder.Path);
+            DurableFolder.Remove(folder.Path, folder.ForgottenRoot);
             steps.Tell(OperationPoint.Ended, plan);
         }
 

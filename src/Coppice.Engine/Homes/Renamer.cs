@@ -7,9 +7,7 @@ internal sealed class Renamer(Call call, HomeFolder home, DomainFinder finder)
 {
     public async Task<OperationResult> RunAsync(RenameDomain request)
     {
-        using var held = call.Options.PlanOnly
-            ? null
-            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        using var held = await call.LockHomeAsync(home).ConfigureAwait(false);
         var ends = new TransientEnds(call.Home, home);
         if (call.Options.PlanOnly)
         {
@@ -26,9 +24,6 @@ internal sealed class Renamer(Call call, HomeFolder home, DomainFinder finder)
         var folder = finder.Find(request.Domain);
         finder.RequireAllReadable();
         finder.RequireFree(request.Name, folder, "choose another name");
-        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
-        var observed = await session.ObserveAsync().ConfigureAwait(false);
-        var plan = Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
-        return await session.ExecuteAsync(plan).ConfigureAwait(false);
+        return await DomainSession.RunAsync(call, request, folder).ConfigureAwait(false);
     }
 }

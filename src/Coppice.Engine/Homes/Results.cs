@@ -31,6 +31,15 @@ internal static class Results
         };
     }
 
+    /// <summary>What became of two operations of one request, of which the first was planned for it.</summary>
+    public static OperationResult Then(this OperationResult first, OperationResult second) => first with
+    {
+        Catalog = second.Catalog,
+        Steps = [.. first.Steps, .. second.Steps],
+        Written = first.Written + second.Written,
+        Warnings = [.. first.Warnings.Union(second.Warnings)],
+    };
+
     /// <summary>The pauses within steps, and one that lasted from a step to a later one with all that was between.</summary>
     private static TimeSpan? Pause(ImmutableArray<StepRun> runs)
     {

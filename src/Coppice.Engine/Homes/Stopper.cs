@@ -19,14 +19,7 @@ internal sealed class Stopper(Call call, DomainFolder folder)
         try
         {
             await WaitAsync(request, process).ConfigureAwait(false);
-            return await SettleAsync(request, process).ConfigureAwait(false) is { } settled
-                ? pressed with
-                {
-                    Catalog = settled.Catalog,
-                    Steps = [.. pressed.Steps, .. settled.Steps],
-                    Warnings = [.. pressed.Warnings, .. settled.Warnings],
-                }
-                : pressed;
+            return await SettleAsync(request, process).ConfigureAwait(false) is { } settled ? pressed.Then(settled) : pressed;
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound && pressed.Catalog?.Persistence is Persistence.Transient)
         {

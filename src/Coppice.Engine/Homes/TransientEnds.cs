@@ -6,22 +6,23 @@ namespace Coppice.Engine;
 
 /// <summary>
 /// What becomes of transient domains that nothing runs any more (R166): whichever command sees one next undefines it. Nobody is
-/// there to do it in the instant in which a guest ends. One with which something would be lost stays, and is persistent then.
+/// there to do it in the instant in which a guest ends. One with which something would be lost stays, and is persistent then. A
+/// domain that was only to be tried out goes as well, with its process, once nobody tries it any more.
 /// </summary>
 internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
 {
     /// <summary>
-    /// Whether a domain is transient, and nothing runs it for certain. Reads only, asks no process, and costs a persistent one a
-    /// look at its root.
+    /// Whether a domain is transient, and nothing runs it for certain, or a trial that nobody holds. Asks no process, and costs a
+    /// persistent one a look at its root.
     /// </summary>
     public bool HasEnded(DomainFolder folder)
     {
         try
         {
             var store = new CatalogStore(folder);
-            return store.Exists && store.ReadIsTransient() && HasEnded(folder, store.Read());
+            return store.Exists && store.ReadIsPassing() && HasEnded(folder, store.Read());
         }
-        catch (CoppiceException)
+        catch (Exception e) when (e is CoppiceException or FileException)
         {
             // It is being removed, or cannot be read: whoever is asked for it says so.
             return false;
@@ -36,7 +37,7 @@ internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
         {
             throw new CoppiceException(
                 ErrorKind.WrongState, $"domain '{new CatalogStore(ended).ReadName()}'",
-                "is transient and has ended, and a plan would have to guess what is left of it",
+                "is transient or was only tried out, and has ended, and a plan would have to guess what is left of it",
                 "run the command without --plan: it settles that first");
         }
     }
@@ -72,8 +73,18 @@ internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
         }
     }
 
-    private bool HasEnded(DomainFolder folder, Catalog catalog) => catalog.Persistence is Persistence.Transient
-        && (catalog.Head.Process is not { } process || options.Hypervisor.HasEnded(folder, process));
+    private bool HasEnded(DomainFolder folder, Catalog catalog) => catalog.Persistence switch
+    {
+        Persistence.Transient => catalog.Head.Process is not { } process || options.Hypervisor.HasEnded(folder, process),
+        Persistence.Trial => !IsTried(folder),
+        _ => false,
+    };
+
+    private static bool IsTried(DomainFolder folder)
+    {
+        using var held = FileLock.TryAcquire(folder.Trial);
+        return held is null;
+    }
 
     private async Task<ImmutableArray<string>> TrySettleAsync(DomainFolder folder, CancellationToken cancellation)
     {
@@ -94,14 +105,21 @@ internal sealed class TransientEnds(HomeOptions options, HomeFolder home)
         var call = new Call(options, undefine, new RunOptions { LockWait = TimeSpan.Zero }, new Announcer(null), cancellation);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        if (observed.Hypervisor.IsAlive || !HasEnded(folder, observed.Catalog))
+        var isTrial = observed.Catalog.Persistence is Persistence.Trial;
+        if ((observed.Hypervisor.IsAlive && !isTrial) || !HasEnded(folder, observed.Catalog))
         {
             return session.Warnings;
         }
 
-        if (UndefineLosses.Of(observed) is not { } loss)
+        var ofOthers = UndefineLosses.OfBorrowers(observed) ?? UndefineLosses.OfUsersImages(observed);
+        if ((ofOthers ?? (isTrial ? null : UndefineLosses.Of(observed))) is not { } loss)
         {
             return (await Undefiner.ForgetAsync(call, folder, session, observed).ConfigureAwait(false)).Warnings;
+        }
+
+        if (isTrial)
+        {
+            return [.. session.Warnings, $"{loss.Subject} was only to be tried out and stays, because it {loss.Problem}"];
         }
 
         var plan = Planner.Settle(new PersistDomain(id), observed, options.Hypervisor, options.Storage);

@@ -22,7 +22,7 @@ internal sealed class TransientStarter(Call call, HomeFolder home, DomainFinder 
         try
         {
             var start = new StartDomain($"{request.Definition.Id}", request.Paused);
-            var started = await StartAsync(folder, start).ConfigureAwait(false);
+            var started = await DomainSession.RunAsync(call with { Request = start }, start, folder).ConfigureAwait(false);
             return started with
             {
                 Plan = started.Plan with { Operation = request.Operation },
@@ -37,13 +37,5 @@ internal sealed class TransientStarter(Call call, HomeFolder home, DomainFinder 
             await new TransientEnds(call.Home, home).TidyAsync([folder], CancellationToken.None).ConfigureAwait(false);
             throw;
         }
-    }
-
-    private async Task<OperationResult> StartAsync(DomainFolder folder, StartDomain request)
-    {
-        using var session = await DomainSession.OpenAsync(call with { Request = request }, folder).ConfigureAwait(false);
-        var observed = await session.ObserveAsync().ConfigureAwait(false);
-        var plan = Planner.Plan(request, observed, call.Home.Hypervisor, call.Home.Storage);
-        return await session.ExecuteAsync(plan).ConfigureAwait(false);
     }
 }

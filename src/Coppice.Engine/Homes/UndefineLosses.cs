@@ -7,6 +7,27 @@ internal static class UndefineLosses
 {
     private const int MostNamed = 3;
 
+    /// <summary>
+    /// The refusal that names a layer that another domain has borrowed and Coppice would remove; null if there is none.
+    /// </summary>
+    public static CoppiceException? OfBorrowers(Observed observed)
+    {
+        var graph = new LayerGraph(observed.Catalog);
+        var made = from loan in observed.Catalog.Loans.Except(observed.StaleLoans)
+                   from layer in graph.Chain(loan.Layer)
+                   where layer is { Origin: LayerOrigin.Coppice, Inside: null }
+                   select (layer.Path, loan.Borrower);
+        return made.FirstOrDefault() is { Path: { } path, Borrower: var borrower }
+            ? new CoppiceException(
+                ErrorKind.WouldLose, $"domain '{observed.Catalog.Name}'", $"has lent {path} to domain {borrower}, which needs it",
+                $"undefine that one first (coppice undefine {borrower}), or take the disk from it")
+            : null;
+    }
+
+    /// <summary>The refusal that names an image of the user that would be left half written; null if there is none.</summary>
+    public static CoppiceException? OfUsersImages(Observed observed) =>
+        UsersImages.AgainstLeaving(observed, observed.Catalog.Jobs);
+
     /// <summary>The refusal that names what would be lost; null if nothing would.</summary>
     public static CoppiceException? Of(Observed observed)
     {
@@ -27,13 +48,15 @@ internal static class UndefineLosses
             : Written(observed, subject);
     }
 
-    /// <summary>A snapshot that was deleted without merging leaves what the guest wrote since in layers that Coppice removes.</summary>
+    /// <summary>
+    /// A snapshot that was deleted without merging leaves what the guest wrote since in layers that Coppice removes.
+    /// </summary>
     private static CoppiceException? Written(Observed observed, string subject)
     {
         var graph = new LayerGraph(observed.Catalog);
         var paths = observed.Catalog.Layers
             .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && !IsPartOfDomain(l, graph))
-            .Where(l => observed.Layers.GetValueOrDefault(l.Id) is not ({ Exists: false } or { IsEmpty: true }))
+            .Where(l => observed.MayHoldWrites(l.Id) && !observed.IsKeptElsewhere(l))
             .Select(l => l.Path)
             .ToArray();
         var more = paths.Length > MostNamed ? $" and {paths.Length - MostNamed} more" : "";

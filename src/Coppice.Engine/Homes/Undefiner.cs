@@ -7,9 +7,7 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
 {
     public async Task<OperationResult> RunAsync(UndefineDomain request)
     {
-        using var homeLock = call.Options.PlanOnly
-            ? null
-            : await call.LockAsync(home.Lock, $"home {home.Path}").ConfigureAwait(false);
+        using var homeLock = await call.LockHomeAsync(home).ConfigureAwait(false);
         var folder = finder.Find(request.Domain);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
@@ -19,9 +17,10 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
             throw new CoppiceException(ErrorKind.WrongState, $"domain '{name}'", "is running", $"stop it first: coppice stop {name}");
         }
 
-        return !request.Snapshots && UndefineLosses.Of(observed) is { } loss
-            ? throw loss
-            : await ForgetAsync(call, folder, session, observed).ConfigureAwait(false);
+        var refusal = UndefineLosses.OfBorrowers(observed)
+            ?? (request.Snapshots ? null : UndefineLosses.Of(observed))
+            ?? UndefineLosses.OfUsersImages(observed);
+        return refusal is null ? await ForgetAsync(call, folder, session, observed).ConfigureAwait(false) : throw refusal;
     }
 
     /// <summary>Undefines a domain whatever goes with it. Needs the locks of home and domain.</summary>

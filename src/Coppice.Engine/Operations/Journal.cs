@@ -18,7 +18,7 @@ namespace Coppice.Engine;
 /// </summary>
 internal sealed class Journal : IDisposable
 {
-    private const int Version = 3;
+    private const int Version = 5;
     private const int MaximumLength = 64 << 20;
 
     private readonly Dictionary<int, JournalMark> _marks = [];
@@ -131,7 +131,7 @@ internal sealed class Journal : IDisposable
             return journal;
         }
 
-        var version = JsonSerializer.Deserialize(json, VersionJson.Default.VersionDocument)?.Version;
+        var version = EngineJson.Version(json);
         return version == Version
             ? new Journal(path, JsonSerializer.Deserialize(json, EngineJson.Line<JournalHeader>())!.Plan)
             : throw new CoppiceException(

@@ -2,7 +2,9 @@ using Coppice.Core;
 
 namespace Coppice.Engine;
 
-/// <summary>The points of an operation, in the order in which they are passed. Each is reported right after it is durable.</summary>
+/// <summary>
+/// The points of an operation, in the order in which they are passed. Each is reported right after it is durable.
+/// </summary>
 public enum OperationPoint
 {
     /// <summary>The journal with the whole plan is on disk.</summary>
@@ -26,6 +28,9 @@ public enum OperationPoint
     /// <summary>The root has been replaced: the operation stands.</summary>
     Committed,
 
+    /// <summary>A merge that is waited for has come further. It is no step, and runs whether anybody waits or not.</summary>
+    JobProgressed,
+
     /// <summary>A step is about to be undone.</summary>
     StepUndoing,
 
@@ -41,8 +46,12 @@ public enum OperationPoint
 /// stands, as if the process had died: the next command on the domain settles it.
 /// </summary>
 /// <param name="Point">The point.</param>
-/// <param name="Operation">The operation.</param>
+/// <param name="Operation">The operation; the job, for <see cref="OperationPoint.JobProgressed"/>.</param>
 /// <param name="Step">The step, where the point concerns one.</param>
 /// <param name="Index">The step's place in the plan.</param>
-/// <param name="Progress">How far the step has come, for <see cref="OperationPoint.StepProgressed"/>.</param>
-public sealed record OperationEvent(OperationPoint Point, ShortId Operation, Step? Step = null, int? Index = null, StepProgress? Progress = null);
+/// <param name="Progress">How far the step or job has come.</param>
+public sealed record OperationEvent(OperationPoint Point, ShortId Operation, Step? Step = null, int? Index = null, StepProgress? Progress = null)
+{
+    /// <summary>The merge, for <see cref="OperationPoint.JobProgressed"/>.</summary>
+    public MergeJob? Job { get; init; }
+}

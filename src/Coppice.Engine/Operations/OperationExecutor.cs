@@ -11,11 +11,24 @@ internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, C
     /// <exception cref="CoppiceException">It failed; it was taken back, or the message says what was not.</exception>
     public async Task<ImmutableArray<string>> RunAsync(Plan plan, CancellationToken cancellation)
     {
-        if (plan.Commit is null && plan.Steps.IsEmpty)
+        if (plan is { Mark: null, Commit: null, Steps.IsEmpty: true })
         {
             return [];
         }
 
+        try
+        {
+            return await CarryOutAsync(plan, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            steps.LetGo(plan);
+        }
+    }
+
+    private async Task<ImmutableArray<string>> CarryOutAsync(Plan plan, CancellationToken cancellation)
+    {
+        RequireSettled();
         var settlement = new Settlement(steps, store);
         using var journal = Journal.Create(folder, plan);
         try
@@ -29,6 +42,20 @@ internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, C
         }
 
         return await CleanUpAsync(journal, settlement).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// The root says of the last operation alone that it stands. An earlier one that does not say so itself by then would be taken
+    /// back.
+    /// </summary>
+    private void RequireSettled()
+    {
+        if (Recovery.FindOpen(folder) is { } open)
+        {
+            throw new CoppiceException(
+                ErrorKind.Busy, $"domain '{(store.Exists ? store.ReadName() : open.Domain)}'",
+                $"'{open.Operation}' (operation {open.Id}), which came before, has yet to be settled", "try again: that comes first then");
+        }
     }
 
     /// <summary>The operation stands: whatever goes wrong now is the next command's to finish.</summary>
@@ -49,6 +76,12 @@ internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, C
     {
         var plan = journal.Plan;
         steps.Tell(OperationPoint.Planned, plan);
+        if (plan.Mark is { } mark)
+        {
+            // It says nothing of the operation, which still does not stand.
+            await store.CommitAsync(await store.StageAsync(mark, store.Read().Last).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+
         for (var i = 0; i < plan.StepsBeforeCommit; i++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -112,7 +145,8 @@ internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, C
 
         if (settled is Settled.Undone)
         {
-            throw failure.Kind is ErrorKind.Cancelled ? failure.And("everything was undone") : failure;
+            var told = settlement.Warnings.IsEmpty ? failure : failure.And(string.Join("; ", settlement.Warnings));
+            throw failure.Kind is ErrorKind.Cancelled && settlement.Warnings.IsEmpty ? failure.And("everything was undone") : told;
         }
     }
 }

@@ -54,9 +54,12 @@ public sealed record OperationResult
     /// <summary>The mechanism that was used, as the driver reports it.</summary>
     public required string Mechanism { get; init; }
 
+    /// <summary>What became of the guest that was tried; null if none was (<see cref="TrySnapshot"/>).</summary>
+    public GuestTrial? Trial { get; init; }
+
     /// <summary>
-    /// What went wrong without keeping the request from being done. Most say that the next command on the domain tries it again; the
-    /// others say what to do.
+    /// What went wrong without keeping the request from being done. Most say that the next command on the domain tries it again;
+    /// the others say what to do.
     /// </summary>
     public ImmutableArray<string> Warnings { get; init; } = [];
 }

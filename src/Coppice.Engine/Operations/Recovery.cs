@@ -21,10 +21,17 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
                 continue;
             }
 
-            var settlement = new Settlement(steps, store);
-            var settled = await settlement.SettleAsync(journal).ConfigureAwait(false);
-            warnings.Add($"{Named(journal.Plan)} had been interrupted and {Told(settled)}");
-            warnings.AddRange(settlement.Warnings);
+            try
+            {
+                var settlement = new Settlement(steps, store);
+                var settled = await settlement.SettleAsync(journal).ConfigureAwait(false);
+                warnings.Add($"{Named(journal.Plan)} had been interrupted and {Told(settled)}");
+                warnings.AddRange(settlement.Warnings);
+            }
+            finally
+            {
+                steps.LetGo(journal.Plan);
+            }
         }
 
         warnings.AddRange(steps.Runs.Select(r => r.Report.Warning).OfType<string>());
@@ -42,6 +49,62 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
             {
                 yield return commit;
             }
+        }
+    }
+
+    /// <summary>Whether an operation that has not ended makes or removes one of some files, or puts it on record.</summary>
+    public static bool Concerns(DomainFolder folder, IReadOnlySet<string> files)
+    {
+        foreach (var path in Journals(folder))
+        {
+            using var journal = TryOpen(path);
+            if (journal?.Plan is { } plan && (plan.Steps.Any(s => s.Files.Any(f => files.Contains(f.Path)))
+                || (plan.Commit is { } commit
+                    && commit.PutLayers.Concat(commit.Put.SelectMany(s => s.Layers)).Any(l => files.Contains(l.Path)))))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An operation that is not over and does not say itself that it stands; null if there is none.</summary>
+    public static Plan? FindOpen(DomainFolder folder)
+    {
+        foreach (var path in Journals(folder))
+        {
+            using var journal = TryOpen(path);
+            if (journal is { IsCommitted: false })
+            {
+                return journal.Plan;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// Whether an operation was interrupted that was to make a domain: all that is in its folder is that operation's.
+    /// </summary>
+    public static bool IsMaking(DomainFolder folder) =>
+        Journals(folder).Any(path => Tells(path, journal => journal is { Plan.MakesDomain: true }));
+
+    /// <summary>Whether a file is a journal in which not even the plan was written, so that nothing was done.</summary>
+    public static bool IsEmpty(DomainFolder folder, string path) =>
+        Path.GetDirectoryName(path) == folder.Journals && Tells(path, journal => journal is null);
+
+    /// <summary>Whether a journal says something; one that cannot be read says nothing.</summary>
+    private static bool Tells(string path, Func<Journal?, bool> what)
+    {
+        try
+        {
+            using var journal = TryOpen(path);
+            return what(journal);
+        }
+        catch (Exception e) when (e is CoppiceException or FileException)
+        {
+            return false;
         }
     }
 
@@ -84,14 +147,17 @@ internal sealed class Recovery(DomainFolder folder, StepRunner steps, CatalogSto
         return (null, warnings.ToImmutable());
     }
 
-    /// <summary>The first step of the clean-up that is not done and does more than remove things; null if there is none.</summary>
+    /// <summary>
+    /// The first step of the clean-up that is not done and does more than remove things; null if there is none.
+    /// </summary>
     private static Step? Ahead(Journal journal) => journal.Plan.Steps
         .Where((step, i) => i >= journal.Plan.StepsBeforeCommit && journal[i] is not JournalMark.Applied)
         .FirstOrDefault(step => step.Files.IsEmpty || step.Files.Any(f => f.Effect is FileEffect.Create));
 
     private static string Named(Plan plan) => $"'{plan.Operation}' (operation {plan.Id})";
 
-    private static string[] Journals(DomainFolder folder) =>
+    /// <summary>The journals of operations that are under way or were interrupted.</summary>
+    public static string[] Journals(DomainFolder folder) =>
         Directory.Exists(folder.Journals) ? Directory.GetFiles(folder.Journals, "*.jsonl") : [];
 
     private static Journal? TryOpen(string path)

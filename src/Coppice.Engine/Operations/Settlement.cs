@@ -25,11 +25,12 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
 {
     private readonly ImmutableArray<string>.Builder _warnings = ImmutableArray.CreateBuilder<string>();
 
-    /// <summary>What could not be cleaned up; the journal is left, so that it is tried again.</summary>
-    public ImmutableArray<string> Warnings => _warnings.ToImmutable();
+    /// <summary>What could not be cleaned up; the journal is left, so that it is tried again. And what an undo had to leave.</summary>
+    public ImmutableArray<string> Warnings => [.. _warnings, .. steps.Leftovers];
 
     /// <summary>Decides and does what is to be done. Can be repeated.</summary>
-    /// <exception cref="CoppiceException">It cannot be told what happened (<see cref="ErrorKind.Uncertain"/>); nothing was changed.</exception>
+    /// <exception cref="CoppiceException">It cannot be told what happened (<see cref="ErrorKind.Uncertain"/>); nothing was
+    /// changed.</exception>
     public async Task<Settled> SettleAsync(Journal journal)
     {
         if (journal.IsCommitted)
@@ -40,8 +41,7 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
 
         // A root that was replaced but not flushed would be the old one again after a loss of power.
         store.Flush();
-        var last = store.Read().Last;
-        if (last.Id != journal.Plan.Id)
+        if ((store.Exists ? store.Read().Last : null) is not { } last || last.Id != journal.Plan.Id)
         {
             return await TakeBackAsync(journal).ConfigureAwait(false);
         }

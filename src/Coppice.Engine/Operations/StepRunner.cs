@@ -28,9 +28,13 @@ internal sealed class StepRunner(
     DomainFolder folder, ImmutableArray<IStepExecutor> executors, TimeProvider time, Announcer announcer)
 {
     private readonly long _beginning = time.GetTimestamp();
+    private readonly ImmutableArray<string>.Builder _leftovers = ImmutableArray.CreateBuilder<string>();
     private readonly ImmutableArray<StepRun>.Builder _runs = ImmutableArray.CreateBuilder<StepRun>();
 
     public bool IsAbandoned => announcer.IsAbandoned;
+
+    /// <summary>What was to be removed and stays, for the user to remove.</summary>
+    public ImmutableArray<string> Leftovers => _leftovers.ToImmutable();
 
     public ImmutableArray<StepRun> Runs => _runs.ToImmutable();
 
@@ -58,7 +62,19 @@ internal sealed class StepRunner(
         return ExecutorOf(step).ProbeAsync(step, ContextOf(plan, index), CancellationToken.None);
     }
 
-    private StepContext ContextOf(Plan plan, int index) => new(folder, plan.Id, new InlineProgress(this, plan, index));
+    /// <summary>Nothing more is done here for an operation, whatever became of it.</summary>
+    public void LetGo(Plan plan)
+    {
+        foreach (var executor in executors)
+        {
+            executor.LetGo(plan.Id);
+        }
+    }
+
+    private StepContext ContextOf(Plan plan, int index) => new(folder, plan.Id, new InlineProgress(this, plan, index))
+    {
+        Leave = _leftovers.Add,
+    };
 
     private IStepExecutor ExecutorOf(Step step)
     {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -20,6 +21,8 @@ namespace Coppice.Qemu.Agent;
 /// </summary>
 internal sealed class GuestAgent : IAsyncDisposable
 {
+    private const string ThawCommand = "guest-fsfreeze-thaw";
+
     private readonly MonitorSocket _socket;
     private readonly AgentLines _lines;
     private readonly string _subject;
@@ -34,7 +37,9 @@ internal sealed class GuestAgent : IAsyncDisposable
         _time = time;
     }
 
-    /// <summary>Connects to the host's end of the channel; whether anybody is at the other end, the first command tells.</summary>
+    /// <summary>
+    /// Connects to the host's end of the channel; whether anybody is at the other end, the first command tells.
+    /// </summary>
     /// <param name="path">Its socket.</param>
     /// <param name="subject">What errors name, e.g. <c>the agent in domain 'web'</c>.</param>
     /// <param name="time">The clock.</param>
@@ -73,6 +78,42 @@ internal sealed class GuestAgent : IAsyncDisposable
         return ExecuteAsync("guest-set-time", new JsonObject { ["time"] = nanoseconds }, limit, cancellation);
     }
 
+    /// <summary>The host's end of the channel, for somebody who is to use it if this process dies.</summary>
+    public SafeHandle Handle => _socket.Handle;
+
+    /// <summary>Whether the guest's file systems are frozen.</summary>
+    /// <exception cref="AgentRefusalException">The agent refused.</exception>
+    /// <exception cref="CoppiceException">It does not answer, or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public async Task<bool> IsFrozenAsync(TimeSpan limit, CancellationToken cancellation)
+    {
+        var answer = await ExecuteAsync("guest-fsfreeze-status", null, limit, cancellation);
+        return answer.ValueKind == JsonValueKind.String && answer.GetString() is "frozen";
+    }
+
+    /// <summary>Freezes the guest's file systems. If it fails, some may be frozen.</summary>
+    /// <returns>How many were frozen.</returns>
+    /// <exception cref="AgentRefusalException">The agent refused.</exception>
+    /// <exception cref="CoppiceException">It does not answer, or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public async Task<int> FreezeAsync(TimeSpan limit, CancellationToken cancellation) =>
+        Count(await ExecuteAsync("guest-fsfreeze-freeze", null, limit, cancellation));
+
+    /// <summary>
+    /// Thaws the guest's file systems. Unlike others the command is given before the agent is known to listen: one that hangs
+    /// thaws them once it goes on, also if nobody waits any more.
+    /// </summary>
+    /// <returns>How many were thawed.</returns>
+    /// <exception cref="AgentRefusalException">The agent refused.</exception>
+    /// <exception cref="CoppiceException">It does not answer, or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public async Task<int> ThawAsync(TimeSpan limit, CancellationToken cancellation) => Count(await AskAsync(
+        ThawCommand,
+        async token =>
+        {
+            var id = await SendSyncAsync(token);
+            await SendAsync(ThawCommand, null, token);
+            await SkipToStepAsync(id, token);
+        },
+        limit, cancellation));
+
     /// <summary>Gives a command and waits for its answer.</summary>
     /// <param name="command">The command.</param>
     /// <param name="arguments">Its arguments; null for none.</param>
@@ -80,16 +121,37 @@ internal sealed class GuestAgent : IAsyncDisposable
     /// <param name="cancellation">Ends the waiting.</param>
     /// <exception cref="AgentRefusalException">The agent refused.</exception>
     /// <exception cref="CoppiceException">It does not answer, or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
-    public async Task<JsonElement> ExecuteAsync(
-        string command, JsonObject? arguments, TimeSpan limit, CancellationToken cancellation)
+    public Task<JsonElement> ExecuteAsync(
+        string command, JsonObject? arguments, TimeSpan limit, CancellationToken cancellation) => AskAsync(
+        command,
+        async token =>
+        {
+            if (!_isInStep)
+            {
+                await SkipToStepAsync(await SendSyncAsync(token), token);
+            }
+
+            _isInStep = false;
+            await SendAsync(command, arguments, token);
+        },
+        limit, cancellation);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _socket.Input.DisposeAsync();
+        _socket.Dispose();
+    }
+
+    /// <summary>Has a command sent, and waits for its answer.</summary>
+    private async Task<JsonElement> AskAsync(
+        string command, Func<CancellationToken, Task> send, TimeSpan limit, CancellationToken cancellation)
     {
         using var timeout = new CancellationTokenSource(limit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellation);
         try
         {
-            await FindStepAsync(either.Token);
-            _isInStep = false;
-            await SendAsync(command, arguments, either.Token);
+            await send(either.Token);
             var answer = await _lines.ReadAsync(either.Token) ?? throw new InvalidDataException("an answer is not a JSON object");
             var value = Unwrap(command, answer);
             _isInStep = true;
@@ -114,24 +176,19 @@ internal sealed class GuestAgent : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    private async Task<int> SendSyncAsync(CancellationToken cancellation)
     {
-        await _socket.Input.DisposeAsync();
-        _socket.Dispose();
-    }
-
-    private async Task FindStepAsync(CancellationToken cancellation)
-    {
-        if (_isInStep)
-        {
-            return;
-        }
+        _isInStep = false;
 
         // The sentinel makes the agent forget half a command that somebody else may have left.
         var id = RandomNumberGenerator.GetInt32(1, int.MaxValue);
         await _socket.SendAsync(new[] { AgentLines.Sentinel }, null, cancellation);
         await SendAsync("guest-sync-delimited", new JsonObject { ["id"] = id }, cancellation);
+        return id;
+    }
+
+    private async Task SkipToStepAsync(int id, CancellationToken cancellation)
+    {
         do
         {
             await _lines.SkipToSentinelAsync(cancellation);
@@ -153,6 +210,11 @@ internal sealed class GuestAgent : IAsyncDisposable
     private static JsonElement Unwrap(string command, JsonElement message) => message.Find("error") is { } error
         ? throw new AgentRefusalException(command, error.TextOrEmpty("desc"))
         : message.Find("return") ?? throw new InvalidDataException("an answer is neither return nor error");
+
+    private int Count(JsonElement answer) =>
+        answer.ValueKind == JsonValueKind.Number && answer.TryGetInt32(out var count) && count >= 0
+        ? count
+        : throw Nonsense(new InvalidDataException("a count is not a number"));
 
     private CoppiceException Nonsense(InvalidDataException e) => Error(_subject, $"breaks its protocol: {e.Message}", e);
 

@@ -54,6 +54,30 @@ internal static class BlockNodes
         return node;
     }
 
+    /// <summary>
+    /// The file of a layer that is open to be read: QEMU opens it anew for writing whenever a job writes to the layer, or to its
+    /// header.
+    /// </summary>
+    public static JsonObject WritableFile(Layer layer, DriveMode mode) => File(layer, readOnly: false, mode);
+
+    /// <summary>A layer that is open already, to be reopened.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="below">What it builds on; null for the lowest.</param>
+    /// <param name="readOnly">Whether it is only read.</param>
+    /// <param name="findsZeros">Whether zeros that are written take no room.</param>
+    /// <param name="mode">How its files are opened.</param>
+    public static JsonObject Reopened(Layer layer, Layer? below, bool readOnly, bool findsZeros, DriveMode mode)
+    {
+        var node = Format(NameOf(layer.Id), layer.Format, FileNameOf(layer.Id), readOnly, mode);
+        node["detect-zeroes"] = !findsZeros ? "off" : mode.Discard is "unmap" ? "unmap" : "on";
+        if (layer.Format is ImageFormat.Qcow2)
+        {
+            node["backing"] = below is null ? null : NameOf(below.Id);
+        }
+
+        return node;
+    }
+
     /// <summary>An image that is no layer of ours, and has nothing below it: the medium of a CD-ROM.</summary>
     public static JsonObject Single(
         string name, string path, ImageFormat format, bool readOnly, DriveMode mode, StorageType type = StorageType.File)
@@ -70,7 +94,7 @@ internal static class BlockNodes
     private static JsonObject Format(Layer layer, JsonObject file, bool readOnly, DriveMode mode) =>
         Format(NameOf(layer.Id), layer.Format, file, readOnly, mode);
 
-    private static JsonObject Format(string name, ImageFormat format, JsonObject file, bool readOnly, DriveMode mode) => new()
+    private static JsonObject Format(string name, ImageFormat format, JsonNode file, bool readOnly, DriveMode mode) => new()
     {
         ["driver"] = format is ImageFormat.Qcow2 ? "qcow2" : "raw",
         ["node-name"] = name,

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Qemu.Processes;
 
@@ -12,10 +13,11 @@ internal static class DeviceArguments
     /// <summary>What QEMU calls the n-th network card.</summary>
     public static string NetworkCard(int index) => $"nic{index}";
 
-    /// <summary>The network cards whose cables are not plugged in.</summary>
-    public static IEnumerable<string> Pulled(DomainDefinition definition) => definition.Devices
+    /// <summary>The network cards of which the definition says whether their cables are plugged in.</summary>
+    public static ImmutableSortedDictionary<string, bool> Cables(DomainDefinition definition) => definition.Devices
         .OfType<NetworkDevice>()
-        .Select((n, i) => n.LinkIsUp is false ? NetworkCard(i) : null).OfType<string>();
+        .Select((n, i) => (Card: NetworkCard(i), n.LinkIsUp)).Where(c => c.LinkIsUp is not null)
+        .ToImmutableSortedDictionary(c => c.Card, c => c.LinkIsUp!.Value, StringComparer.Ordinal);
 
     /// <summary>Controllers come before what is plugged into them, and before their companions.</summary>
     public static IEnumerable<string> Controllers(DomainDefinition definition, Wiring wiring) => definition.Devices
@@ -90,22 +92,28 @@ internal static class DeviceArguments
     // the card waits for ever.
     private static string[] Network(NetworkDevice network, int index, Wiring wiring, int? turn)
     {
+        var backend = NetworkBackend(index);
+        return
+        [
+            .. network.Tap is null
+                ? Backend(new QemuOption("user").With("id", backend))
+                : [.. Backend(HubPort(backend, index)), .. Backend(HubPort($"drain{index}", index))],
+            .. Device(Card(network, index, wiring, turn)),
+        ];
+    }
+
+    /// <summary>The n-th network card, on its backend.</summary>
+    public static QemuOption Card(NetworkDevice network, int index, Wiring wiring, int? turn)
+    {
         var model = network.Model switch
         {
             NetworkModel.E1000 => "e1000",
             NetworkModel.E1000e => "e1000e",
             _ => wiring.Virtio("net"),
         };
-        var backend = NetworkBackend(index);
-        var card = new QemuOption(model)
-            .With("id", NetworkCard(index)).With("netdev", backend).With("mac", network.Mac).With("bootindex", turn);
-        return
-        [
-            .. network.Tap is null
-                ? Backend(new QemuOption("user").With("id", backend))
-                : [.. Backend(HubPort(backend, index)), .. Backend(HubPort($"drain{index}", index))],
-            .. Device(wiring.Plug(card, network)),
-        ];
+        var card = new QemuOption(model).With("id", NetworkCard(index)).With("netdev", NetworkBackend(index))
+            .With("mac", network.Mac).With("bootindex", turn);
+        return wiring.Plug(card, network);
     }
 
     private static string[] Backend(QemuOption backend) => ["-netdev", backend.ToString()];

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Coppice.Core;
+using Coppice.Qemu.Agent;
 
 namespace Coppice.Qemu.CommandLine;
 
@@ -45,10 +46,11 @@ internal static class Endpoints
 
     /// <summary>The end at which the agent in the guest is asked; it has a socket.</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.MissingCapability"/>).</exception>
-    public static Endpoint OfAgent(DomainDefinition definition)
+    public static AgentChannel OfAgent(DomainDefinition definition)
     {
         var channel = GuestAgentChannel.RequireIn(definition);
-        return Of(definition).First(e => ReferenceEquals(e.Device, channel));
+        var end = Of(definition).First(e => ReferenceEquals(e.Device, channel));
+        return new AgentChannel(definition.Name, end.Id, end.Socket!);
     }
 
     /// <summary>The links of a domain: where people look, and the socket there.</summary>

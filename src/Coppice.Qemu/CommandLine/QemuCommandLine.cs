@@ -24,6 +24,9 @@ internal static class QemuCommandLine
         "-mon", "chardev=guard,mode=readline",
     ];
 
+    /// <summary>The command line of a process that has no guest, and opens images when it is told to.</summary>
+    public static ImmutableArray<string> Guestless { get; } = [.. s_closedDoors, .. s_monitors, "-S", "-machine", "none"];
+
     /// <summary>The command line of a process that stands still before its first instruction, or waits for memory.</summary>
     public static ImmutableArray<string> Of(LaunchRequest request)
     {
@@ -156,8 +159,9 @@ internal static class QemuCommandLine
         .. definition.Os.CommandLine is { Length: > 0 } line ? ["-append", line] : Array.Empty<string>(),
     ];
 
-    // A guest whose memory is loaded a second time must be told, or it repeats its random numbers.
+    // A guest whose memory is loaded a second time must be told, or it repeats its random numbers. To that of a fork the fork's own
+    // id is new.
     private static IEnumerable<string> Generation(LaunchRequest request) => request.Definition.GenerationId is { } id
-        ? ["-device", $"vmgenid,id=generation,guid={(request.Memory.Mode is MemoryMode.None ? id.ToString() : "auto")}"]
+        ? ["-device", $"vmgenid,id=generation,guid={(request.Memory.Mode is MemoryMode.None || request.KeepsGeneration ? id.ToString() : "auto")}"]
         : [];
 }

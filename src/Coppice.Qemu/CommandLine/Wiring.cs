@@ -26,15 +26,27 @@ internal sealed class Wiring(DomainDefinition definition)
     };
 
     /// <summary>Why a drive cannot be plugged in or taken out while the guest runs; null if it can.</summary>
-    public string? WhyFixed(DiskDevice disk) => disk switch
+    public string? WhyFixed(DiskDevice disk) => disk.Bus switch
     {
-        { Bus: DiskBus.Ide } => "the IDE bus is fixed while the guest runs",
-        { Bus: DiskBus.Sata } => "the SATA bus is fixed while the guest runs",
-        { Address: VirtioMmioAddress } => "what a microvm has is fixed while the guest runs",
-        { Bus: DiskBus.Virtio, Address: PciAddress { Bus: 0 } } when IsQ35 =>
-            "it sits on the first bus of a q35 machine, which is fixed while the guest runs",
+        DiskBus.Ide => "the IDE bus is fixed while the guest runs",
+        DiskBus.Sata => "the SATA bus is fixed while the guest runs",
+        _ => WhySlotIsFixed(disk),
+    };
+
+    /// <summary>The same of a device that has a slot of its own.</summary>
+    public string? WhySlotIsFixed(Device device) => device.Address switch
+    {
+        VirtioMmioAddress => "what a microvm has is fixed while the guest runs",
+        PciAddress { Bus: 0 } when IsQ35 => "it sits on the first bus of a q35 machine, which is fixed while the guest runs",
+        PciAddress { Bus: 0 } when !definition.Features.HasFlag(MachineFeatures.Acpi) =>
+            "without <features><acpi/></features> the first bus is fixed while the guest runs",
+        PciAddress slot when definition.Devices.FirstOrDefault(d => !ReferenceEquals(d, device) && IsIn(d, slot)) is { } other =>
+            $"it shares its slot with {other.Label}, and a guest lets go of whole slots",
         _ => null,
     };
+
+    private static bool IsIn(Device device, PciAddress slot) =>
+        device.Address is PciAddress at && (at.Bus, at.Slot) == (slot.Bus, slot.Slot);
 
     /// <summary>Plugs a drive in.</summary>
     public QemuOption Drive(QemuOption device, DiskDevice disk) => (disk.Bus, disk.Address) switch

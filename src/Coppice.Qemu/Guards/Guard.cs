@@ -1,4 +1,6 @@
-using System.Diagnostics;
+using System.Globalization;
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Qemu.Processes;
@@ -10,24 +12,37 @@ namespace Coppice.Qemu.Guards;
 /// <param name="Operation">The operation it belongs to.</param>
 /// <param name="Otherwise">The process that goes on while the operation is not committed; null for none.</param>
 /// <param name="Committed">The process that goes on once it is; null for none.</param>
-internal sealed record GuardOrder(DomainFolder Folder, ShortId Operation, RunFolder? Otherwise, RunFolder? Committed);
+internal sealed record GuardOrder(DomainFolder Folder, ShortId Operation, RunFolder? Otherwise, RunFolder? Committed)
+{
+    /// <summary>The guest whose file systems are frozen meanwhile: it is thawed too. Null if none are.</summary>
+    public FrozenGuest? Frozen { get; init; }
+}
+
+/// <summary>A guest whose file systems are frozen, and which does not thaw them by itself.</summary>
+/// <param name="Agent">A connection to its agent. The guard shares it: nobody has to be there to connect anew.</param>
+/// <param name="Limit">How long it may be frozen, whether or not its guard's maker still lives.</param>
+internal sealed record FrozenGuest(SafeHandle Agent, TimeSpan Limit);
 
 /// <summary>
 /// A dead man's switch: a shell, in a session of its own, that waits on a pipe whose other end this process holds. If the
-/// pipe closes without a word — this process died, whatever killed it — it lets the guest go on. A guard holds the domain's
-/// guard lock as long as it lives, so whoever takes that lock knows that no guard acts any more.
+/// pipe closes without a word — this process died, whatever killed it — it lets the guest go on, and thaws its file systems if
+/// they are frozen. Of those it also watches the time: a maker that hangs may live on. A guard holds the domain's guard lock as
+/// long as it lives, so whoever takes that lock knows that no guard acts any more.
 /// </summary>
 internal sealed class Guard : IDisposable
 {
     // The manager may have died before it had flushed the root: what a guest writes to the new head must not be undone by a loss
     // of power that brings the old root back. A cancelled migration ends a while after the command, and "cont" is refused until
-    // then: hence the repetitions. QEMU's answers are thrown away, or the pipe would fill over the years.
+    // then: hence the repetitions. QEMU's answers are thrown away, or the pipe would fill over the years. An agent carries out
+    // one command after the other: when it has repeated the id, it has thawed.
     private const string Script = """
-        lock=$1 root=$2 operation=$3 otherwise=$4 committed=$5
+        exec 2>/dev/null
+        lock=$1 root=$2 operation=$3 otherwise=$4 committed=$5 limit=$6
         exec 9>>"$lock"
         flock -w 10 9 || exit
         echo armed
-        read -r word && exit
+        if [ "$limit" ]; then word=$(timeout "$limit" head -n 1); else read -r word; fi
+        [ "$word" ] && exit
         if grep -q "\"last\": \"committed $operation\"" "$root"; then
             sync "${root%/*}"
             guest=$committed
@@ -36,42 +51,41 @@ internal sealed class Guard : IDisposable
         fi
         [ -p "$guest.in" ] || exit
         exec 8<>"$guest.in"
-        for pause in 0.02 0.05 0.1 0.2 0.3 0.3; do
+        for pause in 0.02 0.05 0.1 0.2 0.3 0.3 ${limit:+1 1 1 1 1 1}; do
             printf 'migrate_cancel\ncont\n' >&8
+            if [ "$limit" ]; then
+                printf '\377{"execute": "guest-fsfreeze-thaw"}\n' >&7
+                printf '{"execute": "guest-sync", "arguments": {"id": %s}}\n' $$ >&7
+            fi
             sleep $pause
             dd if="$guest.out" of=/dev/null bs=64k count=1 iflag=nonblock
+            if [ "$limit" ]; then
+                case $(dd bs=64k count=1 iflag=nonblock <&7) in *[!0-9]$$"}"*) exit ;; esac
+            fi
         done
         """;
 
+    private const int AgentDescriptor = 7;
+
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(15);
 
-    private readonly Process _shell;
+    private readonly AnonymousPipeServerStream _orders;
+    private readonly AnonymousPipeServerStream _words;
+    private readonly int _pid;
     private bool _isOver;
 
-    private Guard(Process shell) => _shell = shell;
+    private Guard(AnonymousPipeServerStream orders, AnonymousPipeServerStream words, int pid) =>
+        (_orders, _words, _pid) = (orders, words, pid);
 
     /// <summary>Starts a guard; on return it watches.</summary>
     /// <exception cref="CoppiceException">It cannot be started (<see cref="ErrorKind.Internal"/>).</exception>
     public static async Task<Guard> ArmAsync(GuardOrder order, TimeProvider time, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo("setsid")
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var argument in (string[])
-            ["sh", "-c", Script, "coppice-guard", LockOf(order.Folder), order.Folder.CatalogRoot, order.Operation.ToString(),
-             order.Otherwise?.Guard ?? "", order.Committed?.Guard ?? ""])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        var guard = new Guard(Process.Start(start)!);
+        var guard = Start(order);
         try
         {
-            var answer = guard._shell.StandardOutput.ReadLineAsync(cancellation).AsTask();
-            var word = await answer.WaitAsync(s_limit, time, cancellation);
+            using var reader = new StreamReader(guard._words, leaveOpen: true);
+            var word = await reader.ReadLineAsync(cancellation).AsTask().WaitAsync(s_limit, time, cancellation);
             return word == "armed" ? guard : throw NotArmed("another guard is still at work");
         }
         catch (Exception e)
@@ -100,37 +114,69 @@ internal sealed class Guard : IDisposable
     {
         try
         {
-            await _shell.StandardInput.WriteLineAsync("home");
-            await _shell.StandardInput.FlushAsync();
+            await _orders.WriteAsync("home\n"u8.ToArray());
         }
         catch (IOException)
         {
             // It is gone already.
         }
 
-        await _shell.WaitForExitAsync();
-        Dispose();
+        await _words.CopyToAsync(Stream.Null);
+        Close();
+        DescriptorSpawn.Wait(_pid);
     }
 
-    /// <summary>Lets go of the pipe: a guard that was not disarmed does its work.</summary>
+    /// <summary>Lets go of the pipe: a guard that was not disarmed does its work, and nobody waits for that.</summary>
     public void Dispose()
     {
-        if (_isOver)
+        if (!_isOver)
         {
-            return;
+            Close();
+            _ = Task.Run(() => DescriptorSpawn.Wait(_pid));
         }
+    }
 
+    private void Close()
+    {
         _isOver = true;
+        _orders.Dispose();
+        _words.Dispose();
+    }
+
+    private static Guard Start(GuardOrder order)
+    {
+        var orders = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);
+        var words = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
         try
         {
-            _shell.StandardInput.Close();
-        }
-        catch (IOException)
-        {
-            // It is gone already.
-        }
+            string[] arguments =
+            [
+                "sh", "-c", Script, "coppice-guard", LockOf(order.Folder), order.Folder.CatalogRoot, order.Operation.ToString(),
+                order.Otherwise?.Guard ?? "", order.Committed?.Guard ?? "",
+                order.Frozen?.Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) ?? "",
+            ];
+            SortedDictionary<int, SafeHandle> descriptors = new()
+            {
+                [0] = orders.ClientSafePipeHandle, [1] = words.ClientSafePipeHandle,
+            };
+            if (order.Frozen is { Agent: { } agent })
+            {
+                descriptors[AgentDescriptor] = agent;
+            }
 
-        _shell.Dispose();
+            return new Guard(orders, words, DescriptorSpawn.Start("setsid", arguments, descriptors));
+        }
+        catch (Exception e)
+        {
+            orders.Dispose();
+            words.Dispose();
+            throw e is System.ComponentModel.Win32Exception ? NotArmed(e.Message) : e;
+        }
+        finally
+        {
+            orders.DisposeLocalCopyOfClientHandle();
+            words.DisposeLocalCopyOfClientHandle();
+        }
     }
 
     private static string LockOf(DomainFolder folder) => $"{folder.Path}/guard.lock";

@@ -39,6 +39,15 @@ internal sealed class GuardPost(TimeProvider time)
         }
     }
 
+    /// <summary>Lets the guard of an operation, if it is still armed, do its work.</summary>
+    public void LetGo(ShortId operation)
+    {
+        if (_armed.TryRemove(operation, out var armed))
+        {
+            armed.Guard.Dispose();
+        }
+    }
+
     /// <summary>
     /// Before something decides about a guest: no guard that a dead command left is to interfere. Those of ours may.
     /// </summary>

@@ -45,7 +45,9 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         }
     }
 
-    /// <summary>The node name of the image that a disk uses now; empty for an empty drive, null if there is no such drive.</summary>
+    /// <summary>
+    /// The node name of the image that a disk uses now; empty for an empty drive, null if there is no such drive.
+    /// </summary>
     public static async Task<string?> NodeOfAsync(QmpConnection qmp, string target, CancellationToken cancellation)
     {
         try
@@ -57,6 +59,21 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         catch (QmpRefusalException e) when (e.ErrorClass is NoSuchDevice)
         {
             return null;
+        }
+    }
+
+    /// <summary>Whether there is a device of an id.</summary>
+    public static async Task<bool> HasDeviceAsync(QmpConnection qmp, string id, CancellationToken cancellation)
+    {
+        try
+        {
+            await qmp.ExecuteAsync(
+                "qom-get", new JsonObject { ["path"] = $"/machine/peripheral/{id}", ["property"] = "type" }, cancellation);
+            return true;
+        }
+        catch (QmpRefusalException e) when (e.ErrorClass is NoSuchDevice)
+        {
+            return false;
         }
     }
 
@@ -97,7 +114,8 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     }
 
     /// <summary>Gives up a migration that is under way, in or out, and waits until it has ended.</summary>
-    /// <exception cref="CoppiceException">It does not end, as one whose file hangs (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    /// <exception cref="CoppiceException">It does not end, as one whose file hangs
+    /// (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public async Task AbandonMigrationAsync()
     {
         await Qmp.ExecuteAsync("migrate_cancel");
@@ -157,7 +175,9 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     public Task LoadMemoryAsync(IProgress<StepProgress> progress, CancellationToken cancellation) =>
         MigrateAsync("migrate-incoming", progress, cancellation);
 
-    /// <summary>Starts a job of QEMU and waits until it has ended. Its result is collected, so its name can be used again.</summary>
+    /// <summary>
+    /// Starts a job of QEMU and waits until it has ended. Its result is collected, so its name can be used again.
+    /// </summary>
     /// <exception cref="QmpRefusalException">It failed, or was not begun.</exception>
     public async Task RunJobAsync(string command, string job, JsonObject arguments, CancellationToken cancellation)
     {

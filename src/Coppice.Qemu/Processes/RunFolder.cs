@@ -27,6 +27,9 @@ internal sealed record RunFolder(string Path)
     /// <summary>The control channel of the emulator of its TPM.</summary>
     public string TpmControl => $"{Path}/{TpmControlName}";
 
+    /// <summary>The uuid of the domain that the process was started for.</summary>
+    public string Domain => $"{Path}/domain";
+
     /// <summary>How the images of each disk are opened.</summary>
     public string Drives => $"{Path}/drives.json";
 
@@ -38,6 +41,12 @@ internal sealed record RunFolder(string Path)
 
     /// <summary>Names the memory file that an operation made from the process, once it is whole.</summary>
     public string Finished(ShortId operation) => $"{Path}/memory.{operation}";
+
+    /// <summary>It is there once a merge was finished in the process.</summary>
+    public string Merged(ShortId job) => $"{Path}/merged.{job}";
+
+    /// <summary>It is there while an operation may have left the guest's file systems frozen.</summary>
+    public string Frozen(ShortId operation) => $"{Path}/frozen.{operation}";
 
     /// <summary>A socket of a console, channel or screen.</summary>
     public string Socket(string name) => $"{Path}/{name}";

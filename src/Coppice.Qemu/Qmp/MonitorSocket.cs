@@ -20,10 +20,15 @@ internal sealed class MonitorSocket : IDisposable
         Input = new NetworkStream(socket, ownsSocket: false);
     }
 
+    /// <summary>The socket itself. It closes with this object.</summary>
+    public SafeSocketHandle Handle => _socket.SafeHandle;
+
     /// <summary>What the monitor says.</summary>
     public Stream Input { get; }
 
-    /// <summary>Whether it is certain that nobody listens: the connection is refused, or there is no socket. Never waits.</summary>
+    /// <summary>
+    /// Whether it is certain that nobody listens: the connection is refused, or there is no socket. Never waits.
+    /// </summary>
     public static bool IsDeserted(string path)
     {
         try

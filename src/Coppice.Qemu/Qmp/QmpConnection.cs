@@ -99,6 +99,20 @@ internal sealed class QmpConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>The first event that came by now and meets a condition, or null; those before it are forgotten.</summary>
+    public QmpEvent? TakeEvent(Func<QmpEvent, bool> wanted)
+    {
+        while (_events.Reader.TryRead(out var found))
+        {
+            if (wanted(found))
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Waits for the next event that meets a condition; those before it are forgotten.</summary>
     /// <returns>The event; null if none came in time.</returns>
     /// <exception cref="CoppiceException">QEMU died or talks nonsense (<see cref="ErrorKind.Hypervisor"/>).</exception>
@@ -110,12 +124,9 @@ internal sealed class QmpConnection : IAsyncDisposable
         {
             while (await _events.Reader.WaitToReadAsync(either.Token))
             {
-                while (_events.Reader.TryRead(out var found))
+                if (TakeEvent(wanted) is { } found)
                 {
-                    if (wanted(found))
-                    {
-                        return found;
-                    }
+                    return found;
                 }
             }
         }
@@ -155,7 +166,13 @@ internal sealed class QmpConnection : IAsyncDisposable
 
     private async Task GreetAsync(CancellationToken cancellation)
     {
-        var greeting = await QmpLines.ReadAsync(_reader, cancellation) ?? throw Error("QEMU closed the connection");
+        JsonElement greeting;
+        do
+        {
+            greeting = await QmpLines.ReadAsync(_reader, cancellation) ?? throw Error("QEMU closed the connection");
+        }
+        while (greeting.Find("event") is not null); // What happens while QEMU accepts may come first.
+
         var version = greeting.Find("QMP")?.Find("version")?.Find("qemu") ?? throw new InvalidDataException("no greeting");
         Version = new Version(
             (int)version.NumberOrZero("major"), (int)version.NumberOrZero("minor"), (int)version.NumberOrZero("micro"));
@@ -166,6 +183,7 @@ internal sealed class QmpConnection : IAsyncDisposable
     private async Task<JsonElement> ExecuteAsync(
         string command, JsonObject? arguments, SafeFileHandle? file, TimeSpan limit, CancellationToken cancellation)
     {
+        QmpActs.Before(command);
         var id = Interlocked.Increment(ref _lastId);
         var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
         _waiting[id] = answer;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Coppice.Core;
+using Coppice.Qemu.Agent;
 using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.CommandLine;
 using Coppice.Qemu.Networks;
@@ -23,11 +24,16 @@ namespace Coppice.Qemu.Steps;
 /// </param>
 /// <param name="Taps">The tap devices of its cards.</param>
 /// <param name="Beside">The process that may have them still, and ends before this one takes over.</param>
-/// <param name="Pulled">The cards whose cables are not plugged in.</param>
+/// <param name="Cables">Whether the cables of cards are plugged in, where that is said.</param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
     Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives,
-    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn, ImmutableArray<TapPlug> Taps, ShortId? Beside, ImmutableArray<string> Pulled);
+    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn, ImmutableArray<TapPlug> Taps, ShortId? Beside, ImmutableSortedDictionary<string, bool> Cables);
+
+/// <summary>A checkpoint.</summary>
+/// <param name="Request">What is kept.</param>
+/// <param name="Agent">The agent that freezes the guest's file systems meanwhile; null to leave them alone.</param>
+internal sealed record CheckpointArguments(CheckpointRequest Request, AgentChannel? Agent);
 
 /// <summary>What becomes reachable when a process takes over.</summary>
 /// <param name="Process">The process.</param>
@@ -101,15 +107,38 @@ internal sealed record PlugArguments(ShortId Process, string Domain, DiskChain D
 /// <summary>A disk for a guest to let go of.</summary>
 internal sealed record UnplugArguments(ShortId Process, string Domain, string Target);
 
+/// <summary>A merge to begin.</summary>
+internal sealed record BeginMergeArguments(ShortId Process, MergeRequest Merge, bool Guestless);
+
+/// <summary>A merge to give up.</summary>
+internal sealed record HaltMergeArguments(ShortId Process, ShortId Job, bool Guestless);
+
+/// <summary>A merge to finish.</summary>
+internal sealed record FinishMergeArguments(ShortId Process, MergeRequest Merge);
+
 /// <summary>A TPM to make or remove.</summary>
 internal sealed record TpmArguments(ShortId State);
 
 /// <summary>A guest whose clock is to be set.</summary>
 /// <param name="Process">Its process.</param>
-/// <param name="Domain">The domain's name, for warnings.</param>
-/// <param name="Backend">What QEMU calls the host's end of the agent's channel.</param>
-/// <param name="Socket">The socket there, in the run folder.</param>
-internal sealed record GuestTimeArguments(ShortId Process, string Domain, string Backend, string Socket);
+/// <param name="Agent">The way to its agent.</param>
+internal sealed record GuestTimeArguments(ShortId Process, AgentChannel Agent);
+
+/// <summary>A cable to plug in or to pull.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Card">What QEMU calls the card.</param>
+/// <param name="IsUp">Whether it is plugged in afterwards.</param>
+internal sealed record CableArguments(ShortId Process, string Card, bool IsUp);
+
+/// <summary>A network card for a guest to let go of, by its place.</summary>
+internal sealed record UnplugCardArguments(ShortId Process, string Domain, int Card);
+
+/// <summary>A network card to show to a guest.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Card">Its place.</param>
+/// <param name="Device">The device, as QEMU takes it.</param>
+/// <param name="IsUp">Whether its cable is plugged in.</param>
+internal sealed record PlugCardArguments(ShortId Process, int Card, string Device, bool IsUp);
 
 /// <summary>A command for a process.</summary>
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
@@ -119,7 +148,7 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LaunchArguments))]
-[JsonSerializable(typeof(CheckpointRequest))]
+[JsonSerializable(typeof(CheckpointArguments))]
 [JsonSerializable(typeof(LeaveRequest))]
 [JsonSerializable(typeof(TakeOverArguments))]
 [JsonSerializable(typeof(EndArguments))]
@@ -129,9 +158,15 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(CloseImagesArguments))]
 [JsonSerializable(typeof(PlugArguments))]
 [JsonSerializable(typeof(UnplugArguments))]
+[JsonSerializable(typeof(BeginMergeArguments))]
+[JsonSerializable(typeof(HaltMergeArguments))]
+[JsonSerializable(typeof(FinishMergeArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]
 [JsonSerializable(typeof(GuestTimeArguments))]
+[JsonSerializable(typeof(CableArguments))]
+[JsonSerializable(typeof(UnplugCardArguments))]
+[JsonSerializable(typeof(PlugCardArguments))]
 [JsonSerializable(typeof(SignalArguments))]
 [JsonSerializable(typeof(ImmutableDictionary<string, DriveMode>))]
 internal sealed partial class StepJson : JsonSerializerContext;

@@ -12,13 +12,15 @@ namespace Coppice.Qemu.Steps;
 
 /// <summary>
 /// The one pause of a snapshot. While the guest runs: the empty layers are added to the block graph, the memory file is
-/// opened and handed over, the images are flushed, the guard is armed. While it stands: stop, then transaction and migrate, or
-/// snapshot-save and transaction for memory inside a disk; the TPM's file is read; cont. After that: everything is flushed.
+/// opened and handed over, the images are flushed, the guard is armed; last its file systems are frozen, if that is asked. While
+/// it stands: stop, then transaction and migrate, or snapshot-save and transaction for memory inside a disk; the TPM's file is
+/// read; cont. After that: the file systems are thawed, and then everything is flushed.
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 {
-    public async Task<StepReport> ApplyAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
+    public async Task<StepReport> ApplyAsync(CheckpointArguments step, StepContext context, CancellationToken cancellation)
     {
+        var request = step.Request;
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
         await using var machine = await Machine.ConnectAsync(folder, time, cancellation)
             ?? throw Standstill.Gone(request.Process);
@@ -29,6 +31,9 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             TpmState.Of(context.Folder, tpm.From).Require();
         }
 
+        await using var freeze = step.Agent is { } agent
+            ? await GuestFreeze.PrepareAsync(machine, folder, agent, context, time, cancellation)
+            : null;
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
         using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
         foreach (var image in request.Disks.Select(d => d.From.Path).Concat(request.Internals.Select(l => l.Path)).Distinct())
@@ -38,11 +43,10 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         }
 
         var resumes = request.State is DomainState.Running;
-        await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null), cancellation);
+        var order = new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null) { Frozen = freeze?.Guarded };
+        await guards.ArmAsync(order, cancellation);
         var parts = new Stopwatches(time);
-        var stood = await Standstill.OrGoOnAsync(
-            machine, request.State, () => StandAsync(machine, request, parts, context, cancellation));
-        var pause = parts.Elapsed;
+        var stood = freeze is null ? await OrGoOnAsync() : await freeze.DuringAsync(parts, OrGoOnAsync, cancellation);
         await guards.DisarmAsync(context, CancellationToken.None);
         await FlushDisksAsync(request, cancellation);
         if (request.TpmCopy is { } copy)
@@ -54,21 +58,30 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
         return new StepReport
         {
-            Mechanism = Mechanism(request, stood.Woken),
-            Pause = resumes && !request.StaysPaused ? pause : null,
+            Mechanism = Mechanism(step, stood.Woken),
+            Pause = resumes && !request.StaysPaused ? stood.Pause : null,
             Written = written,
             Timings = parts.Timings,
         };
+
+        Task<Stood> OrGoOnAsync() => Standstill.OrGoOnAsync(
+            machine, request.State, () => StandAsync(machine, request, parts, context, cancellation));
     }
 
-    public async Task UndoAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
+    public async Task UndoAsync(CheckpointArguments step, StepContext context, CancellationToken cancellation)
     {
+        var request = step.Request;
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
         await using (var machine = await Standstill.GoOnAsync(folder, request.State, time, cancellation))
         {
             await guards.DisarmAsync(context, cancellation);
             if (machine is not null)
             {
+                if (step.Agent is { } agent)
+                {
+                    await GuestFreeze.ThawLeftAsync(machine, folder, agent, context, time, cancellation);
+                }
+
                 await InternalSnapshots.UndoAsync(machine, request.Internals, context, cancellation);
                 foreach (var disk in request.Disks)
                 {
@@ -84,8 +97,9 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         }
     }
 
-    public async Task<StepOutcome> ProbeAsync(CheckpointRequest request, StepContext context, CancellationToken cancellation)
+    public async Task<StepOutcome> ProbeAsync(CheckpointArguments step, StepContext context, CancellationToken cancellation)
     {
+        var request = step.Request;
         if (request.Disks.IsEmpty)
         {
             // No disk was to move, and of memory or internal snapshots a half is worth nothing.
@@ -113,6 +127,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
     private static async Task<Stood> StandAsync(
         Machine machine, CheckpointRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
     {
+        var before = parts.Elapsed;
         await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
         var woken = await machine.ReawakenAsync(cancellation);
         var inside = request.Memory.Mode is MemoryMode.Internal;
@@ -146,13 +161,14 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             await parts.TimeAsync("cont", machine.ResumeAsync);
         }
 
-        return new Stood(woken, tpm);
+        return new Stood(woken, tpm, parts.Elapsed - before);
     }
 
     /// <summary>What came of a standstill.</summary>
     /// <param name="Woken">Whether the guest had to run for an instant to become savable.</param>
     /// <param name="Tpm">What its TPM kept.</param>
-    private sealed record Stood(bool Woken, byte[]? Tpm);
+    /// <param name="Pause">How long it stood still.</param>
+    private sealed record Stood(bool Woken, byte[]? Tpm, TimeSpan Pause);
 
     private static async Task AddOverlaysAsync(
         Machine machine, RunFolder folder, ImmutableArray<DiskSwitch> disks, CancellationToken cancellation)
@@ -207,8 +223,9 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         },
         cancellation);
 
-    private static string Mechanism(CheckpointRequest request, bool woken)
+    private static string Mechanism(CheckpointArguments step, bool woken)
     {
+        var request = step.Request;
         var memory = request.Memory.Mode switch
         {
             MemoryMode.External => "memory by migration stream to a descriptor",
@@ -222,6 +239,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             request.Disks.IsEmpty
                 ? "no disk moved" : $"{request.Disks.Length} disk(s) moved by one transaction of blockdev-snapshot",
             .. request.Internals.IsEmpty ? [] : new[] { $"{request.Internals.Length} image(s) snapshotted inside by {inside}" },
+            .. step.Agent is null ? Array.Empty<string>() : ["file systems frozen by the agent in the guest"],
         ];
         var all = string.Join(", ", parts);
         return woken ? $"{all}; the guest had been saved before and ran for an instant" : all;

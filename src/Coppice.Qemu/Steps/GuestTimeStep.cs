@@ -2,7 +2,6 @@ using System.Globalization;
 using Coppice.Core;
 using Coppice.Qemu.Agent;
 using Coppice.Qemu.Processes;
-using Coppice.Qemu.Qmp;
 
 namespace Coppice.Qemu.Steps;
 
@@ -16,9 +15,6 @@ internal sealed class GuestTimeStep(TimeProvider time)
     /// <summary>How long it may take in all: others wait for the domain meanwhile.</summary>
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
 
-    // QEMU tells of ports that memory says are open when the guest has run for an instant.
-    private static readonly TimeSpan s_openingLimit = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_tolerance = TimeSpan.FromSeconds(2);
 
     public async Task<StepReport> ApplyAsync(GuestTimeArguments step, StepContext context, CancellationToken cancellation)
@@ -38,12 +34,14 @@ internal sealed class GuestTimeStep(TimeProvider time)
             // The note may be missing although it runs: a take-over that cannot write it goes on without.
             var runs = await machine.StatusAsync(either.Token) is "running";
             hasGoneOn |= runs;
-            return runs ? await SetAsync(machine, folder, step, either.Token) : throw Unasked("the guest does not run");
+            return runs
+                ? await SetAsync(machine, folder, step, either.Token)
+                : throw new CoppiceException(ErrorKind.WrongState, "the guest", "does not run");
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
             return hasGoneOn ? new StepReport { Warning = Told(step, e) } : throw new CoppiceException(
-                ErrorKind.WrongState, $"the guest of domain '{step.Domain}'", "has not gone on yet, so its clock cannot be set",
+                ErrorKind.WrongState, $"the guest of domain '{step.Agent.Domain}'", "has not gone on yet, so its clock cannot be set",
                 cause: e);
         }
     }
@@ -56,15 +54,14 @@ internal sealed class GuestTimeStep(TimeProvider time)
             OperationCanceledException => $"it took longer than {s_limit.TotalSeconds:0} s, as with an agent that hangs",
             _ => e.Message,
         };
-        return $"the clock of the guest of '{step.Domain}' was not set ({reason}); set it in the guest, "
+        return $"the clock of the guest of '{step.Agent.Domain}' was not set ({reason}); set it in the guest, "
             + "from the host's time, which its hardware clock has: hwclock --hctosys";
     }
 
     private async Task<StepReport> SetAsync(
         Machine machine, RunFolder folder, GuestTimeArguments step, CancellationToken cancellation)
     {
-        await RequireListenerAsync(machine, step, cancellation);
-        await using var agent = await GuestAgent.ConnectAsync(folder.Socket(step.Socket), "the agent in the guest", time, cancellation);
+        await using var agent = await step.Agent.OpenAsync(machine, folder, time, cancellation);
         var before = await agent.ReadTimeAsync(s_limit, cancellation);
         var off = before - time.GetUtcNow();
         try
@@ -84,26 +81,4 @@ internal sealed class GuestTimeStep(TimeProvider time)
         var seconds = off.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
         return new StepReport { Mechanism = $"guest's clock set (it was {seconds} s off)" };
     }
-
-    /// <summary>To wait for an answer is of no use where nobody listens, and QEMU knows that.</summary>
-    private async Task RequireListenerAsync(Machine machine, GuestTimeArguments step, CancellationToken cancellation)
-    {
-        for (var start = time.GetTimestamp(); !await IsOpenAsync(machine, step.Backend, cancellation);)
-        {
-            if (time.GetElapsedTime(start) > s_openingLimit)
-            {
-                throw Unasked("no agent runs in the guest: install and start qemu-guest-agent there");
-            }
-
-            await Task.Delay(s_interval, time, cancellation);
-        }
-    }
-
-    private static async Task<bool> IsOpenAsync(Machine machine, string backend, CancellationToken cancellation)
-    {
-        var backends = await machine.Qmp.ExecuteAsync("query-chardev", null, cancellation);
-        return backends.Items().Any(b => b.TextOrEmpty("label") == backend && b.IsTrue("frontend-open"));
-    }
-
-    private static CoppiceException Unasked(string problem) => new(ErrorKind.WrongState, "the agent", problem);
 }

@@ -17,10 +17,7 @@ internal sealed class HotPlugSteps(TimeProvider time)
     public const string OpenKind = "qemu.open-images", CloseKind = "qemu.close-images", PlugKind = "qemu.plug",
         UnplugKind = "qemu.unplug";
 
-    // A guest that boots, or has no driver, hears nothing; most let go within a second. One whose slot is PCIe takes five.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan s_askAgain = TimeSpan.FromSeconds(8);
-    private static readonly string[] s_thinking = ["in the process of unplug", "guest is busy"];
+    private readonly Unplugging _unplugging = new(time);
 
     public static (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain chain)
     {
@@ -55,7 +52,10 @@ internal sealed class HotPlugSteps(TimeProvider time)
         async (plug, context, cancellation) =>
         {
             await using var machine = await ConnectAsync(plug.Process, context, cancellation);
-            return machine is not null && await HasAsync(machine, plug.Disk.Target, cancellation) ? StepOutcome.Done : StepOutcome.NotDone;
+            var done = machine is null
+                ? plug.Disk.Layers[0].Origin is LayerOrigin.Coppice
+                : await HasAsync(machine, plug.Disk.Target, cancellation);
+            return done ? StepOutcome.Done : StepOutcome.NotDone;
         });
 
     public StepKind TakeOut => new StepKind<UnplugArguments>(
@@ -122,42 +122,18 @@ internal sealed class HotPlugSteps(TimeProvider time)
         }
         catch (QmpRefusalException e)
         {
-            var images = disk.Layers.ToImmutableDictionary(l => BlockNodes.NameOf(l.Id), l => l.Path);
-            throw LaunchErrors.Known(e.Description, $"disk '{disk.Target}' of domain '{domain}'", images, e) ?? (Exception)e;
+            throw LaunchErrors.OfImages(e, $"disk '{disk.Target}' of domain '{domain}'", disk.Layers) ?? (Exception)e;
         }
     }
 
     private async Task<StepReport> UnplugAsync(UnplugArguments unplug, StepContext context, CancellationToken cancellation)
     {
         await using var machine = await RequireAsync(unplug.Process, context, cancellation);
-        for (var start = time.GetTimestamp(); await HasAsync(machine, unplug.Target, cancellation);)
-        {
-            if (time.GetElapsedTime(start) > s_patience)
-            {
-                throw new CoppiceException(
-                    ErrorKind.WrongState, $"disk '{unplug.Target}' of domain '{unplug.Domain}'",
-                    $"is still held by its guest after {s_patience.TotalSeconds:0} s, as by one that boots or has no driver",
-                    $"try again, or stop the domain first: coppice stop {unplug.Domain}");
-            }
-
-            await AskAsync(machine, unplug.Target, cancellation);
-            await machine.Qmp.WaitEventAsync(e => e.Name == "DEVICE_DELETED", s_askAgain, cancellation);
-        }
-
+        await _unplugging.LetGoAsync(
+            machine, Machine.DiskId(unplug.Target), () => HasAsync(machine, unplug.Target, cancellation),
+            $"disk '{unplug.Target}' of domain '{unplug.Domain}'",
+            $"try again, or stop the domain first: coppice stop {unplug.Domain}", cancellation);
         return new StepReport { Mechanism = "device_del" };
-    }
-
-    /// <summary>Asks once more; a guest that is thinking about it is left alone.</summary>
-    private static async Task AskAsync(Machine machine, string target, CancellationToken cancellation)
-    {
-        try
-        {
-            await machine.Qmp.ExecuteAsync("device_del", new JsonObject { ["id"] = Machine.DiskId(target) }, cancellation);
-        }
-        catch (QmpRefusalException e) when (
-            e.ErrorClass is Machine.NoSuchDevice || s_thinking.Any(w => e.Description.Contains(w, StringComparison.Ordinal)))
-        {
-        }
     }
 
     /// <summary>Closes what is open of a chain, from the top: a node that was opened as part of another goes with it.</summary>

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
 using Coppice.Core;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.Qmp;
 
 namespace Coppice.Qemu.Steps;
 
@@ -22,8 +24,8 @@ internal static partial class LaunchErrors
         ("No such file or directory", ErrorKind.NotFound, "does not exist", "restore the file, or correct the definition"),
         ("Permission denied", ErrorKind.Storage, "permission denied", "let the user who runs QEMU read and write it"),
         ("Read-only file system", ErrorKind.Storage, "its file system is read-only", "remount it writable"),
-        ("Cannot allocate memory", ErrorKind.Hypervisor, "the host has not enough memory for the guest", "give the guest less"),
-        ("KVM", ErrorKind.Hypervisor, "KVM does not work on this host", "define the domain with type='qemu'"),
+        ("Cannot allocate memory", ErrorKind.MissingCapability, "the host has not enough memory for the guest", "give the guest less"),
+        ("KVM", ErrorKind.MissingCapability, "KVM does not work on this host", "define the domain with type='qemu'"),
         ("load of migration failed", ErrorKind.Damaged, "the memory image cannot be loaded", "revert to another snapshot"),
         ("is not compatible with", ErrorKind.InvalidInput, "the devices do not fit together", "correct the definition"),
     ];
@@ -65,6 +67,13 @@ internal static partial class LaunchErrors
 
         return null;
     }
+
+    /// <summary>The error for what QEMU says of the images of a chain; null if its words are not known.</summary>
+    /// <param name="refusal">What it says.</param>
+    /// <param name="subject">What they are of.</param>
+    /// <param name="chain">The layers that it was to open.</param>
+    public static CoppiceException? OfImages(QmpRefusalException refusal, string subject, ImmutableArray<Layer> chain) => Known(
+        refusal.Description, subject, chain.ToImmutableDictionary(l => BlockNodes.NameOf(l.Id), l => l.Path), refusal);
 
     private static string[] Lines(string log) =>
         log.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

@@ -19,6 +19,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
         await end.ApplyAsync(new EndArguments(launch.Process, []), context, cancellation);
         using var plugged = await OpenTapsAsync(launch, context, cancellation);
         DurableFolder.Create(folder.Path);
+        await RunFolders.NoteAsync(folder, context.Folder, cancellation);
         await DriveModes.WriteAsync(folder, launch.Drives, cancellation);
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         var parts = new Stopwatches(time);
@@ -40,6 +41,12 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
                 await parts.TimeAsync("load", () => launch.MemoryHolder is { } holder
                     ? StoredMemory.LoadAsync(machine, holder, context, cancellation)
                     : LoadAsync(machine, launch.Memory, context, cancellation));
+
+                // A card takes from memory whether its cable was in.
+                foreach (var (card, isUp) in launch.Cables)
+                {
+                    await TapWiring.SetLinkAsync(machine, card, isUp, cancellation);
+                }
             }
 
             return new StepReport { Mechanism = $"QEMU {machine.Qmp.Version}", Timings = parts.Timings };
@@ -100,7 +107,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
             await TapWiring.PlugAsync(machine, plug, tap, cancellation);
         }
 
-        foreach (var card in launch.Pulled)
+        foreach (var card in launch.Cables.Where(c => !c.Value).Select(c => c.Key))
         {
             await TapWiring.SetLinkAsync(machine, card, up: false, cancellation);
         }

@@ -28,7 +28,9 @@ internal static class Standstill
         }
     }
 
-    /// <summary>Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if none goes to a file.</summary>
+    /// <summary>
+    /// Makes the memory file, under a name of the operation's own, and hands it to QEMU; null if none goes to a file.
+    /// </summary>
     /// <exception cref="CoppiceException">The name is taken (<see cref="ErrorKind.AlreadyExists"/>).</exception>
     public static async Task<SafeFileHandle?> OpenMemoryAsync(
         Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)

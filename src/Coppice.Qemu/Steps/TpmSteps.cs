@@ -33,7 +33,8 @@ internal sealed class TpmSteps(TpmEmulator emulator)
         StepJson.Default.TpmCopy,
         async (copy, context, cancellation) =>
         {
-            var content = TpmState.Of(context.Folder, copy.From).Read();
+            var from = copy.Of is { } domain ? context.Folder.Home.Domain(domain) : context.Folder;
+            var content = TpmState.Of(from, copy.From).Read();
             await TpmState.Of(context.Folder, copy.To).WriteAsync(content, cancellation);
             return new StepReport { Written = new ByteCount(content.Length) };
         },

@@ -7,8 +7,8 @@ using Coppice.Qemu.Processes;
 namespace Coppice.Qemu.Tpm;
 
 /// <summary>
-/// The emulator of TPMs, swtpm: a process beside each QEMU that needs one. It reads and writes its state alone; QEMU gives it what
-/// was loaded with memory, and it ends when QEMU leaves it.
+/// The emulator of TPMs, swtpm: a process beside each QEMU that needs one. It reads and writes its state alone; QEMU gives it
+/// what was loaded with memory, and it ends when QEMU leaves it.
 /// </summary>
 /// <param name="program">The program: a path, or a name to look for in <c>PATH</c>. The one that makes TPMs is beside it.</param>
 /// <param name="time">Measures time limits.</param>
@@ -48,7 +48,8 @@ internal sealed class TpmEmulator(string program, TimeProvider time)
 
     /// <summary>Starts it for a QEMU that is about to start in the same run folder, and waits for its socket.</summary>
     /// <exception cref="CoppiceException">
-    /// There is nothing that the TPM keeps (<see cref="ErrorKind.NotFound"/>), or it does not start (<see cref="ErrorKind.Hypervisor"/>).
+    /// There is nothing that the TPM keeps (<see cref="ErrorKind.NotFound"/>), or it does not start
+    /// (<see cref="ErrorKind.Hypervisor"/>).
     /// </exception>
     public async Task StartAsync(TpmState state, RunFolder folder, CancellationToken cancellation)
     {
@@ -73,8 +74,8 @@ internal sealed class TpmEmulator(string program, TimeProvider time)
     public string Log(RunFolder folder) => ProcessIn(folder).Log();
 
     /// <summary>
-    /// Ends the one beside a QEMU that has ended, if it has not gone by itself. It replaces its file as a whole, so that nothing is
-    /// torn.
+    /// Ends the one beside a QEMU that has ended, if it has not gone by itself. It replaces its file as a whole, so that nothing
+    /// is torn.
     /// </summary>
     /// <exception cref="CoppiceException">The kernel does not let it go (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public Task EndAsync(RunFolder folder, CancellationToken cancellation) => ProcessIn(folder).KillAsync(cancellation);

@@ -16,10 +16,15 @@ internal sealed record TpmState(string Path)
     // A TPM of swtpm 0.7 keeps 128 KiB of its own at most.
     private const int MaximumBytes = 1 << 20;
 
+    /// <summary>The file that holds all of it.</summary>
+    public string StateFile => $"{Path}/{FileName}";
+
     /// <summary>What a TPM of a domain keeps.</summary>
     public static TpmState Of(DomainFolder folder, ShortId id) => new(folder.Tpm(id));
 
-    /// <summary>Refuses one that is not there, or empty: the emulator would put a new TPM in its place, without the guest's keys.</summary>
+    /// <summary>
+    /// Refuses one that is not there, or empty: the emulator would put a new TPM in its place, without the guest's keys.
+    /// </summary>
     /// <exception cref="CoppiceException">It is not there (<see cref="ErrorKind.NotFound"/>).</exception>
     public void Require()
     {
@@ -66,8 +71,6 @@ internal sealed record TpmState(string Path)
 
     /// <summary>Removes it; nothing happens if it is gone.</summary>
     public void Remove() => DurableFolder.Remove(Path);
-
-    private string StateFile => $"{Path}/{FileName}";
 
     private CoppiceException Missing(Exception? cause) => new(
         ErrorKind.NotFound, $"TPM {Path}", "is not there, and a new one would not have the guest's keys",

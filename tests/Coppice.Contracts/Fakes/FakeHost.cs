@@ -15,11 +15,16 @@ public sealed class FakeHost
     /// <summary>What every file takes on disk.</summary>
     public static readonly ByteCount FileSize = new(4096);
 
+    private readonly Lock _acting = new();
+
     /// <summary>All there is.</summary>
     public FakeHostState State { get; set; } = FakeHostState.New;
 
-    /// <summary>Other names of images, each with the first one.</summary>
-    public Dictionary<string, string> Links { get; } = new(StringComparer.Ordinal);
+    /// <summary>Folders on a file system of their own: no link leads there or away.</summary>
+    public HashSet<string> Mounts { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The run folders of processes that have ended by themselves, with the domains of these.</summary>
+    public Dictionary<ShortId, DomainId> Deserted { get; } = [];
 
     /// <summary>The bridges and tap devices that there are.</summary>
     public HashSet<string> Networks { get; } = new(StringComparer.Ordinal);
@@ -33,11 +38,23 @@ public sealed class FakeHost
     /// <summary>Whether guests obey their power button.</summary>
     public bool GuestsObey { get; set; } = true;
 
+    /// <summary>Whether its driver can merge layers.</summary>
+    public bool CanMerge { get; init; } = true;
+
     /// <summary>Whether an agent runs in each guest.</summary>
     public bool GuestsHaveAgents { get; set; } = true;
 
+    /// <summary>Whether guests that are tried come up.</summary>
+    public bool GuestsComeUp { get; set; } = true;
+
     /// <summary>The host's clock: how often time has passed.</summary>
     public long Now { get; private set; }
+
+    /// <summary>Whether merges go on whenever somebody asks how far they have come, and not only as time passes.</summary>
+    public bool MergesGoOnWhenAsked { get; set; }
+
+    /// <summary>Whether merges end with an error.</summary>
+    public bool MergesFail { get; set; }
 
     /// <summary>Whether processes answer when they are asked what they do.</summary>
     public bool ProcessesAnswer { get; set; } = true;
@@ -45,15 +62,17 @@ public sealed class FakeHost
     /// <summary>Told whenever a process is asked what it does.</summary>
     public Action? Asked { get; set; }
 
+    /// <summary>Called before images are read, which takes a while.</summary>
+    public Func<Task>? Reading { get; set; }
+
+    /// <summary>How much room is left for layers.</summary>
+    public ByteCount Free { get; set; } = new(1L << 40);
+
     /// <summary>Whether whoever looks can see processes, as one in another PID namespace cannot.</summary>
     public bool ProcessesAreVisible { get; set; } = true;
 
     /// <summary>Gives an image another name.</summary>
-    public void Link(string path, string name)
-    {
-        Links[name] = path;
-        State = State with { Images = State.Images.Add(name, State.Images[path]) };
-    }
+    public void Link(string path, string name) => State = State.Linked(path, name);
 
     internal void Grow(ResizeArguments resize)
     {
@@ -82,26 +101,51 @@ public sealed class FakeHost
 
         var locked = State.Processes.Values.SelectMany(p => p.Drives).Any(d =>
             (d.IsWritable && chain.Contains(d.Path)) || (drive.IsWritable && State.Chain(d.Path).Contains(drive.Path)));
-        if (locked)
+        var merged = State.Merges.Values.Where(m => m.IsGuestless)
+            .Any(m => chain.Contains(m.Written) || (drive.IsWritable && m.Holds(drive.Path)));
+        if (locked || merged)
         {
             throw new CoppiceException(ErrorKind.WrongState, $"image {drive.Path}", "failed to get a lock: another process uses it");
         }
     }
 
-    /// <summary>A driver changes something.</summary>
+    internal FakeProcess? Find(ShortId process) => State.Processes.GetValueOrDefault(process);
+
+    internal FakeProcess Require(ShortId process) => Find(process)
+        ?? throw new CoppiceException(ErrorKind.Hypervisor, $"process {process}", "is gone");
+
+    /// <summary>A process ends, and leaves nothing.</summary>
+    internal void End(ShortId process, string how)
+    {
+        Act(how, s => s.Without(process));
+        Deserted.Remove(process);
+    }
+
+    /// <summary>Images are about to be read.</summary>
+    public Task ReadAsync() => Reading?.Invoke() ?? Task.CompletedTask;
+
+    /// <summary>A driver changes something. Several may at a time.</summary>
     public void Act(string what, Func<FakeHostState, FakeHostState> change)
     {
-        Acting?.Invoke(what);
-        State = change(State);
+        lock (_acting)
+        {
+            Acting?.Invoke(what);
+            State = change(State);
+        }
     }
 
     /// <summary>Time passes: every guest that runs writes its next number, and it is acknowledged.</summary>
     public void Tick()
     {
         Now++;
-        foreach (var (id, process) in State.Processes.Where(p => p.Value.State is DomainState.Running))
+        foreach (var (id, process) in State.Processes.Where(p => p.Value is { State: DomainState.Running, IsFrozen: false }))
         {
             State = Write(State, id, process);
+        }
+
+        foreach (var job in State.Merges.Keys.OrderBy(k => k.Value).ToArray())
+        {
+            State = State.Merges[job].Advance(State);
         }
     }
 
@@ -110,26 +154,39 @@ public sealed class FakeHost
     public ImmutableArray<string> ManagerDies()
     {
         var flushed = ImmutableArray.CreateBuilder<string>();
-        foreach (var (id, process) in State.Processes.Where(p => p.Value.Guard is not null))
+        foreach (var (_, guard) in Guards(_ => true).Where(g => HasActedOnCommitted(g.Process, g.Guard)))
         {
-            var guard = process.Guard!;
-            var committed = guard.Operation is { } operation
-                && File.Exists(guard.Root)
-                && File.ReadAllLines(guard.Root).Any(l => l.Contains($"\"last\": \"committed {operation}\"", StringComparison.Ordinal));
-            if (committed)
-            {
-                flushed.Add(Path.GetDirectoryName(guard.Root)!);
-            }
-
-            State = committed ? Continue(State, guard.Successor, guard.SuccessorRuns) : Set(State, id, p => p with { State = guard.Then, IsLeft = false });
-            State = Set(State, id, p => p with { Guard = null });
+            flushed.Add(Path.GetDirectoryName(guard.Root)!);
         }
 
         return flushed.ToImmutable();
     }
 
+    /// <summary>The manager lives on, but does nothing more for an operation: the guards that it had armed for it do their work.</summary>
+    public void LetGo(ShortId operation)
+    {
+        foreach (var (id, guard) in Guards(g => g.Operation == operation))
+        {
+            HasActedOnCommitted(id, guard);
+        }
+    }
+
+    private (ShortId Process, FakeGuard Guard)[] Guards(Func<FakeGuard, bool> which) =>
+        [.. State.Processes.Where(p => p.Value.Guard is { } guard && which(guard)).Select(p => (p.Key, p.Value.Guard!))];
+
+    /// <summary>A guard does its work.</summary>
+    /// <returns>Whether it has found its operation committed.</returns>
+    private bool HasActedOnCommitted(ShortId id, FakeGuard guard)
+    {
+        var committed = File.Exists(guard.Root)
+            && File.ReadAllLines(guard.Root).Any(l => l.Contains($"\"last\": \"committed {guard.Operation}\"", StringComparison.Ordinal));
+        State = committed ? Continue(State, guard.Successor, guard.SuccessorRuns) : Set(State, id, p => p with { State = guard.Then, IsLeft = false });
+        State = Set(State, id, p => p with { Guard = null, IsFrozen = false });
+        return committed;
+    }
+
     /// <summary>The power fails: what runs is gone, what was acknowledged is on disk.</summary>
-    public void LosePower() => State = State with { Processes = State.Processes.Clear() };
+    public void LosePower() => State = State with { Processes = State.Processes.Clear(), Merges = State.Merges.Clear() };
 
     /// <summary>Changes a process, if it lives.</summary>
     public static FakeHostState Set(FakeHostState state, ShortId id, Func<FakeProcess, FakeProcess> change) =>
@@ -147,11 +204,9 @@ public sealed class FakeHost
         {
             var bad = state.Last(drive.Path) == process.Counter ? 0 : 1;
             var image = state.Images[drive.Path];
-            state = state with
+            state = state.With(drive.Path, i => i with { Blocks = image.Blocks.SetItem((int)(next % Blocks), next) }) with
             {
                 Bad = state.Bad + bad,
-                Images = state.Images.SetItem(
-                    drive.Path, image with { Blocks = image.Blocks.SetItem((int)(next % Blocks), next) }),
             };
         }
 

@@ -13,7 +13,8 @@ internal sealed class FakeHotPlug(FakeHost host)
     public static (Step Prepare, Step Switch) Plug(ShortId process, DomainDefinition definition, DiskChain disk)
     {
         var drive = new FakeDrive(disk.Target, disk.Layers[0].Path, Find(definition, disk.Target).IsWritten, IsPlugged: false);
-        return (Of(OpenKind, StepUndo.Exact, process, drive), Of(PlugKind, StepUndo.None, process, drive));
+        var isOurs = disk.Layers[0].Origin is LayerOrigin.Coppice;
+        return (Of(OpenKind, StepUndo.Exact, process, drive), Of(PlugKind, StepUndo.None, process, drive, isOurs));
     }
 
     public static (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk)
@@ -31,7 +32,7 @@ internal sealed class FakeHotPlug(FakeHost host)
             return false;
         }
 
-        var (id, drive) = step.Read(FakeJson.Default.DriveArguments);
+        var (id, drive, _) = step.Read(FakeJson.Default.DriveArguments);
         var process = host.State.Processes.GetValueOrDefault(id);
         switch (step.Kind)
         {
@@ -63,7 +64,7 @@ internal sealed class FakeHotPlug(FakeHost host)
     {
         if (step.Kind is OpenKind)
         {
-            var (id, drive) = step.Read(FakeJson.Default.DriveArguments);
+            var (id, drive, _) = step.Read(FakeJson.Default.DriveArguments);
             Close(id, drive);
         }
     }
@@ -71,13 +72,14 @@ internal sealed class FakeHotPlug(FakeHost host)
     /// <summary>Whether a step took effect; null if it is none of these.</summary>
     public bool? Probe(Step step) => step.Kind switch
     {
-        PlugKind => step.Read(FakeJson.Default.DriveArguments) is var (id, drive) && Has(id, drive),
-        UnplugKind => step.Read(FakeJson.Default.DriveArguments) is var (id, drive) && !Has(id, drive),
+        PlugKind => step.Read(FakeJson.Default.DriveArguments) is var (id, drive, isOurs)
+            && (Has(id, drive) || (isOurs && !host.State.Processes.ContainsKey(id))),
+        UnplugKind => step.Read(FakeJson.Default.DriveArguments) is var (id, drive, _) && !Has(id, drive),
         _ => null,
     };
 
-    private static Step Of(string kind, StepUndo undo, ShortId process, FakeDrive drive) =>
-        Step.Of(kind, $"{kind} {drive.Target}", undo, new DriveArguments(process, drive), FakeJson.Default.DriveArguments);
+    private static Step Of(string kind, StepUndo undo, ShortId process, FakeDrive drive, bool isOurs = false) =>
+        Step.Of(kind, $"{kind} {drive.Target}", undo, new DriveArguments(process, drive, isOurs), FakeJson.Default.DriveArguments);
 
     private static DiskDevice Find(DomainDefinition definition, string target)
     {

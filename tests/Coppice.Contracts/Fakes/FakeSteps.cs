@@ -6,11 +6,18 @@ namespace Coppice.Contracts.Fakes;
 
 internal sealed record LaunchArguments(
     ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm,
-    ImmutableArray<TapDevice> Taps, ShortId? Beside);
+    ImmutableArray<TapDevice> Taps, ShortId? Beside, bool HasAgent, ImmutableArray<int> Pulled,
+    ImmutableSortedDictionary<int, string> Cards);
+
+internal sealed record CheckpointArguments(CheckpointRequest Request, bool IsQuiesced);
+
+internal sealed record CableArguments(ShortId Process, int Card, bool IsUp);
+
+internal sealed record CardArguments(ShortId Process, int Place, string Mac, bool IsUp);
 
 internal sealed record ResizeArguments(ShortId? Process, Layer Layer, ByteCount Size);
 
-internal sealed record DriveArguments(ShortId Process, FakeDrive Drive);
+internal sealed record DriveArguments(ShortId Process, FakeDrive Drive, bool IsOurs);
 
 internal sealed record TpmArguments(ShortId State);
 
@@ -24,32 +31,51 @@ internal sealed record GuestTimeArguments(ShortId Process);
 
 internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 
+internal sealed record MergeArguments(ShortId Process, MergeRequest Merge, bool Guestless);
+
+internal sealed record HaltArguments(ShortId Process, ShortId Job, bool Guestless);
+
+internal sealed record RelinkArguments(Layer Layer, string From, string To);
+
 internal sealed record OverlayArguments(Layer Overlay, Layer Backing);
 
 internal sealed record CopyArguments(Layer Copy, Layer Snapshot, Layer? Parent);
 
 internal sealed record VariablesArguments(Layer Variables, string Template);
 
+internal sealed record LinkArguments(string File, string Name);
+
+internal sealed record MemoryCopyArguments(MemoryImage Memory, Layer? Holder, string Path);
+
 internal sealed record RemoveArguments(string Path);
 
 internal sealed record WriteArguments(string Path, string Content);
 
 [JsonSerializable(typeof(LaunchArguments))]
+[JsonSerializable(typeof(CableArguments))]
+[JsonSerializable(typeof(CardArguments))]
 [JsonSerializable(typeof(ResizeArguments))]
 [JsonSerializable(typeof(DriveArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]
-[JsonSerializable(typeof(CheckpointRequest))]
+[JsonSerializable(typeof(CheckpointArguments))]
 [JsonSerializable(typeof(LeaveRequest))]
 [JsonSerializable(typeof(TakeOverArguments))]
 [JsonSerializable(typeof(EndArguments))]
 [JsonSerializable(typeof(GuestTimeArguments))]
 [JsonSerializable(typeof(SignalArguments))]
+[JsonSerializable(typeof(MergeArguments))]
+[JsonSerializable(typeof(HaltArguments))]
+[JsonSerializable(typeof(RelinkArguments))]
 [JsonSerializable(typeof(OverlayArguments))]
 [JsonSerializable(typeof(CopyArguments))]
 [JsonSerializable(typeof(Layer))]
 [JsonSerializable(typeof(RemoveInternalArguments))]
 [JsonSerializable(typeof(VariablesArguments))]
+[JsonSerializable(typeof(LinkArguments))]
+[JsonSerializable(typeof(MemoryCopyArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
+[JsonSerializable(typeof(FileToCopy))]
+[JsonSerializable(typeof(ImageToCopy))]
 internal sealed partial class FakeJson : JsonSerializerContext;

@@ -65,9 +65,10 @@ internal sealed class FakeTpm(FakeHost host)
 
     public void Copy(TpmCopy copy, DomainFolder folder)
     {
-        Require(folder.Tpm(copy.From));
+        var from = (copy.Of is { } domain ? folder.Home.Domain(domain) : folder).Tpm(copy.From);
+        Require(from);
         Remove(folder.Tpm(copy.To));
-        Add(folder.Tpm(copy.To), host.State.Images[folder.Tpm(copy.From)]);
+        Add(folder.Tpm(copy.To), host.State.Images[from]);
     }
 
     public void Remove(string path)

@@ -29,10 +29,7 @@ public abstract partial class HypervisorContract
     {
         await using var bed = Open();
         var tap = new TapDevice { Name = await bed.NewTapAsync(), Exists = true };
-        var (old, successor) = (bed.NewProcess(), bed.NewProcess());
-        await ApplyAsync(bed, bed.Hypervisor.Launch(On(bed, old, tap)));
-        await ApplyAsync(bed, bed.Hypervisor.TakeOver(old, On(bed, old, tap).Definition, run: true));
-        await CountingAsync(bed, old);
+        var (old, successor) = (await StartAsync(bed, tap), bed.NewProcess());
         Assert.True(bed.HasTap(old, tap.Name));
 
         var memory = bed.NewMemory();
@@ -59,10 +56,7 @@ public abstract partial class HypervisorContract
     {
         await using var bed = Open();
         var tap = new TapDevice { Name = await bed.NewTapAsync(), Exists = true };
-        var (old, successor) = (bed.NewProcess(), bed.NewProcess());
-        await ApplyAsync(bed, bed.Hypervisor.Launch(On(bed, old, tap)));
-        await ApplyAsync(bed, bed.Hypervisor.TakeOver(old, On(bed, old, tap).Definition, run: true));
-        await CountingAsync(bed, old);
+        var (old, successor) = (await StartAsync(bed, tap), bed.NewProcess());
         var memory = bed.NewMemory();
         await ApplyAsync(bed, Checkpoint(bed, old, DomainState.Running, memory, bed.NewOverlay(bed.Base)));
         var launch = On(bed, successor, tap, bed.NewOverlay(bed.Base)) with { Memory = memory, Beside = old };
@@ -75,6 +69,17 @@ public abstract partial class HypervisorContract
         await ApplyAsync(bed, bed.Hypervisor.End(old));
         await ApplyAsync(bed, takeOver);
         Assert.True(bed.HasTap(successor, tap.Name));
+    }
+
+    /// <summary>A process that has a tap device, and whose guest counts.</summary>
+    private static async Task<ShortId> StartAsync(IHypervisorBed bed, TapDevice tap)
+    {
+        var process = bed.NewProcess();
+        var launch = On(bed, process, tap);
+        await ApplyAsync(bed, bed.Hypervisor.Launch(launch));
+        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, launch.Definition, run: true));
+        await CountingAsync(bed, process);
+        return process;
     }
 
     private static LaunchRequest On(IHypervisorBed bed, ShortId process, TapDevice tap, params Layer[] above)

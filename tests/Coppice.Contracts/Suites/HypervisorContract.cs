@@ -22,6 +22,19 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
+    public async Task A_process_is_known_with_its_domain_until_it_is_ended_also_once_it_has_died()
+    {
+        await using var bed = Open();
+        var process = await LaunchAsync(bed, MemoryImage.None, bed.Base);
+        var known = Assert.Single(bed.Hypervisor.Processes(bed.Folder.Home));
+        Assert.Equal(new ProcessObservation(process, Path.GetFileName(bed.Folder.Path), IsAlive: true, HasEnded: false), known);
+        await bed.KillAsync(process);
+        Assert.Equal(known with { IsAlive = false, HasEnded = true }, Assert.Single(bed.Hypervisor.Processes(bed.Folder.Home)));
+        await ApplyAsync(bed, bed.Hypervisor.End(process));
+        Assert.Empty(bed.Hypervisor.Processes(bed.Folder.Home));
+    }
+
+    [Fact]
     public async Task A_take_over_that_is_repeated_leaves_a_guest_alone_that_was_paused_meanwhile()
     {
         await using var bed = Open();
@@ -102,6 +115,20 @@ public abstract partial class HypervisorContract
         Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, checkpoint));
         await UndoTwiceAsync(bed, Launch(bed, bed.NewProcess(), MemoryImage.None, bed.Base));
         await UndoTwiceAsync(bed, Leave(process, bed.NewMemory(), bed));
+        await CountingAsync(bed, process);
+    }
+
+    [Fact]
+    public async Task A_guest_that_was_left_goes_on_as_soon_as_nothing_more_is_done_for_the_operation()
+    {
+        await using var bed = Open();
+        var process = await StartAsync(bed);
+        var leave = Leave(process, bed.NewMemory(), bed);
+        await ApplyAsync(bed, leave);
+        bed.Hypervisor.LetGo(Context(bed).Operation);
+        bed.Hypervisor.LetGo(Context(bed).Operation);
+        await CountingAsync(bed, process);
+        await UndoTwiceAsync(bed, leave);
         await CountingAsync(bed, process);
     }
 
@@ -263,9 +290,11 @@ public abstract partial class HypervisorContract
         return process;
     }
 
-    private static async Task<ShortId> StartAsync(IHypervisorBed bed)
+    private static Task<ShortId> StartAsync(IHypervisorBed bed) => StartAsync(bed, bed.Base);
+
+    private static async Task<ShortId> StartAsync(IHypervisorBed bed, params Layer[] chain)
     {
-        var process = await LaunchAsync(bed, MemoryImage.None, bed.Base);
+        var process = await LaunchAsync(bed, MemoryImage.None, chain);
         await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
         await CountingAsync(bed, process);
         return process;

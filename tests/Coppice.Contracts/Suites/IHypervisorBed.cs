@@ -25,6 +25,15 @@ public interface IHypervisorBed : IAsyncDisposable
     /// <summary>An empty layer that exists.</summary>
     Layer NewOverlay(Layer below);
 
+    /// <summary>Writes a mark that tells the layer into some blocks of it, 1 to 15, while nobody uses it.</summary>
+    void WriteInto(Layer layer, params int[] blocks);
+
+    /// <summary>The blocks 1 to 15 as they are read through a chain, top first, whoever uses it; one text for each.</summary>
+    IReadOnlyList<string> Read(params Layer[] chain);
+
+    /// <summary>The path of the image that a layer builds on, as its header says; null if on none.</summary>
+    string? BackingOf(Layer layer);
+
     /// <summary>An image of its own, for a disk that a guest lets go of at once.</summary>
     Layer NewImage();
 
@@ -55,8 +64,14 @@ public interface IHypervisorBed : IAsyncDisposable
     /// <summary>Whether a process has a tap device.</summary>
     bool HasTap(ShortId process, string tap);
 
+    /// <summary>The guest lets go of a network card at this slot of the first bus, as soon as it is asked to.</summary>
+    Task LetGoAsync(ShortId process, int slot);
+
     /// <summary>The guest's counter. It grows while the guest runs.</summary>
     Task<long> CounterAsync(ShortId process);
+
+    /// <summary>A moment passes.</summary>
+    Task WaitAsync();
 
     /// <summary>The process dies, as if somebody had killed it.</summary>
     Task KillAsync(ShortId process);

@@ -35,6 +35,9 @@ public interface IStorageBed : IAsyncDisposable
     /// <summary>Whether what <see cref="WriteInto"/> writes is seen in a layer.</summary>
     bool IsWritten(Layer layer);
 
+    /// <summary>Damages the tables of a layer that <see cref="WriteInto"/> has written, so that they are as told.</summary>
+    void Damage(Layer layer, ImageHealth health);
+
     /// <summary>Starts something that writes to a layer, until what is returned is disposed of.</summary>
     IAsyncDisposable Use(Layer layer);
 }

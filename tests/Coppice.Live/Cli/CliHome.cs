@@ -20,6 +20,9 @@ public sealed class CliHome : IAsyncDisposable
 
     public string HomeName { get; init; } = "h";
 
+    /// <summary>Whether checksums are taken in the background: a process that outlives its command. Empty takes them.</summary>
+    public string Checksums { get; init; } = "off";
+
     public string Home => Path.Combine(Folder, HomeName);
 
     /// <summary>A domain that boots into nothing: enough for whatever does not need a guest.</summary>
@@ -56,6 +59,14 @@ public sealed class CliHome : IAsyncDisposable
     public Task<CommandRun> RunAsync(params string[] arguments) =>
         Starter is [var program, .. var first] ? RunProgramAsync(program, [.. first, s_coppice, .. arguments]) : RunProgramAsync(s_coppice, arguments);
 
+    /// <summary>Starts a command whose end is not waited for.</summary>
+    public Process Begin(params string[] arguments) => Process.Start(new ProcessStartInfo(s_coppice, arguments)
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+        Environment = { ["COPPICE_HOME"] = Home, ["NO_COLOR"] = "1", ["COPPICE_CHECKSUMS"] = Checksums },
+    })!;
+
     /// <summary>Runs a command that must succeed.</summary>
     public async Task<string> DoAsync(params string[] arguments)
     {
@@ -87,7 +98,7 @@ public sealed class CliHome : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
-            Environment = { ["COPPICE_HOME"] = Home, ["NO_COLOR"] = "1" },
+            Environment = { ["COPPICE_HOME"] = Home, ["NO_COLOR"] = "1", ["COPPICE_CHECKSUMS"] = Checksums },
         })!;
         await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();

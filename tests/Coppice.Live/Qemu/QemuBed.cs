@@ -4,11 +4,13 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Coppice.Contracts;
 using Coppice.Core;
+using Coppice.Images;
 using Coppice.Live.Storage;
 using Coppice.Qemu;
 using Coppice.Qemu.Networks;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Tpm;
+using ImageFormat = Coppice.Core.ImageFormat;
 
 namespace Coppice.Live.Qemu;
 
@@ -20,6 +22,8 @@ internal sealed class QemuBed : IHypervisorBed
     // cli; xor ax,ax; mov ds,ax; mov dword [0x8000],0; again: inc dword [0x8000]; jmp again
     private static readonly byte[] s_bootCode =
         [0xFA, 0x31, 0xC0, 0x8E, 0xD8, 0x66, 0xC7, 0x06, 0x00, 0x80, 0, 0, 0, 0, 0x66, 0xFF, 0x06, 0x00, 0x80, 0xEB, 0xF9];
+
+    private const int BlockBytes = 64 << 10;
 
     private readonly List<ShortId> _processes = [];
     private readonly List<LoopDevice> _devices = [];
@@ -95,9 +99,26 @@ internal sealed class QemuBed : IHypervisorBed
         return overlay;
     }
 
+    public void WriteInto(Layer layer, params int[] blocks) => ImageContent.Write(
+        layer, [.. blocks.Select(b => $"write -P 0x{layer.Id.ToString()[^2..]} {b * BlockBytes} {BlockBytes}")]);
+
+    public IReadOnlyList<string> Read(params Layer[] chain) =>
+        [.. ImageContent.Read(chain).Chunk(BlockBytes).Skip(1).Select(b => b.Distinct().ToArray()).Select(Convert.ToHexString)];
+
+    public string? BackingOf(Layer layer)
+    {
+        if (layer.Format is ImageFormat.Raw)
+        {
+            return null;
+        }
+
+        using var image = Qcow2Image.Open(layer.Path);
+        return image.Header.BackingName is { } name ? Path.Combine(Path.GetDirectoryName(layer.Path)!, name) : null;
+    }
+
     public Layer NewImage()
     {
-        var image = NewLayer("sdb", ImageFormat.Qcow2, null);
+        var image = NewLayer("sdb", ImageFormat.Qcow2, null) with { Origin = LayerOrigin.User };
         MakeImage("-f", "qcow2", image.Path, "1M");
         return image;
     }
@@ -164,6 +185,26 @@ internal sealed class QemuBed : IHypervisorBed
 
     public bool HasTap(ShortId process, string tap) =>
         new RunProcess(RunFolder.Of(Home, process), ProcessFiles.Qemu, TimeProvider.System).Pid is { } pid && TapHolder.Has(pid, tap);
+
+    /// <summary>What a guest with ACPI does: it finds at a port which slots it is to let go of, and writes at another that it has.</summary>
+    public async Task LetGoAsync(ShortId process, int slot)
+    {
+        const int Asked = 0xae04, LetGo = 0xae08;
+        var folder = RunFolder.Of(Home, process);
+        await using var qmp = await new RunProcess(folder, ProcessFiles.Qemu, TimeProvider.System)
+            .ConnectAsync(folder.Readers, "guest", TimeSpan.FromSeconds(10), Cancellation);
+        while ((Convert.ToInt64((await SayAsync($"i /w 0x{Asked:x}")).Split('=')[^1].Trim(), 16) & (1L << slot)) == 0)
+        {
+            await Task.Delay(20, Cancellation);
+        }
+
+        await SayAsync($"o /w 0x{LetGo:x} {1L << slot}");
+
+        async Task<string> SayAsync(string line) => (await qmp.ExecuteAsync(
+            "human-monitor-command", new JsonObject { ["command-line"] = line }, Cancellation)).GetString()!;
+    }
+
+    public Task WaitAsync() => Task.Delay(20, Cancellation);
 
     public Task KillAsync(ShortId process) =>
         new RunProcess(RunFolder.Of(Home, process), ProcessFiles.Qemu, TimeProvider.System).KillAsync(Cancellation);

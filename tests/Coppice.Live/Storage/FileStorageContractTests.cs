@@ -61,6 +61,14 @@ public sealed class FileStorageContractTests : StorageContract
 
         public bool IsWritten(Layer layer) => Run("qemu-io", "-r", "-U", "-f", "qcow2", "-c", "read -P 205 0 64k", layer.Path);
 
+        public void Damage(Layer layer, ImageHealth health)
+        {
+            // As qemu-img makes images: the third cluster counts the others, the fourth is the L1 table.
+            using var file = File.OpenWrite(layer.Path);
+            file.Position = health is ImageHealth.Leaking ? 0x30000 : 0x20000 + (3 * sizeof(ushort));
+            file.Write(new byte[health is ImageHealth.Leaking ? sizeof(ulong) : sizeof(ushort)]);
+        }
+
         public IAsyncDisposable Use(Layer layer) => new User(layer);
 
         public ValueTask DisposeAsync()

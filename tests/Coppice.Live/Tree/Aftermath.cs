@@ -70,12 +70,18 @@ internal static class Aftermath
         var written = view.Hypervisor.ActiveImages.Values.ToHashSet(StringComparer.Ordinal);
         foreach (var layer in new LayerGraph(view.Catalog).All.DistinctBy(l => l.Path).Where(l => !written.Contains(l.Path)))
         {
-            using var check = Process.Start(new ProcessStartInfo("qemu-img", ["check", "-q", "-U", "-f", "qcow2", layer.Path]))!;
-            await check.WaitForExitAsync(TestContext.Current.CancellationToken);
-            failures += check.ExitCode is 0 or 3 ? 0 : 1; // 3: leaked clusters, which a killed QEMU may leave
+            failures += await IsBrokenAsync(layer.Path) ? 1 : 0;
         }
 
         return failures;
+    }
+
+    /// <summary>Whether qemu-img finds a qcow2 image broken.</summary>
+    public static async Task<bool> IsBrokenAsync(string path)
+    {
+        using var check = Process.Start(new ProcessStartInfo("qemu-img", ["check", "-q", "-U", "-f", "qcow2", path]))!;
+        await check.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return check.ExitCode is not (0 or 3); // 3: leaked clusters, which a killed QEMU may leave
     }
 
     public static async Task UntilAsync(Func<Task<bool>> condition, string otherwise)

@@ -108,7 +108,7 @@ public sealed class CheckpointTests
         await VerifyAsync(domain, boot);
         await domain.RevertAsync("while saved", discard: true);
         await VerifyAsync(domain, boot);
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "while saved", MetadataOnly: false));
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "while saved", metadataOnly: false));
         Assert.Empty(Directory.GetFiles((await domain.ShowAsync()).Folder.MemoryFolder));
     }
 
@@ -181,9 +181,9 @@ public sealed class CheckpointTests
     }
 
     /// <summary>The guest goes on, and agrees with its disks and its memory.</summary>
-    internal static async Task VerifyAsync(LiveDomain domain, string boot)
+    internal static async Task VerifyAsync(LiveDomain domain, string boot, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         var before = await witness.StatusAsync();
         await witness.WaitForAckAsync(before.Acked + 5);
         Assert.Equal(0, await witness.VerifyAsync());

@@ -46,7 +46,7 @@ public sealed class DefectTests
         await RevertAsync(domain, "e1");
         await SayAsync(domain, "e4");
         await domain.RunAsync(Disks("e4", DiskMode.External));
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "e4", MetadataOnly: false));
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "e4", metadataOnly: false));
         await RevertAsync(domain, "e1");
         await RevertAsync(domain, "e2");
         Assert.Equal("e2", await HearAsync(domain));
@@ -93,7 +93,7 @@ public sealed class DefectTests
         var error = await Assert.ThrowsAsync<CoppiceException>(() => domain.RevertAsync("s1"));
         Assert.Equal(ErrorKind.NotFound, error.Kind);
         Assert.Contains(layer.Inside.Tag, error.Message, StringComparison.Ordinal);
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "s1", MetadataOnly: false));
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "s1", metadataOnly: false));
         await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
         await using var witness = await domain.ConnectAsync();
     }
@@ -110,7 +110,7 @@ public sealed class DefectTests
         await RevertAsync(domain, "e1");
 
         // No snapshot is current once the only one on the way to the head is no longer known.
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "e1", MetadataOnly: true));
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "e1", metadataOnly: true));
         Assert.Null((await domain.ShowAsync()).Catalog.Current);
         await SayAsync(domain, "nowhere");
         await RevertAsync(domain, "e2");
@@ -140,7 +140,7 @@ public sealed class DefectTests
         [
             Disks("e2", DiskMode.External), new SaveDomain(LiveDomain.Name),
             new RevertSnapshot(LiveDomain.Name, "e1", RevertState.Running, DiscardCurrent: true, Force: true),
-            new DeleteSnapshot(LiveDomain.Name, "e1", MetadataOnly: false),
+            new DeleteSnapshot(LiveDomain.Name, "e1", metadataOnly: false),
         ];
         foreach (var request in requests)
         {

@@ -1,6 +1,4 @@
 using Coppice.Core;
-using Coppice.Live.Witness;
-using Coppice.Qemu.Agent;
 
 namespace Coppice.Live.Tree;
 
@@ -10,8 +8,6 @@ namespace Coppice.Live.Tree;
 /// </summary>
 public sealed class GuestTimeTests
 {
-    private const string Channel = $"<channel type='unix'><target type='virtio' name='{GuestAgentChannel.Name}'/></channel>";
-
     private static readonly TimeSpan s_passing = TimeSpan.FromSeconds(4);
 
     // What the guest reads at boot has whole seconds, and an emulated CPU takes its time.
@@ -22,8 +18,8 @@ public sealed class GuestTimeTests
     [Fact]
     public async Task The_clock_stands_at_the_time_of_the_snapshot_until_the_agent_sets_it()
     {
-        await using var domain = await BootAsync(RequireAgent());
-        await WaitForAgentAsync(domain);
+        await using var domain = await AgentGuest.BootAsync(AgentGuest.RequireArchive());
+        await AgentGuest.AskAsync(domain, (agent, limit) => agent.ReadTimeAsync(limit, Cancellation));
         Assert.InRange((await OffAsync(domain)).Wall.Duration(), TimeSpan.Zero, s_tolerance);
         await domain.CreateAsync("one");
         await Task.Delay(s_passing, Cancellation);
@@ -55,7 +51,7 @@ public sealed class GuestTimeTests
     [Fact]
     public async Task Without_an_agent_in_the_guest_the_revert_stands_and_a_warning_says_what_to_do()
     {
-        await using var domain = await BootAsync(initrd: null);
+        await using var domain = await AgentGuest.BootAsync(archive: null);
         await domain.CreateAsync("one");
         var reverted = await domain.RunAsync(Revert("one"));
         Assert.Contains("install and start qemu-guest-agent", Assert.Single(reverted.Warnings), StringComparison.Ordinal);
@@ -70,33 +66,6 @@ public sealed class GuestTimeTests
 
     private static RevertSnapshot Revert(string name) =>
         new(LiveDomain.Name, name, RevertState.AsTaken, DiscardCurrent: false, Force: false) { SyncTime = true };
-
-    /// <summary>The archive with the agent; skips the test, with the reason, where it is not there.</summary>
-    private static string RequireAgent()
-    {
-        var archive = Path.Combine(WitnessGuest.RepositoryRoot(), "artifacts", "guest-agent.cpio");
-        Assert.SkipUnless(File.Exists(archive), $"{archive} is not there: run build/guest-agent, which also says why it cannot be");
-        return archive;
-    }
-
-    private static Task<LiveDomain> BootAsync(string? initrd)
-    {
-        LiveDomain.Require();
-        return LiveDomain.BootEditedAsync((xml, folder) =>
-        {
-            var both = $"{folder}/initrd.img";
-            File.WriteAllBytes(both, [.. File.ReadAllBytes(WitnessGuest.InitrdPath), .. initrd is null ? [] : File.ReadAllBytes(initrd)]);
-            return xml.Replace(WitnessGuest.InitrdPath, both, StringComparison.Ordinal)
-                .Replace("<rng", Channel + "<rng", StringComparison.Ordinal);
-        });
-    }
-
-    private static async Task WaitForAgentAsync(LiveDomain domain)
-    {
-        var endpoint = $"{(await domain.ShowAsync()).Folder.Endpoints}/{GuestAgentChannel.Name}";
-        await using var agent = await GuestAgent.ConnectAsync(endpoint, "the agent", TimeProvider.System, Cancellation);
-        await agent.ReadTimeAsync(TimeSpan.FromSeconds(60), Cancellation);
-    }
 
     /// <summary>How far the guest's clocks are ahead of the host's.</summary>
     private static async Task<(TimeSpan Wall, TimeSpan Hardware)> OffAsync(LiveDomain domain)

@@ -134,9 +134,9 @@ public sealed class LiveDomain : IAsyncDisposable
         RunAsync(new RevertSnapshot(Name, name, RevertState.AsTaken, discard, Force: false));
 
     /// <summary>Talks to the guest through the endpoint that follows it from process to process.</summary>
-    public async Task<WitnessClient> ConnectAsync()
+    public async Task<WitnessClient> ConnectAsync(string name = Name)
     {
-        var view = await ShowAsync();
+        var view = await Home.ShowAsync(name, Cancellation);
         var endpoint = $"{view.Folder.Endpoints}/{WitnessGuest.PortName}";
 
         // The link may be longer than the 107 bytes that the address of a socket has; what it points at is short.

@@ -60,7 +60,7 @@ public sealed class RedefineTests
         await domain.RunAsync(new RedefineSnapshot(LiveDomain.Name, document, IsCurrent: true));
         await domain.RevertAsync("inside");
         Assert.Equal("first, first", await HearAsync(domain));
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "inside", MetadataOnly: false));
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "inside", metadataOnly: false));
         Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
     }
 
@@ -126,7 +126,7 @@ public sealed class RedefineTests
         SnapshotXml.Format(await domain.Home.ReadSnapshotAsync(LiveDomain.Name, name)), SnapshotParseMode.Redefine);
 
     private static async Task ForgetAsync(LiveDomain domain, string name) =>
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, name, MetadataOnly: true));
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, name, metadataOnly: true));
 
     /// <summary>Something happens to a file, and is undone; meanwhile the snapshot is refused by the name of the file.</summary>
     private static async Task RefusedAsync(LiveDomain domain, SnapshotDocument document, string file, Action happens)

@@ -20,6 +20,9 @@ internal sealed class VictimRun : IDisposable
         _errors = process.StandardError.ReadToEndAsync(Cancellation);
     }
 
+    /// <summary>What it said of why it failed.</summary>
+    public Task<string> Errors => _errors;
+
     /// <summary>Whether the moment came.</summary>
     public bool Died { get; private set; }
 
@@ -32,16 +35,20 @@ internal sealed class VictimRun : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>Begins an operation that dies at a moment.</summary>
-    public static VictimRun Start(LiveDomain domain, string operation, string moment, string name)
+    /// <summary>Begins an operation that dies at a moment; a revert is to <c>base</c>.</summary>
+    public static VictimRun Start(LiveDomain domain, string operation, string moment, string name) =>
+        StartOn(domain, operation, moment, operation == "revert" ? "base" : name);
+
+    /// <summary>Likewise, about a snapshot.</summary>
+    public static VictimRun StartOn(LiveDomain domain, string operation, string moment, string snapshot)
     {
-        var snapshot = operation == "revert" ? "base" : name;
         var victim = Environment.GetEnvironmentVariable("COPPICE_VICTIM") ?? Path.Combine(AppContext.BaseDirectory, "coppice-victim.dll");
         var start = new ProcessStartInfo("dotnet", [victim, domain.HomePath, moment, LiveDomain.Name, operation, snapshot])
         {
             RedirectStandardError = true,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
+            Environment = { ["DOTNET_EnableDiagnostics"] = "0" }, // Killed, it would leave its sockets.
         };
         return new VictimRun(Process.Start(start)!, $"{operation} at {moment}");
     }
@@ -69,8 +76,19 @@ internal sealed class VictimRun : IDisposable
     /// <summary>Lets one that waits before it dies go on.</summary>
     public Task LetDieAsync() => _process.StandardInput.WriteLineAsync("die");
 
+    /// <summary>Kills it now, wherever it is.</summary>
+    public void Kill() => _process.Kill();
+
     /// <summary>Waits for its end. One that failed instead fails the test.</summary>
     public async Task EndAsync()
+    {
+        var code = await WaitAsync();
+        Assert.True(code is 0 or Killed, $"{_task}: {await _errors}");
+    }
+
+    /// <summary>Waits for its end.</summary>
+    /// <returns>Its exit code: 0 if the moment never came, 1 if it was refused.</returns>
+    public async Task<int> WaitAsync()
     {
         while (await ReadLineAsync() is not null)
         {
@@ -78,7 +96,7 @@ internal sealed class VictimRun : IDisposable
 
         await _process.WaitForExitAsync(Cancellation);
         Died = _process.ExitCode == Killed;
-        Assert.True(_process.ExitCode is 0 or Killed, $"{_task}: {await _errors}");
+        return _process.ExitCode;
     }
 
     public void Dispose() => _process.Dispose();

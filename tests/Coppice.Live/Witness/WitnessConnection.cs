@@ -10,6 +10,7 @@ internal sealed class WitnessConnection : IAsyncDisposable
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan GreetInterval = TimeSpan.FromSeconds(1);
+    private const int Greetings = 5;
 
     private readonly TimeProvider _clock;
     private readonly NetworkStream _stream;
@@ -37,6 +38,10 @@ internal sealed class WitnessConnection : IAsyncDisposable
 
     public long LastAcked => Interlocked.Read(ref _lastAcked);
 
+    /// <summary>
+    /// Connects until it is answered, anew each time: where a connection ends just as the guest writes, QEMU may keep what the
+    /// guest says from the next one, and lets go only when that ends too.
+    /// </summary>
     public static async Task<WitnessConnection> OpenAsync(
         string socketPath, TimeSpan limit, TimeProvider clock, CancellationToken cancellation)
     {
@@ -45,9 +50,16 @@ internal sealed class WitnessConnection : IAsyncDisposable
         WitnessConnection? connection = null;
         try
         {
-            connection = new WitnessConnection(socketPath, await ConnectAsync(socketPath, clock, either.Token), clock);
-            await connection.GreetAsync(either.Token);
-            return connection;
+            while (true)
+            {
+                connection = new WitnessConnection(socketPath, await ConnectAsync(socketPath, clock, either.Token), clock);
+                if (await connection.IsGreetedAsync(either.Token))
+                {
+                    return connection;
+                }
+
+                await connection.DisposeAsync();
+            }
         }
         catch (Exception e)
         {
@@ -138,16 +150,21 @@ internal sealed class WitnessConnection : IAsyncDisposable
     }
 
     // An empty line, repeated because a guest that is just booting may lose one, until an empty line comes back.
-    private async Task GreetAsync(CancellationToken cancellation)
+    private async Task<bool> IsGreetedAsync(CancellationToken cancellation)
     {
-        while (!_greeted.Task.IsCompleted)
+        for (var i = 0; i < Greetings && !_greeted.Task.IsCompleted; i++)
         {
             await SendAsync("", cancellation);
             await Task.WhenAny(_greeted.Task, Task.Delay(GreetInterval, _clock, cancellation));
             cancellation.ThrowIfCancellationRequested();
         }
 
-        await _greeted.Task;
+        if (_greeted.Task.IsCompleted)
+        {
+            await _greeted.Task;
+        }
+
+        return _greeted.Task.IsCompleted;
     }
 
     private async Task SendAsync(string line, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Tests.Images;
 
 namespace Coppice.Tests.Cli;
 
@@ -70,6 +71,51 @@ public sealed class CompletionTests
         Assert.Contains("[suggest:$at]", script.Output, StringComparison.Ordinal);
         Assert.Contains("complete ", script.Output, StringComparison.Ordinal);
         Assert.Equal(2, (await desk.TypeAsync("completion", "tcsh")).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("$(touch X)", @"\$\(touch\ X\)")]
+    [InlineData("`touch X`", @"\`touch\ X\`")]
+    [InlineData("before upgrade", @"before\ upgrade")]
+    [InlineData("a;b", @"a\;b")]
+    [InlineData("plain", "plain")]
+    public async Task A_name_is_nothing_but_a_word_to_the_shell(string name, string offered)
+    {
+        using var desk = new Desk();
+        Assert.SkipUnless(Tool.Exists("bash"), "bash is not installed");
+        var script = desk.File("complete.sh", (await desk.TypeAsync("completion", "bash")).AsPrinted);
+        var names = desk.File("names", $"other\n{name}\n");
+        var folder = Path.GetDirectoryName(script)!;
+
+        var driver = desk.File("driver.sh", $$"""
+            cd '{{folder}}'
+            source '{{script}}'
+            coppice() { cat '{{names}}'; }
+            COMP_WORDS=(coppice show "$1") COMP_CWORD=2 COMP_LINE="coppice show $1"
+            COMP_POINT=${#COMP_LINE}
+            _coppice
+            printf '%s\n' "${COMPREPLY[@]}"
+            """);
+        Assert.Equal($"{offered}\n", await Tool.RunAsync("bash", driver, name[..1]));
+        Assert.Equal($"other\n{offered}\n", await Tool.RunAsync("bash", driver, ""));
+        Assert.False(File.Exists($"{folder}/X"));
+    }
+
+    [Fact]
+    public async Task Of_an_option_with_its_value_only_the_value_is_offered()
+    {
+        using var desk = new Desk();
+        Assert.SkipUnless(Tool.Exists("bash"), "bash is not installed");
+        var script = desk.File("complete.sh", (await desk.TypeAsync("completion", "bash")).AsPrinted);
+        var driver = desk.File("driver.sh", $$"""
+            source '{{script}}'
+            coppice() { printf '%s\n' --from=base --from=before --to=base; }
+            COMP_WORDS=(coppice list --from = b) COMP_CWORD=4 COMP_LINE="coppice list --from=b"
+            COMP_POINT=${#COMP_LINE}
+            _coppice
+            printf '%s\n' "${COMPREPLY[@]}"
+            """);
+        Assert.Equal("base\nbefore\n", await Tool.RunAsync("bash", driver));
     }
 
     private static async Task<string[]> SuggestAsync(Desk desk, string line)

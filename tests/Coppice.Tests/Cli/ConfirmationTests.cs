@@ -5,7 +5,10 @@ public sealed class ConfirmationTests
     [Theory]
     [InlineData("kill web")]
     [InlineData("snapshot delete web one")]
+    [InlineData("tips drop web --all")]
     [InlineData("snapshot revert web one --discard-current")]
+    [InlineData("snapshot revert web one --discard-descendants")]
+    [InlineData("snapshot create web two --branch one --current --checkpoint-memory none")]
     [InlineData("undefine web --snapshots")]
     public async Task On_a_terminal_what_loses_something_is_done_only_after_a_yes(string line)
     {
@@ -24,6 +27,16 @@ public sealed class ConfirmationTests
         Assert.Equal((130, 130, 0), (no.ExitCode, nothing.ExitCode, yes.ExitCode));
         Assert.Contains("[y/N]", no.Error, StringComparison.Ordinal);
         Assert.Contains("nothing was done", no.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_discards_descendants_is_told_that_the_domain_as_it_is_may_be_one()
+    {
+        using var desk = new Desk { IsTerminal = true };
+        await desk.StartAsync();
+        await desk.DoAsync("snapshot create web one");
+        var asked = await desk.TypeAsync("n\n", ["snapshot", "revert", "web", "one", "--discard-descendants"]);
+        Assert.Contains("what it is now", asked.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -6,6 +6,7 @@ using Coppice.Cli;
 using Coppice.Cli.Drawing;
 using Coppice.Contracts.Fakes;
 using Coppice.Core;
+using Coppice.Tests.Images;
 
 namespace Coppice.Tests.Cli;
 
@@ -25,17 +26,20 @@ internal sealed record Typed(int ExitCode, string Output, string Error, string A
 /// </summary>
 internal sealed partial class Desk : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("coppice-cli-").FullName;
+    private readonly string _folder = TempFolder.InMemory().Path;
     private readonly StoppedClock _clock = new();
     private uint _ids;
 
-    public FakeHost Host { get; } = new();
+    public FakeHost Host { get; } = new() { MergesGoOnWhenAsked = true };
 
     public string Home => $"{_folder}/home";
 
     public bool IsTerminal { get; set; }
 
-    public Dictionary<string, string?> Variables { get; } = new() { ["HOME"] = "/nowhere" };
+    public Dictionary<string, string?> Variables { get; } = new() { ["HOME"] = "/nowhere", ["COPPICE_CHECKSUMS"] = "off" };
+
+    /// <summary>What was started in processes of their own; nothing really is.</summary>
+    public List<IReadOnlyList<string>> StartedAside { get; } = [];
 
     /// <summary>What the drivers do before they are there.</summary>
     public Action Opening { get; set; } = () => { };
@@ -68,14 +72,14 @@ internal sealed partial class Desk : IDisposable
     }
 
     /// <summary>A domain with one disk, off.</summary>
-    public async Task DefineAsync(string name = "web")
+    public async Task DefineAsync(string name = "web", string devices = "")
     {
         var image = $"{_folder}/{name}.qcow2";
         AddImage(image);
         var xml = $"""
             <domain type='qemu'><name>{name}</name><memory unit='MiB'>256</memory><os><type>hvm</type></os><devices>
             <disk type='file' device='disk' snapshot='external'><driver name='qemu' type='qcow2'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>
-            </devices></domain>
+            {devices}</devices></domain>
             """;
         Succeeded(await TypeAsync("define", File($"{name}.xml", xml)));
     }
@@ -129,6 +133,7 @@ internal sealed partial class Desk : IDisposable
         Variable = name => name == "COPPICE_HOME" ? Home : Variables.GetValueOrDefault(name),
         Time = _clock,
         Ids = new IdSource(Count),
+        StartAside = StartedAside.Add,
         Drivers = (_, _) =>
         {
             Opening();

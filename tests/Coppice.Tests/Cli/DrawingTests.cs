@@ -21,11 +21,11 @@ public sealed class DrawingTests
         Assert.Equal(
             """
             web
-            ○ base              running  memory+disks  0 B  4 min ago
-            ├─○ before-upgrade  running  memory+disks  0 B  3 min ago
-            │ ○ experiment      running  disks         0 B  2 min ago
-            │ ◌ tip id-00001    running                     1 min ago
-            ○ release           running  memory+disks  0 B  now
+            ○ base              running  memory+disks             0 B  4 min ago
+            ├─○ before-upgrade  running  memory+disks             0 B  3 min ago
+            │ ○ experiment      running  disks, crash-consistent  0 B  2 min ago
+            │ ◌ tip id-00001    running                                1 min ago
+            ○ release           running  memory+disks             0 B  now
             ● head              running
 
             """,
@@ -42,12 +42,12 @@ public sealed class DrawingTests
         Assert.Equal(
             """
             web
-            ○ base            running  memory+disks  0 B  5 min ago
-            ├─○ release       running  memory+disks  0 B  1 min ago
-            │ ◌ tip id-00001  running                     now
-            ○ before-upgrade  running  memory+disks  0 B  4 min ago
-            ├─○ experiment    running  disks         0 B  3 min ago
-            │ ◌ tip id-00002  running                     2 min ago
+            ○ base            running  memory+disks             0 B  5 min ago
+            ├─○ release       running  memory+disks             0 B  1 min ago
+            │ ◌ tip id-00001  running                                now
+            ○ before-upgrade  running  memory+disks             0 B  4 min ago
+            ├─○ experiment    running  disks, crash-consistent  0 B  3 min ago
+            │ ◌ tip id-00002  running                                2 min ago
             ● head            running
 
             """,
@@ -69,7 +69,7 @@ public sealed class DrawingTests
         using var desk = new Desk();
         await desk.DefineAsync();
         var snapshots = Enumerable.Range(0, 1000).Select(i => Report(i)).ToArray();
-        var domain = new Coppice.Cli.Reports.DomainReport("id", "web", "off", 0, new("999", "s999"), 1000, [], [], "/", 1, "persistent");
+        var domain = new Coppice.Cli.Reports.DomainReport("id", "web", "off", 0, new("999", "s999"), 1000, [], [], "/", 1, "persistent") { Dirty = true };
 
         using var output = new StringWriter { NewLine = "\n" };
         desk.Draw(new Coppice.Cli.Drawing.TreeDrawing(domain, snapshots, TimeProvider.System).ToSheet(), output);
@@ -167,6 +167,6 @@ public sealed class DrawingTests
     }
 
     private static Coppice.Cli.Reports.SnapshotReport Report(int i) => new(
-        $"{i}", $"s{i}", "", DateTimeOffset.UnixEpoch, "off", false, i == 0 ? null : new($"{i - 1}", $"s{i - 1}"), [], "offline", "external", 0,
+        $"{i}", $"s{i}", "", DateTimeOffset.UnixEpoch, "off", false, i == 0 ? null : new($"{i - 1}", $"s{i - 1}"), [], "offline", "external", "exact", 0,
         new("none", null, null, null), []);
 }

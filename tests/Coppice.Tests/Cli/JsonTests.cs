@@ -47,7 +47,12 @@ public sealed class JsonTests
                 ],
                 "folder": "FOLDER/home/domains/id-00001",
                 "revision": 4,
-                "persistence": "persistent"
+                "persistence": "persistent",
+                "dirty": true,
+                "generationId": null,
+                "tipRetention": null,
+                "unnamedLayers": [],
+                "renames": []
               }
             }
 
@@ -76,6 +81,7 @@ public sealed class JsonTests
                 "children": [],
                 "moment": "online",
                 "place": "external",
+                "consistency": "exact",
                 "bytes": 0,
                 "memory": {
                   "mode": "external",
@@ -89,7 +95,8 @@ public sealed class JsonTests
                     "mode": "external",
                     "path": "FOLDER/web.qcow2"
                   }
-                ]
+                ],
+                "unverified": true
               }
             }
 
@@ -222,9 +229,12 @@ public sealed class JsonTests
         Assert.Equal("snapshots", await Members("snapshot list web"));
         Assert.Equal("snapshots", await Members("snapshot children web one"));
         Assert.Equal("domain snapshots", await Members("snapshot tree web"));
+        Assert.Equal("domain tips", await Members("tips list web"));
         Assert.Equal("snapshot", await Members("snapshot current web"));
         Assert.Equal("snapshot", await Members("snapshot parent web two"));
         Assert.Equal("xml", await Members("snapshot dumpxml web two"));
+        Assert.Equal("jobs", await Members("job list web"));
+        Assert.Equal("plans results errors", await Members("gc --all"));
         Assert.Equal("result", await Members("snapshot delete web two"));
         Assert.Equal("error", await Members("snapshot show web two"));
         Assert.Equal("error", await Members("snapshot show"));

@@ -18,8 +18,11 @@ public sealed class FakeStorageTests : StorageContract
 /// <summary>A fake machine whose time passes whenever somebody looks at a counter.</summary>
 internal sealed class FakeBed : IHypervisorBed, IStorageBed
 {
+    // Behind the blocks that guests write; below the numbers that they count.
+    private const int FirstMark = 100;
+
     private readonly string _root = Directory.CreateTempSubdirectory("coppice-fake-").FullName;
-    private readonly FakeHost _host = new();
+    private readonly FakeHost _host = new() { MergesGoOnWhenAsked = true };
     private int _ids;
 
     public FakeBed()
@@ -83,6 +86,17 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
         return name;
     }
 
+    public void WriteInto(Layer layer, params int[] blocks) => Set(
+        layer.Path, i => i with { Blocks = i.Blocks.SetItems(blocks.Select(b => KeyValuePair.Create(FirstMark + b, MarkOf(layer)))) });
+
+    public IReadOnlyList<string> Read(params Layer[] chain)
+    {
+        var images = chain.Select(l => _host.State.Images[l.Path].Blocks);
+        return [.. Enumerable.Range(FirstMark + 1, 15).Select(b => $"{images.FirstOrDefault(i => i.ContainsKey(b))?[b]}")];
+    }
+
+    public string? BackingOf(Layer layer) => _host.State.Images[layer.Path].Backing;
+
     public bool Exists(MemoryImage memory) => _host.State.Memories.ContainsKey(memory.File!);
 
     public void RequireTpm()
@@ -111,6 +125,8 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
 
     public bool IsWritten(Layer layer) => _host.State.Read(layer.Path).ContainsKey(1);
 
+    public void Damage(Layer layer, ImageHealth health) => Set(layer.Path, i => i with { Health = health });
+
     public IAsyncDisposable Use(Layer layer)
     {
         var process = NewProcess();
@@ -119,17 +135,33 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
         return new Ending(() => KillAsync(process));
     }
 
+    public Task LetGoAsync(ShortId process, int slot) => Task.CompletedTask;
+
     public Task<long> CounterAsync(ShortId process)
     {
         _host.Tick();
         return Task.FromResult(_host.State.Processes[process].Counter);
     }
 
-    public Task KillAsync(ShortId process)
+    public Task WaitAsync()
     {
-        _host.State = _host.State with { Processes = _host.State.Processes.Remove(process) };
+        _host.Tick();
         return Task.CompletedTask;
     }
+
+    public Task KillAsync(ShortId process)
+    {
+        // One that only merges runs no domain.
+        if (_host.State.Processes.TryGetValue(process, out var user))
+        {
+            _host.Deserted[process] = user.Domain;
+        }
+
+        _host.State = _host.State.Without(process);
+        return Task.CompletedTask;
+    }
+
+    private static long MarkOf(Layer layer) => -long.Parse(layer.Id.ToString(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     public ValueTask DisposeAsync()
     {

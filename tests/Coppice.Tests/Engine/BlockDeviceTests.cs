@@ -30,9 +30,11 @@ public sealed class BlockDeviceTests : IDisposable
         await _world.RunAsync(Scenario.Revert("one"));
         _world.Host.Tick();
         await (runs ? _world.RunAsync(new UndoRevert(World.Name)) : Task.CompletedTask);
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         Inspection.CheckAll(_world);
         await (runs ? _world.RunAsync(new KillDomain(World.Name)) : Task.CompletedTask);
+        _world.Host.MergesGoOnWhenAsked = true;
+        await _world.RunAsync(new WaitForJobs(World.Name, null));
         await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
         Inspection.CheckAll(_world);
         Assert.Equal(StorageType.Block, _world.Host.State.Images[World.DevicePath].Type);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Coppice.Contracts.Fakes;
+using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Files;
 
@@ -19,12 +20,31 @@ internal sealed record CrashState(
     public string Key => $"{Disk.Text}\n{Flushed.Text}\n{HostKey(Host)}\n{TornJournal}";
 
     /// <summary>What recovery finds.</summary>
-    public string KeyAfter(bool power) =>
-        power ? $"{Flushed.Text}\n{HostKey(Host with { Processes = Host.Processes.Clear() })}" : $"{Disk.Text}\n{HostKey(Host)}";
+    public string KeyAfter(bool power) => power
+        ? $"{Flushed.Text}\n{HostKey(Host with { Processes = Host.Processes.Clear(), Merges = Host.Merges.Clear() })}\n{Newest}"
+        : $"{Disk.Text}\n{HostKey(Host)}";
 
-    private static string HostKey(FakeHostState host) => string.Create(
+    /// <summary>The images that the last number is in: whoever leads to others has lost it.</summary>
+    private string Newest => string.Join(';', Host.Images.Where(i => i.Value.Blocks.ContainsValue(Acknowledged)).Select(i => i.Key));
+
+    private static string HostKey(FakeHostState host) => string.Join(
+        '|',
+        string.Join(';', host.Images.Select(ImageKey)),
+        string.Join(';', host.Memories),
+        string.Join(';', host.Processes.OrderBy(p => p.Key.Value).Select(ProcessKey)),
+        string.Join(';', host.Merges.OrderBy(m => m.Key.Value).Select(m => $"{m.Key} {m.Value.Process} {m.Value.IsReady} {m.Value.IsDone}")));
+
+    private static string ImageKey(KeyValuePair<string, FakeImage> image) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{string.Join(';', host.Images.Select(i => $"{i.Key} {i.Value.VirtualSize.Bytes} {string.Join(',', i.Value.Internals.Keys)}"))}|{string.Join(';', host.Memories)}|{string.Join(';', host.Processes.OrderBy(p => p.Key.Value).Select(p => $"{p.Key} {p.Value.State} {p.Value.Guard} {string.Join(',', p.Value.Drives)}"))}");
+        $"{image.Key} {image.Value.Backing} {image.Value.VirtualSize.Bytes} {string.Join(',', image.Value.Internals.Keys)}");
+
+    private static string ProcessKey(KeyValuePair<ShortId, FakeProcess> named)
+    {
+        var process = named.Value;
+        return $"{named.Key} {process.State} {process.IsFrozen} {process.Guard} {process.IsLeft} {process.WentOn} "
+            + $"{string.Join(',', process.Drives)} {string.Join(',', process.Cards)} {string.Join(',', process.Pulled)} "
+            + string.Join(',', process.Taps);
+    }
 }
 
 /// <summary>
@@ -44,7 +64,7 @@ internal sealed class CrashPoints
     {
         _wanted = wanted;
         _world = world;
-        _flushed = flushed?.Copy() ?? new FlushedDisk(world.Path1);
+        _flushed = flushed?.Copy() ?? new FlushedDisk(world.Path1, DiskImage.Read(world.Path1));
         _acknowledged = acknowledged;
     }
 

@@ -5,9 +5,33 @@ using Coppice.Engine;
 
 namespace Coppice.Tests.Engine;
 
+public sealed class DefinitionCrashTests(ITestOutputHelper output) : CrashTests(output)
+{
+    public static TheoryData<string> Scenarios => [.. DefinitionScenarios.All.Keys];
+
+    [Theory, MemberData(nameof(Scenarios))]
+    public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
+}
+
+public sealed class PowerCrashTests(ITestOutputHelper output) : CrashTests(output)
+{
+    public static TheoryData<string> Scenarios => [.. PowerScenarios.All.Keys];
+
+    [Theory, MemberData(nameof(Scenarios))]
+    public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
+}
+
+public sealed class DiskCrashTests(ITestOutputHelper output) : CrashTests(output)
+{
+    public static TheoryData<string> Scenarios => [.. DiskScenarios.All.Keys];
+
+    [Theory, MemberData(nameof(Scenarios))]
+    public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
+}
+
 public sealed class SnapshotCrashTests(ITestOutputHelper output) : CrashTests(output)
 {
-    public static TheoryData<string> Scenarios => Scenario.That(n => n.StartsWith("create", StringComparison.Ordinal));
+    public static TheoryData<string> Scenarios => [.. CreateScenarios.All.Keys];
 
     [Theory, MemberData(nameof(Scenarios))]
     public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
@@ -15,15 +39,38 @@ public sealed class SnapshotCrashTests(ITestOutputHelper output) : CrashTests(ou
 
 public sealed class RevertCrashTests(ITestOutputHelper output) : CrashTests(output)
 {
-    public static TheoryData<string> Scenarios => Scenario.That(n => n[..4] is "reve" or "undo");
+    public static TheoryData<string> Scenarios => [.. RevertScenarios.All.Keys];
 
     [Theory, MemberData(nameof(Scenarios))]
     public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
 }
 
+public sealed class DeleteCrashTests(ITestOutputHelper output) : CrashTests(output)
+{
+    public static TheoryData<string> Scenarios => [.. DeleteScenarios.All.Keys];
+
+    [Theory, MemberData(nameof(Scenarios))]
+    public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
+}
+
+public sealed class ForkCrashTests(ITestOutputHelper output) : CrashTests(output)
+{
+    public static TheoryData<string> Scenarios => [.. ForkScenarios.All.Keys.Where(n => !n.StartsWith("try", StringComparison.Ordinal))];
+
+    [Theory, MemberData(nameof(Scenarios))]
+    public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
+}
+
+/// <summary>The families that have no class above.</summary>
 public sealed class OtherCrashTests(ITestOutputHelper output) : CrashTests(output)
 {
-    public static TheoryData<string> Scenarios => Scenario.That(n => n[..4] is not ("crea" or "reve" or "undo"));
+    private static readonly Dictionary<string, Scenario>[] s_covered =
+    [
+        DefinitionScenarios.All, PowerScenarios.All, DiskScenarios.All, CreateScenarios.All, RevertScenarios.All, DeleteScenarios.All,
+        ForkScenarios.All,
+    ];
+
+    public static TheoryData<string> Scenarios => Scenario.That(n => !s_covered.Any(family => family.ContainsKey(n)));
 
     [Theory, MemberData(nameof(Scenarios))]
     public Task A_crash_anywhere_leaves_the_old_or_the_new_tree(string name) => TryEveryPointAsync(name);
@@ -31,13 +78,16 @@ public sealed class OtherCrashTests(ITestOutputHelper output) : CrashTests(outpu
 
 /// <summary>
 /// Every operation, interrupted at every point: afterwards, and after a second crash while the first is being recovered,
-/// the domain is as if the operation had happened or as if it had not. Of second crashes, and of how the home works on, a sample
-/// is tried.
+/// the domain is as if the operation had happened or as if it had not. Of second crashes, of torn lines and of how the home works
+/// on, a sample is tried.
 /// </summary>
 public abstract class CrashTests(ITestOutputHelper output)
 {
     /// <summary>The sample is one in so many.</summary>
-    private const int Sample = 16;
+    private const int Sample = 128;
+
+    /// <summary>Of so many lengths to which a line is torn, one is tried.</summary>
+    private const int Lengths = 3;
 
     protected async Task TryEveryPointAsync(string name)
     {
@@ -48,7 +98,8 @@ public abstract class CrashTests(ITestOutputHelper output)
         var old = Outcome.Of(world);
         var states = await CrashPoints.CollectAsync(world, before, e => RunAsync(world, scenario.RequestIn(world), e));
         var expected = new Expectation(scenario, old, Outcome.Of(world));
-        var counts = new Counts(Sampling.OneIn(name, Sample), Sampling.OneIn($"after {name}", Sample));
+        var counts = new Counts(
+            Sampling.OneIn(name, Sample), Sampling.OneIn($"after {name}", Sample), Sampling.OneIn($"torn {name}", Lengths));
         foreach (var state in states)
         {
             await CheckAsync(world, expected, state, counts, nested: false);
@@ -75,7 +126,7 @@ public abstract class CrashTests(ITestOutputHelper output)
     {
         var whole = state.Disk.Files[journal];
         var line = whole.AsSpan(0, whole.Length - 1).LastIndexOf((byte)'\n') + 1;
-        foreach (var length in new[] { line, (line + whole.Length) / 2, whole.Length - 1 })
+        foreach (var length in new[] { (line + whole.Length) / 2, line, whole.Length - 1 }.Where(_ => counts.IsTorn()))
         {
             counts.Torn++;
             var torn = state.Disk with { Files = state.Disk.Files.SetItem(journal, whole[..length]) };
@@ -86,8 +137,8 @@ public abstract class CrashTests(ITestOutputHelper output)
     private static async Task RecoverAsync(
         World world, Expectation expected, CrashState state, bool power, Counts counts, bool nested, DiskImage killed)
     {
-        // A first crash goes on to a second one, for which it matters what was flushed.
-        if (!counts.Seen.Add(nested ? state.KeyAfter(power) : $"{power} {state.Key}"))
+        // A manager that was killed goes on to a second crash, for which it matters what was flushed.
+        if (!counts.Seen.Add(nested || power ? $"{nested} {state.KeyAfter(power)}" : state.Key))
         {
             return;
         }
@@ -99,7 +150,7 @@ public abstract class CrashTests(ITestOutputHelper output)
         {
             if (!nested)
             {
-                var flushing = power ? null : state.Flushing.With(flushed);
+                var flushing = power ? new FlushedDisk(world.Path1, state.Flushed) : state.Flushing.With(flushed);
                 var inner = await CrashPoints.CollectAsync(
                     world, state.Acknowledged, e => TouchAsync(world, e), flushing, counts.IsTriedTwice);
                 expected.Check(world, state.Acknowledged, power);
@@ -149,20 +200,22 @@ public abstract class CrashTests(ITestOutputHelper output)
         world.Open().RunAsync(request, new RunOptions { OnEvent = onEvent });
 
     /// <summary>A read, and a command that changes nothing but settles what it finds.</summary>
-    private static async Task TouchAsync(World world, Action<OperationEvent>? onEvent)
+    internal static async Task TouchAsync(World world, Action<OperationEvent>? onEvent)
     {
         var list = await world.Open().ListAsync();
         Assert.Empty(list.Broken);
         world.ForgetRemoved();
-        if (world.Exists)
-        {
-            await world.SettleAsync(onEvent);
-        }
+        await world.SettleAsync(onEvent);
     }
 
     /// <summary>The home works on.</summary>
     private static async Task GoOnAsync(World world)
     {
+        if (!world.Exists && world.All.Count > 0)
+        {
+            return; // Its images are a fork's now.
+        }
+
         if (!world.Exists)
         {
             await world.DefineAsync();
@@ -175,13 +228,16 @@ public abstract class CrashTests(ITestOutputHelper output)
         Inspection.CheckAll(world);
     }
 
-    private sealed class Counts(Func<bool> isTriedTwice, Func<bool> goesOn)
+    private sealed class Counts(Func<bool> isTriedTwice, Func<bool> goesOn, Func<bool> isTorn)
     {
         /// <summary>Whether a second crash is tried at the next point.</summary>
         public Func<bool> IsTriedTwice { get; } = isTriedTwice;
 
         /// <summary>Whether it is tried how the home works on after the next crash.</summary>
         public Func<bool> GoesOn { get; } = goesOn;
+
+        /// <summary>Whether the next length of a torn line is tried.</summary>
+        public Func<bool> IsTorn { get; } = isTorn;
 
         /// <summary>Many ways lead to the same state: recovering from it once is enough.</summary>
         public HashSet<string> Seen { get; } = new(StringComparer.Ordinal);
@@ -198,23 +254,43 @@ public abstract class CrashTests(ITestOutputHelper output)
 internal sealed class CrashFailure(string message, Exception inner) : Exception($"{message}: {inner.Message}", inner);
 
 /// <summary>How a domain is before or after an operation.</summary>
-internal sealed record Outcome(Catalog? Catalog, DomainState State)
+internal sealed record Outcome(Catalog? Catalog, DomainState State, string Forks)
 {
-    public static Outcome Of(World world) => new(world.Exists ? world.Catalog : null, Inspection.StateOf(world));
+    /// <summary>The other domains once the power was lost: it is lost to all.</summary>
+    public string ForksAfterPowerLoss { get; private init; } = "";
 
-    public string Tree => Catalog is null ? "none" : Inspection.Tree(Catalog);
+    public string Tree { get; } = Catalog is null ? "none" : Inspection.Tree(Catalog);
+
+    public static Outcome Of(World world) => Of(world, world.All);
+
+    /// <summary>The same of what was read.</summary>
+    public static Outcome Of(World world, IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> domains)
+    {
+        var catalog = domains.FirstOrDefault(d => d.Folder == world.Domain).Catalog;
+        Catalog[] forks = [.. domains.Where(d => d.Folder != world.Domain).Select(d => d.Catalog)];
+        return new Outcome(catalog, Inspection.StateOf(world, catalog), string.Join("\n\n", forks.Select(Inspection.Tree)))
+        {
+            ForksAfterPowerLoss = string.Join("\n\n", forks.Select(Inspection.AfterPowerLoss).Where(t => t != "none")),
+        };
+    }
 }
 
 /// <summary>What may come out of an operation that was interrupted.</summary>
 internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
 {
+    private readonly string[] _trees = Trees(Old.Catalog, New.Catalog, Inspection.Tree);
+    private readonly string[] _treesAfterPowerLoss = Trees(Old.Catalog, New.Catalog, Inspection.AfterPowerLoss);
+    private readonly bool _keepsItsShape = Shape(Old.Tree) == Shape(New.Tree);
+
     public void Check(World world, long acknowledged, bool power)
     {
-        var found = CheckTree(world, power ? Inspection.AfterPowerLoss : Inspection.Tree, tree => tree);
+        string[] forks = power ? [Old.ForksAfterPowerLoss, New.ForksAfterPowerLoss] : [Old.Forks, New.Forks];
+        var found = CheckTree(world, power ? _treesAfterPowerLoss : _trees, forks, tree => tree);
         CheckState(found, power, found.Tree == New.Tree);
         if (found.Catalog is not null && !Scenario.Discards)
         {
-            Assert.True(Inspection.Kept(world) >= acknowledged, $"{Inspection.Kept(world)} is kept, {acknowledged} was acknowledged");
+            var kept = Inspection.Kept(world, found.Catalog);
+            Assert.True(kept >= acknowledged, $"{kept} is kept, {acknowledged} was acknowledged");
         }
 
         GoOn(world);
@@ -223,7 +299,7 @@ internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
     /// <summary>The same without a crash, for an operation that was planned anew, with ids of its own.</summary>
     public void CheckShape(World world)
     {
-        var found = CheckTree(world, Inspection.Tree, Shape);
+        var found = CheckTree(world, _trees, [Old.Forks, New.Forks], Shape);
         CheckState(found, power: false, Shape(found.Tree) == Shape(New.Tree));
         GoOn(world);
     }
@@ -235,14 +311,21 @@ internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
         Assert.Equal(0, world.Host.State.Bad);
     }
 
-    private Outcome CheckTree(World world, Func<Catalog, string> tree, Func<string, string> shown)
+    private static Outcome CheckTree(World world, string[] trees, string[] forks, Func<string, string> shown)
     {
-        Inspection.CheckAll(world);
-        var found = Outcome.Of(world);
-        var forward = Old.Catalog is { } o && New.Catalog is { } n ? Inspection.RolledForward(o, n) : null;
-        Assert.Contains(
-            shown(found.Tree), new[] { Old.Catalog, New.Catalog, forward }.Select(c => shown(c is null ? "none" : tree(c))));
+        var domains = world.All;
+        Inspection.CheckAll(world, domains);
+        var found = Outcome.Of(world, domains);
+        Assert.True(forks.Select(shown).Contains(shown(found.Forks)), $"the other domains are\n{found.Forks}\ninstead of\n{string.Join("\nor\n", forks)}");
+        Assert.Contains(shown(found.Tree), trees.Select(shown));
         return found;
+    }
+
+    /// <summary>Before, after, and before with the head where the guest has moved to.</summary>
+    private static string[] Trees(Catalog? old, Catalog? next, Func<Catalog, string> tree)
+    {
+        var forward = old is not null && next is not null ? Inspection.RolledForward(old, next) : null;
+        return [.. new[] { old, next, forward }.Select(c => c is null ? "none" : tree(c))];
     }
 
     private void CheckState(Outcome found, bool power, bool isNew)
@@ -251,7 +334,7 @@ internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
         {
             Assert.Equal(DomainState.Off, found.State);
         }
-        else if (Shape(Old.Tree) == Shape(New.Tree))
+        else if (_keepsItsShape)
         {
             Assert.Contains(found.State, new[] { Old.State, New.State });
         }

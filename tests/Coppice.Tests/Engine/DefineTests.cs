@@ -139,7 +139,7 @@ public sealed class DefineTests : IDisposable
         Assert.True(File.Exists(_world.Domain.Definition(old)));
         Inspection.CheckAll(_world);
 
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "old", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "old", metadataOnly: false));
         Assert.False(File.Exists(_world.Domain.Definition(old)));
         Inspection.CheckAll(_world);
     }
@@ -191,7 +191,7 @@ public sealed class DefineTests : IDisposable
         Assert.Equal("/images/one.iso", Disc(_world.Catalog.Head));
         await _world.RunAsync(new KillDomain(World.Name));
         await _world.RunAsync(new DefineDomain(WithDisc(null)));
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         Assert.DoesNotContain(_world.Catalog.Layers, l => l.Disk == "sda");
         Assert.Contains("/images/one.iso", _world.Host.State.Images.Keys);
     }
@@ -290,7 +290,7 @@ public sealed class DefineTests : IDisposable
         await _world.SnapshotAsync("one");
         _world.Host.Tick();
         await _world.RunAsync(new KillDomain(World.Name));
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         var written = _world.Catalog.Layers.Where(l => l.Origin is LayerOrigin.Coppice).Select(l => l.Path).ToArray();
         Assert.NotEmpty(written);
 
@@ -300,6 +300,8 @@ public sealed class DefineTests : IDisposable
         Assert.All(written, path => Assert.Contains(path, refused.Problem, StringComparison.Ordinal));
         Assert.All(written, path => Assert.Contains(path, _world.Host.State.Images.Keys));
 
+        _world.Host.MergesGoOnWhenAsked = true;
+        await _world.RunAsync(new WaitForJobs(World.Name, null));
         await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: true));
         Inspection.CheckAll(_world);
     }

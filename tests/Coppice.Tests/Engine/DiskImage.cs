@@ -13,9 +13,12 @@ internal sealed record DiskImage(ImmutableSortedSet<string> Folders, ImmutableSo
 
     public static DiskImage Read(string root) => !Directory.Exists(root) ? Empty : new(
         Empty.Folders.Union(Directory.EnumerateDirectories(root, "*", SearchOption.AllDirectories).Append(root)),
-        Empty.Files.AddRange(Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
-            .Where(f => Path.GetFileName(f) != "lock")
-            .Select(f => KeyValuePair.Create(f, File.ReadAllBytes(f)))));
+        Empty.Files.AddRange(FilesIn(root).Select(f => KeyValuePair.Create(f, File.ReadAllBytes(f)))));
+
+    public static IEnumerable<string> FilesIn(string root) => !Directory.Exists(root) ? [] :
+        Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Where(f => !IsLock(f));
+
+    internal static bool IsLock(string path) => Path.GetFileName(path) is "lock" or "trial" or "checksums.lock";
 
     public void WriteTo(string root)
     {
@@ -50,8 +53,8 @@ internal sealed class FlushedDisk
     private (FileAct Act, string Path)? _last;
 
     /// <summary>Everything on disk is durable.</summary>
-    public FlushedDisk(string root)
-        : this(root, DiskImage.Read(root), DiskImage.Read(root).Files.ToImmutableDictionary(StringComparer.Ordinal))
+    public FlushedDisk(string root, DiskImage disk)
+        : this(root, disk, disk.Files.ToImmutableDictionary(StringComparer.Ordinal))
     {
     }
 
@@ -129,7 +132,7 @@ internal sealed class FlushedDisk
             return;
         }
 
-        var files = Directory.EnumerateFiles(path).Where(f => Path.GetFileName(f) != "lock")
+        var files = Directory.EnumerateFiles(path).Where(f => !DiskImage.IsLock(f))
             .Select(f => KeyValuePair.Create(f, _flushed.GetValueOrDefault(f, [])));
         _durable = new DiskImage(
             _durable.Folders.Where(f => Path.GetDirectoryName(f) != path || Directory.Exists(f)).ToImmutableSortedSet(StringComparer.Ordinal)

@@ -1,4 +1,5 @@
 using Coppice.Contracts;
+using Coppice.Contracts.Fakes;
 using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Files;
@@ -6,11 +7,14 @@ using Coppice.Files;
 namespace Coppice.Tests.Engine;
 
 /// <summary>
-/// Every operation, with one thing that fails or a cancellation at one point in two, or at every one: it happens or it does not, the same process
-/// goes on, and what it could not tidy the next command does.
+/// Every operation, with one thing that fails or a cancellation at some points, or at every one: it happens or it does not, the
+/// same process goes on, and what it could not tidy the next command does.
 /// </summary>
-public sealed class FailureTests
+public sealed class FailureTests(Beginnings beginnings) : IClassFixture<Beginnings>
 {
+    /// <summary>A failure is tried at one point in so many.</summary>
+    private const int Sample = 16;
+
     public static TheoryData<string> Scenarios => Scenario.That(_ => true);
 
     [Theory]
@@ -23,6 +27,27 @@ public sealed class FailureTests
             FileActs.Observer = (_, path) =>
             {
                 if (count++ == at)
+                {
+                    throw FileException.Of(path, Errno.NoSpace);
+                }
+            };
+            return () => count > at;
+        });
+
+    /// <summary>The operations in which a guest stands still.</summary>
+    public static TheoryData<string> Standing => Scenario.That(
+        name => Scenario.All[name].Request is SaveDomain or CreateSnapshot or RevertSnapshot or UndoRevert or RevertToTip);
+
+    [Theory]
+    [MemberData(nameof(Standing))]
+    public Task Where_nothing_can_be_written_any_more_no_guest_waits_for_the_next_command(string name) => TryEachAsync(
+        name,
+        (world, at) =>
+        {
+            var count = 0;
+            FileActs.Observer = (_, path) =>
+            {
+                if (count++ >= at)
                 {
                     throw FileException.Of(path, Errno.NoSpace);
                 }
@@ -75,16 +100,11 @@ public sealed class FailureTests
     }
 
     /// <summary>Arms a failure at each point in turn, until an operation comes through without meeting it.</summary>
-    private static async Task TryEachAsync(
+    private async Task TryEachAsync(
         string name, Func<World, int, Func<bool>> arm, Func<World, Request, Task<OperationResult>>? run = null)
     {
-        var scenario = Scenario.All[name];
-        using var world = new World();
-        await scenario.SetUpAsync(world);
-        var (disk, host, old) = (DiskImage.Read(world.Path1), world.Host.State, Outcome.Of(world));
-        await world.RunAsync(scenario.RequestIn(world));
-        var expected = new Expectation(scenario, old, Outcome.Of(world));
-        var isTried = Sampling.OneIn(name, 4);
+        var (world, disk, host, expected) = await beginnings.OfAsync(name);
+        var isTried = Sampling.OneIn(name, Sample);
         for (var at = 0; ; at++)
         {
             if (!isTried())
@@ -95,9 +115,11 @@ public sealed class FailureTests
             disk.WriteTo(world.Path1);
             world.Host.State = host;
             var met = arm(world, at);
-            var failure = await AttemptAsync(() => run is null ? world.RunAsync(scenario.RequestIn(world)) : run(world, scenario.RequestIn(world)));
+            var request = expected.Scenario.RequestIn(world);
+            var failure = await AttemptAsync(() => run is null ? world.RunAsync(request) : run(world, request));
             var wasMet = met();
             (FileActs.Observer, world.Host.Acting) = (null, null);
+            Assert.DoesNotContain(world.Host.State.Processes.Values, p => p.Guard is not null);
             Check(world, expected, failure, $"{name}, point {at}", await SettleAsync(world));
             if (!wasMet)
             {
@@ -161,4 +183,43 @@ public sealed class FailureTests
 
         public void Dispose() => Current.Dispose();
     }
+}
+
+/// <summary>Worlds in which a scenario can begin, again and again: what leads there is done once for all tests of a class.</summary>
+public sealed class Beginnings : IDisposable
+{
+    private readonly Dictionary<string, Beginning> _begun = new(StringComparer.Ordinal);
+
+    public void Dispose()
+    {
+        foreach (var (world, _, _, _) in _begun.Values)
+        {
+            world.Dispose();
+        }
+    }
+
+    internal async Task<Beginning> OfAsync(string name)
+    {
+        if (!_begun.TryGetValue(name, out var begun))
+        {
+            _begun[name] = begun = await BeginAsync(Scenario.All[name]);
+        }
+
+        return begun;
+    }
+
+    private static async Task<Beginning> BeginAsync(Scenario scenario)
+    {
+        var world = new World();
+        await scenario.SetUpAsync(world);
+        var (disk, host, old) = (DiskImage.Read(world.Path1), world.Host.State, Outcome.Of(world));
+        await world.RunAsync(scenario.RequestIn(world));
+        return new Beginning(world, disk, host, new Expectation(scenario, old, Outcome.Of(world)));
+    }
+
+    /// <param name="World">Where.</param>
+    /// <param name="Disk">The files at the beginning.</param>
+    /// <param name="Host">The machine at the beginning.</param>
+    /// <param name="Expected">What may come out of the operation.</param>
+    internal sealed record Beginning(World World, DiskImage Disk, FakeHostState Host, Expectation Expected);
 }

@@ -146,7 +146,7 @@ public sealed class FirmwareVariablesTests : IDisposable
         await _world.SnapshotAsync("one");
         _world.Host.Tick();
         await _world.RunAsync(new KillDomain(World.Name));
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         var error = await HomeTests.FailAsync(() => _world.RunAsync(new UndefineDomain(World.Name, Snapshots: false)));
         Assert.Equal(ErrorKind.WouldLose, error.Kind);
         Assert.Contains("nvram", error.Problem, StringComparison.Ordinal);

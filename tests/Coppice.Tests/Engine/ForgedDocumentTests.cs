@@ -96,7 +96,7 @@ public sealed class ForgedDocumentTests : IDisposable
         await PutBackAsync(one);
         var path = one.Memory!.File!;
         _world.Host.State = _world.Host.State with { Images = _world.Host.State.Images.Add("/images/x", _world.Host.State.Images[Top(two).Path]) };
-        _world.Host.Links["/images/x"] = path;
+        _world.Host.Link(path, "/images/x");
         await RefusedAsync(Moved(two, "/images/x"), "/images/x", "memory image");
     }
 

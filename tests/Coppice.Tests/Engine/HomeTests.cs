@@ -119,8 +119,8 @@ public sealed class HomeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{ \"version\": 5, \"future\": true }", "has version 5, and this Coppice reads version 4")]
-    [InlineData("{ \"version\": 4 }", "cannot be read")]
+    [InlineData("{ \"version\": 7, \"future\": true }", "has version 7, and this Coppice reads version 6")]
+    [InlineData("{ \"version\": 6 }", "cannot be read")]
     [InlineData("{}", "cannot be read")]
     [InlineData("", "cannot be read")]
     [InlineData("not json", "cannot be read")]
@@ -187,6 +187,7 @@ public sealed class HomeTests : IDisposable
         {
             Processes = inside.Host.Processes.SetItem(id, process with { Drives = process.Drives.SetItem(0, process.Drives[0] with { Path = "/images/web-a.qcow2" }) }),
         };
+        _world.Host.ManagerDies();
         var (disk, host) = (DiskImage.Read(_world.Path1).Text, _world.Host.State);
 
         var error = await FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)));
@@ -254,7 +255,7 @@ public sealed class HomeTests : IDisposable
         for (var i = 0; i < 30 && !reader.IsCompleted; i++)
         {
             await _world.RunAsync(new DefineDomain(World.Definition() with { Memory = new ByteCount((i + 2L) << 20) }));
-            await _world.RunAsync(new DeleteSnapshot(World.Name, "s", MetadataOnly: false));
+            await _world.RunAsync(new DeleteSnapshot(World.Name, "s", metadataOnly: false));
             await _world.RunAsync(off);
         }
 
@@ -286,7 +287,7 @@ public sealed class HomeTests : IDisposable
                 throw new CoppiceException(ErrorKind.Storage, what, "is not allowed today");
             }
         };
-        var deleted = await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        var deleted = await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         Assert.Contains("is not allowed today", Assert.Single(deleted.Warnings), StringComparison.Ordinal);
         Assert.Empty(_world.Catalog.Snapshots);
         await _world.SnapshotAsync("two");

@@ -102,6 +102,25 @@ public sealed class HotPlugTests : IDisposable
     }
 
     [Fact]
+    public async Task A_disk_whose_file_stays_for_a_snapshot_inside_keeps_what_was_written_beside_it()
+    {
+        await RunningAsync();
+        await _world.RunAsync(Scenario.Attach());
+        await _world.SnapshotAsync("outside");
+        await _world.RunAsync(new CreateSnapshot(World.Name)
+        {
+            Name = "inside", DiskOnly = true,
+            Disks = [new("vda", DiskMode.None), new("vdb", DiskMode.None), new("vdc", DiskMode.Internal)],
+        });
+        _world.Host.Tick();
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(Scenario.Detach("vdc")));
+        Assert.Equal(ErrorKind.WouldLose, error.Kind);
+        Assert.Contains("--discard", error.NextStep, StringComparison.Ordinal);
+        await _world.RunAsync(Scenario.Detach("vdc") with { Discard = true });
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task A_disk_that_the_guest_let_go_of_late_is_named_until_its_leaving_is_finished()
     {
         await RunningAsync();

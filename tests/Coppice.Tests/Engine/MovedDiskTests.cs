@@ -15,7 +15,7 @@ public sealed class MovedDiskTests : IDisposable
         { "create disk-only", new CreateSnapshot(World.Name) { Name = "two", DiskOnly = true } },
         { "revert", Scenario.Revert("one") },
         { "revert by force", Scenario.Revert("one") with { Force = true, DiscardCurrent = true } },
-        { "delete", new DeleteSnapshot(World.Name, "one", MetadataOnly: false) },
+        { "delete", new DeleteSnapshot(World.Name, "one", metadataOnly: false) },
         { "save", new SaveDomain(World.Name) },
         { "resize", new ResizeDisk(World.Name, "vda", new ByteCount(4 << 20)) },
     };

@@ -10,7 +10,7 @@ namespace Coppice.Tests.Engine;
 /// </summary>
 public sealed class PlanAfterCrashTests
 {
-    public static TheoryData<string> Scenarios => [.. Sampling.Of(Scenario.All.Keys, 32)];
+    public static TheoryData<string> Scenarios => [.. Sampling.Of(Scenario.All.Keys, 12)];
 
     [Theory, MemberData(nameof(Scenarios))]
     public async Task A_plan_touches_nothing_whatever_a_crash_left_and_guesses_nothing(string name)
@@ -39,7 +39,9 @@ public sealed class PlanAfterCrashTests
         }
 
         Assert.True(planned > 0, "none was planned");
-        Assert.Equal(!name.StartsWith("define", StringComparison.Ordinal) && !name.StartsWith("undefine", StringComparison.Ordinal), refused > 0);
+        var isOfAnother = Scenario.All[name].Request is ImportDomain or AttachSnapshotDisk or (DomainRequest { Domain: not World.Name } and not ForkSnapshot);
+        Assert.Equal(
+            !isOfAnother && !name.StartsWith("define", StringComparison.Ordinal) && !name.StartsWith("undefine", StringComparison.Ordinal), refused > 0);
     }
 
     /// <summary>Plans what can be planned in any state, unless there is no domain or it is open what becomes of it.</summary>

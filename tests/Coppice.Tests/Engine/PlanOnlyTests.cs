@@ -31,6 +31,32 @@ public sealed class PlanOnlyTests : IDisposable
     }
 
     [Fact]
+    public async Task Only_a_plan_leaves_tips_marks_and_branches_alone_too()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        await _world.SnapshotAsync("one");
+        await _world.RunAsync(Scenario.Revert("one"));
+        await _world.RunAsync(new PauseDomain(World.Name));
+        await _world.SnapshotAsync("two");
+        Assert.NotNull(_world.Catalog.Head.SameAs);
+        var (disk, host) = (DiskImage.Read(_world.Path1).Text, _world.Host.State);
+        var all = new TipRetention(0, null);
+        foreach (var request in new Request[]
+        {
+            new ResumeDomain(World.Name), new DropTips(World.Name) { AllBut = all }, new KeepTips(World.Name, all),
+            new RevertToTip(World.Name, _world.Catalog.Tips[0].Id.Value, Force: false), Scenario.Checkpointed("one"),
+            Scenario.Branch("one"), Scenario.Revert("one") with { DiscardDescendants = true },
+        })
+        {
+            Assert.False((await _world.Open().RunAsync(request, new RunOptions { PlanOnly = true })).Executed);
+        }
+
+        Assert.Equal(disk, DiskImage.Read(_world.Path1).Text);
+        Assert.Equal(host, _world.Host.State);
+    }
+
+    [Fact]
     public async Task A_plan_needs_no_lock_when_there_is_nothing_to_settle()
     {
         await _world.DefineAsync();
@@ -68,8 +94,10 @@ public sealed class PlanOnlyTests : IDisposable
         await _world.DefineAsync();
         await _world.StartAsync();
         await _world.SnapshotAsync("one");
-        _world.Host.Acting = what => throw new CoppiceException(ErrorKind.Storage, what, "is not allowed today");
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        _world.Host.Acting = what => _ = what.StartsWith("remove", StringComparison.Ordinal)
+            ? throw new CoppiceException(ErrorKind.Storage, what, "is not allowed today")
+            : true;
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         _world.Host.Acting = null;
         var planned = await _world.Open().RunAsync(new KillDomain(World.Name), new RunOptions { PlanOnly = true });
         Assert.Contains("'snapshot delete'", Assert.Single(planned.Plan.Warnings), StringComparison.Ordinal);

@@ -25,7 +25,7 @@ public sealed class PreparedOverlayTests : IDisposable
 
         // What nothing reaches any more is forgotten, but not removed: it was never ours.
         await _world.RunAsync(Scenario.Revert("one") with { DiscardCurrent = true });
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Path == Overlay);
         Assert.True(_world.Host.State.Images.ContainsKey(Overlay));
         Inspection.CheckAll(_world);
@@ -115,7 +115,7 @@ public sealed class PreparedOverlayTests : IDisposable
         _world.Host.Tick();
 
         // The head needs it, whatever else is removed.
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: true));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: true));
         await _world.RunAsync(new KillDomain(World.Name));
         await _world.RunAsync(new StartDomain(World.Name, Paused: false));
         Assert.True(_world.Host.State.Images.ContainsKey(frozen.Path));
@@ -166,7 +166,7 @@ public sealed class PreparedOverlayTests : IDisposable
         var tag = Assert.Single(_world.Host.State.Images["/images/web-a.qcow2"].Internals.Keys);
         Assert.Contains(result.Plan.Warnings, w => w.Contains(tag, StringComparison.Ordinal));
         await _world.SnapshotExternalAsync("next");
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "next", MetadataOnly: true));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "next", metadataOnly: true));
         Assert.Equal(tag, Assert.Single(_world.Host.State.Images["/images/web-a.qcow2"].Internals.Keys));
     }
 

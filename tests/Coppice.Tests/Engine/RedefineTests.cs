@@ -56,6 +56,28 @@ public sealed class RedefineTests : IDisposable
     }
 
     [Fact]
+    public async Task One_whose_layers_are_being_merged_is_not_put_back()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        foreach (var name in new[] { "one", "two", "three" })
+        {
+            await _world.SnapshotAsync(name);
+            _world.Host.Tick();
+        }
+
+        await _world.RunAsync(new KillDomain(Name));
+        var two = await DumpAsync("two");
+        await ForgetAsync("two");
+        await _world.RunAsync(new CollectGarbage(Name));
+        Assert.NotEmpty(_world.Catalog.Jobs);
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(Redefine(two)));
+        Assert.Equal(ErrorKind.WrongState, error.Kind);
+        Assert.Contains("'two' cannot be put back meanwhile", error.Problem, StringComparison.Ordinal);
+        Assert.Contains("job wait", error.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Of_a_snapshot_that_is_known_description_and_parent_change_and_nothing_else_R27_R36()
     {
         await TakeAsync("memory in a file");
@@ -125,7 +147,7 @@ public sealed class RedefineTests : IDisposable
         // Beside the user's own image it may be; but then it is the user's.
         _world.Host.State = _world.Host.State with { Images = _world.Host.State.Images.Add("/images/copy", _world.Host.State.Images[layer.Path]) };
         await _world.RunAsync(new RedefineSnapshot(Name, Moved("/images/copy"), IsCurrent: false));
-        await _world.RunAsync(new DeleteSnapshot(Name, "two", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(Name, "two", metadataOnly: false));
         Assert.True(_world.Host.State.Images.ContainsKey("/images/copy"));
 
         SnapshotDocument Moved(string path) => two with
@@ -186,7 +208,7 @@ public sealed class RedefineTests : IDisposable
         await ForgetAsync("one");
         await _world.RunAsync(new RedefineSnapshot(Name, one, IsCurrent: false));
 
-        await _world.RunAsync(new DeleteSnapshot(Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(Name, "one", metadataOnly: false));
 
         _world.Forgotten.Clear();
         Inspection.CheckAll(_world);

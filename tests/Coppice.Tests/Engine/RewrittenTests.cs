@@ -57,7 +57,7 @@ public sealed class RewrittenTests : IDisposable
         await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "one", Disks = [new DiskRequest("vdb", DiskMode.None)] });
         _world.Host.State = _world.Host.State with { Images = _world.Host.State.Images.Remove(Second) };
         await HomeTests.FailAsync(() => _world.RunAsync(Request("start", force: false)));
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         Assert.Empty(_world.Catalog.Snapshots);
     }
 

@@ -55,7 +55,7 @@ public sealed class TpmTests : IDisposable
         await _world.RunAsync(new UndoRevert(World.Name));
         Assert.Equal(before, _world.Catalog.Head.Tpm);
         Inspection.CheckAll(_world);
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: false));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
         Assert.DoesNotContain(_world.Domain.Tpm(snapshot.Tpm!.Value), States);
     }
 
@@ -65,6 +65,8 @@ public sealed class TpmTests : IDisposable
         await _world.RunAsync(new DefineDomain(World.Tpm()));
         await _world.RunAsync(new CreateSnapshot(World.Name) { Name = "off", Disks = [.. Scenario.External("vda", "vdb")] });
         var before = _world.Catalog.Head.Tpm;
+        await _world.RunAsync(new StartDomain(World.Name, Paused: false));
+        await _world.RunAsync(new KillDomain(World.Name));
         await _world.RunAsync(Scenario.Revert("off"));
         Assert.Equal(before, Assert.Single(_world.Catalog.Tips).Head.Tpm);
     }

@@ -147,7 +147,7 @@ public sealed class TransientTests : IDisposable
         _world.Host.Tick();
         await _world.RunAsync(Scenario.Revert("one"));
         _world.Host.Tick();
-        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", MetadataOnly: true));
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: true));
         var before = _world.Host.State.Images;
         _world.Host.LosePower();
         var domain = Assert.Single((await _world.Open().ListAsync()).Domains);

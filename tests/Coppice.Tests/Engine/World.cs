@@ -37,6 +37,9 @@ internal sealed class World : IDisposable
 
     public FakeHost Host { get; } = new();
 
+    /// <summary>Where domains are exported to. What is there, once it has that name, is nobody's.</summary>
+    public string Export => $"{Path1}/export";
+
     /// <summary>A document that was kept for later.</summary>
     public SnapshotDocument? Dumped { get; private set; }
 
@@ -50,6 +53,18 @@ internal sealed class World : IDisposable
     public Catalog Catalog => new CatalogStore(Domain).Read();
 
     public bool Exists => new CatalogStore(Domain).Exists;
+
+    /// <summary>The domain and its forks, as far as they exist. Read anew each time.</summary>
+    public IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> All => [.. Folders.Select(f => (f, new CatalogStore(f).Read()))];
+
+    private IEnumerable<DomainFolder> Folders => !Directory.Exists(Folder.Domains) ? [] :
+        from path in Directory.GetDirectories(Folder.Domains).Order(StringComparer.Ordinal)
+        let folder = Folder.Domain(DomainId.Parse(Path.GetFileName(path)))
+        where new CatalogStore(folder).Exists
+        select folder;
+
+    /// <summary>A fork, by its name.</summary>
+    public (DomainFolder Folder, Catalog Catalog) Fork(string name) => All.Single(d => d.Catalog.Name == name);
 
     public static DomainDefinition Definition(string name = Name, int number = 1) => new()
     {
@@ -130,6 +145,23 @@ internal sealed class World : IDisposable
 
     public Task<OperationResult> SnapshotAsync(string name) => RunAsync(new CreateSnapshot(Name) { Name = name });
 
+    /// <summary>Snapshots one, two and three; the guest has written after each.</summary>
+    public async Task ThreeAsync(bool runs)
+    {
+        await DefineAsync();
+        await StartAsync();
+        foreach (var name in new[] { "one", "two", "three" })
+        {
+            await SnapshotAsync(name);
+            Host.Tick();
+        }
+
+        if (!runs)
+        {
+            await RunAsync(new KillDomain(Name));
+        }
+    }
+
     /// <summary>Keeps the document of a snapshot, edited.</summary>
     public async Task DumpAsync(string name, Func<SnapshotDocument, SnapshotDocument> edit)
     {
@@ -144,7 +176,7 @@ internal sealed class World : IDisposable
         Forgotten.UnionWith(snapshot.Layers.Select(l => l.Inside is { } place ? $"{l.Path} {place.Tag}" : l.Path));
         string?[] others = [snapshot.Memory.File, snapshot.Tpm is { } tpm ? Domain.Tpm(tpm) : null, Domain.Definition(snapshot.Definition)];
         Forgotten.UnionWith(others.OfType<string>());
-        await RunAsync(new DeleteSnapshot(Name, name, MetadataOnly: true));
+        await RunAsync(new DeleteSnapshot(Name, name, metadataOnly: true));
     }
 
     /// <summary>One of disks alone, while the domain is off.</summary>
@@ -154,20 +186,39 @@ internal sealed class World : IDisposable
     /// <summary>What a command does before it finds that there is nothing to do: whatever was interrupted is settled.</summary>
     public async Task SettleAsync(Action<OperationEvent>? onEvent = null)
     {
-        var error = await HomeTests.FailAsync(() => Open().RunAsync(
-            new EditSnapshot(Id, "no such snapshot", null, ""), new RunOptions { OnEvent = onEvent }));
-        Assert.True(error.Kind is ErrorKind.NotFound, $"{error}");
-        Assert.False(Directory.Exists(Domain.Journals) && Directory.EnumerateFiles(Domain.Journals).Any(), "a journal is left");
+        foreach (var folder in Folders)
+        {
+            var error = await HomeTests.FailAsync(() => Open().RunAsync(
+                new EditSnapshot(Path.GetFileName(folder.Path), "no such snapshot", null, ""), new RunOptions { OnEvent = onEvent }));
+            if (error.Kind is not ErrorKind.NotFound)
+            {
+                Assert.Fail($"{error}");
+            }
+
+            Assert.False(Directory.Exists(folder.Journals) && Directory.EnumerateFiles(folder.Journals).Any(), "a journal is left");
+        }
     }
 
-    /// <summary>What is in the domain's folder is gone with it.</summary>
+    /// <summary>Leaves files that no catalog names, and clusters that nothing uses.</summary>
+    public void LeaveOrphans()
+    {
+        var layer = $"{Domain.Images("vda")}/{LayerFileName.For("vda", "gone", new ShortId("0000abcd"))}";
+        var memory = Domain.Memory(new ShortId("0000abcd"));
+        AddImage(layer);
+        AddImage(layer + ".partial");
+        var frozen = Catalog.Snapshots.Values.SelectMany(s => s.Layers).First(l => l.Origin is LayerOrigin.Coppice).Path;
+        Host.State = Host.State with { Memories = Host.State.Memories.Add(memory, new FakeMemory(1, IsComplete: true)) };
+        Host.State = Host.State.With(frozen, i => i with { Health = ImageHealth.Leaking });
+        Forgotten.UnionWith([layer, layer + ".partial", memory]);
+    }
+
+    /// <summary>What is in the folder of a domain is gone with it.</summary>
     public void ForgetRemoved()
     {
-        if (!Directory.Exists(Domain.Path))
-        {
-            var gone = Host.State.Images.Keys.Where(p => p.StartsWith(Domain.Path, StringComparison.Ordinal));
-            Host.State = Host.State with { Images = Host.State.Images.RemoveRange(gone) };
-        }
+        var gone = Host.State.Images.Keys.Where(p =>
+            p.StartsWith(Folder.Domains, StringComparison.Ordinal)
+            && !Directory.Exists($"{Folder.Domains}/{p[(Folder.Domains.Length + 1)..].Split('/')[0]}"));
+        Host.State = Host.State with { Images = Host.State.Images.RemoveRange(gone) };
     }
 
     public void AddImage(string path, string? backing = null) => Host.State = Host.State with
@@ -186,6 +237,6 @@ internal sealed class World : IDisposable
     private void NextId(Span<byte> bytes)
     {
         bytes.Clear();
-        BitConverter.TryWriteBytes(bytes, ++_ids);
+        BitConverter.GetBytes(++_ids).AsSpan(0, Math.Min(bytes.Length, sizeof(int))).CopyTo(bytes);
     }
 }

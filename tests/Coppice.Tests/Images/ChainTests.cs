@@ -4,7 +4,7 @@ namespace Coppice.Tests.Images;
 
 public sealed class ChainTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder _folder = TempFolder.InMemory();
 
     public void Dispose() => _folder.Dispose();
 

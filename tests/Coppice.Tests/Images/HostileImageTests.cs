@@ -9,7 +9,7 @@ namespace Coppice.Tests.Images;
 public sealed class HostileImageTests : IAsyncLifetime
 {
     private const string Secret = "CANARY-7f3a";
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder _folder = TempFolder.InMemory();
     private string _images = "";
     private string _fifo = "";
     private string _secret = "";

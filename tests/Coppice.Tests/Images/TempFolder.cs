@@ -3,7 +3,19 @@ namespace Coppice.Tests.Images;
 /// <summary>A folder of one test, removed with it.</summary>
 public sealed class TempFolder : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("coppice-images-").FullName;
+    public TempFolder()
+        : this(Directory.CreateTempSubdirectory("coppice-images-").FullName)
+    {
+    }
+
+    private TempFolder(string path) => Path = path;
+
+    public string Path { get; }
+
+    /// <summary>One in memory, where that can be: flushing costs nothing there.</summary>
+    public static TempFolder InMemory() => Directory.Exists("/dev/shm")
+        ? new(Directory.CreateDirectory($"/dev/shm/coppice-images-{Guid.NewGuid():N}").FullName)
+        : new();
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 

@@ -12,14 +12,18 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Step Launch(LaunchRequest request) =>
         Step("launch", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Layers[0].Path))}");
 
+    public ImmutableArray<string> FirmwareFiles() => throw Paper();
+
+    public string TpmFile(DomainFolder folder, ShortId state) => throw Paper();
+
     public Step CreateTpm(DomainFolder folder, ShortId state) => Step("create-tpm", $"{state}");
 
     public Step CopyTpm(DomainFolder folder, TpmCopy copy) => Step("copy-tpm", $"{copy.From} to {copy.To}");
 
     public Step RemoveTpm(DomainFolder folder, ShortId state) => Step("remove-tpm", $"{state}");
 
-    public Step Checkpoint(CheckpointRequest request) =>
-        Step("checkpoint", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Target))}{(request.TpmCopy is { } tpm ? $" TPM {tpm.From} to {tpm.To}" : "")}");
+    public Step Checkpoint(CheckpointRequest request, DomainDefinition? quiesced = null) =>
+        Step("checkpoint", $"{(quiesced is null ? "" : "quiesced ")}{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Target))}{(request.TpmCopy is { } tpm ? $" TPM {tpm.From} to {tpm.To}" : "")}");
 
     public Step Leave(LeaveRequest request) => Step("leave", $"{request.Process} {request.Memory.Mode} {request.Successor}");
 
@@ -28,6 +32,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Step SetGuestTime(ShortId process, DomainDefinition definition) => Step("set-guest-time", $"{process}");
 
     public Step End(ShortId process, DomainDefinition? successor = null) => Step("end", $"{process}");
+
+    public Step SetLink(ShortId process, int card, bool isUp) => Step("set-link", $"{card} {isUp}");
 
     public Step Signal(ShortId process, DomainSignal signal) => Step("signal", $"{signal}");
 
@@ -42,11 +48,37 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate) =>
         Step("copy", $"{snapshot.Inside!.Tag} to {copy.Path}") with { Undo = StepUndo.UnlessSwitched };
 
+    public Step Link(string file, string name) => Step("link", $"{file} as {name}");
+
+    public Step CopyMemory(MemoryImage memory, Layer? holder, string path, ByteCount estimate) => Step("copy-memory", path);
+
+    public Task<SharedPlace> FindPlaceAsync(DomainFolder folder, Layer layer, CancellationToken cancellation) => throw Paper();
+
+    public Task<PlaceObservation> ObservePlaceAsync(string folder, CancellationToken cancellation) => throw Paper();
+
+    public Step MakeFolder(string folder) => throw Paper();
+
+    public Step CopyFile(FileToCopy file) => throw Paper();
+
+    public Step CopyImage(ImageToCopy image) => throw Paper();
+
+    public Step SealFolder(string folder) => throw Paper();
+
+    public Step PublishFolder(string folder, string name) => throw Paper();
+
+    public Task<byte[]> ReadPlainAsync(string folder, string name, int maximum, CancellationToken cancellation) => throw Paper();
+
+    public Task<bool> CanLinkAsync(string file, string folder, CancellationToken cancellation) => throw Paper();
+
     public Step CreateInternal(Layer snapshot) => Step("create-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
 
     public Step ExpectInternal(Layer snapshot) => Step("expect-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
 
     public Step RemoveInternal(Layer snapshot) => Step("remove-inside", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
+
+    public Task<GuestTrial> TryGuestAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, bool boots, TimeSpan patience, CancellationToken cancellation) =>
+        throw new NotSupportedException();
 
     public Step RemoveInternal(ShortId process, Layer snapshot) => Step("remove-inside-live", $"{snapshot.Inside!.Tag} in {snapshot.Path}");
 
@@ -57,6 +89,11 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public (Step Switch, Step CleanUp) Unplug(ShortId process, DomainDefinition definition, DiskChain disk) =>
         (Step("unplug", disk.Target), Step("close", disk.Target));
+
+    public string? WhyFixed(DomainDefinition definition, NetworkDevice card) => null;
+
+    public (Step Switch, Step CleanUp) RenewCard(ShortId process, DomainDefinition definition, int card) =>
+        (Step("unplug-card", $"{card}"), Step("plug-card", $"{card}"));
 
     public Step Resize(Layer layer, ByteCount size) => Step("resize", $"{layer.Disk} to {size}");
 
@@ -69,7 +106,23 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Step CreateVariables(Layer variables, string template) => Step("create-variables", variables.Path);
 
+    public Step RepairLeaks(Layer image) => Step("repair-leaks", image.Path);
+
     public Step WriteFile(string path, string content) => Step("write", path);
+
+    public Step BeginMerge(ShortId process, MergeRequest merge, bool guestless) =>
+        Step("begin-merge", $"{process} {merge.Job}{(guestless ? " without guest" : "")}");
+
+    public Step HaltMerge(ShortId process, ShortId job, bool guestless) => Step("halt-merge", $"{process} {job}");
+
+    public Step FinishMerge(ShortId process, MergeRequest merge) => Step("finish-merge", $"{process} {merge.Job}");
+
+    public Step Relink(Layer layer, Layer from, Layer to) => Step("relink", $"{layer.Path} to {to.Path}");
+
+    public Task<MergeObservation> ObserveMergeAsync(
+        DomainFolder folder, ShortId process, ShortId job, CancellationToken cancellation) => throw Paper();
+
+    public Task<MergeCost> MeasureMergeAsync(Layer lower, Layer upper, CancellationToken cancellation) => throw Paper();
 
     public Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation) => throw Paper();
 
@@ -79,6 +132,20 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
 
     public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
+
+    public ImmutableArray<ProcessObservation> Processes(HomeFolder home) => throw Paper();
+
+    public Task<ImmutableDictionary<string, FileObservation>> ListAsync(
+        DomainFolder folder, ImmutableArray<Layer> layers, CancellationToken cancellation) => throw Paper();
+
+    public Task<DiskDifference> CompareAsync(
+        ImmutableArray<Layer> one, ImmutableArray<Layer> other, CancellationToken cancellation) => throw Paper();
+
+    public Task<string> DigestAsync(Layer layer, CancellationToken cancellation) => throw Paper();
+
+    public Task<string> DigestFileAsync(string path, CancellationToken cancellation) => throw Paper();
+
+    public Task<ImageHealth> ExamineAsync(Layer image, CancellationToken cancellation) => throw Paper();
 
     public Task<ImmutableArray<Layer>> DiscoverAsync(DiskDevice disk, CancellationToken cancellation) => throw Paper();
 

@@ -219,7 +219,7 @@ public sealed class PlannerTests
         model.Run(new CreateSnapshot("web") { Name = "s1" });
         model.Run(new CreateSnapshot("web") { Name = "s2" });
         var chains = model.Catalog.Head.Disks.Select(d => model.Graph.Chain(d.Layer).Length).ToArray();
-        var plan = model.Run(new DeleteSnapshot("web", "s2", MetadataOnly: false));
+        var plan = model.Run(new DeleteSnapshot("web", "s2", metadataOnly: false));
 
         Assert.Equal(chains, model.Catalog.Head.Disks.Select(d => model.Graph.Chain(d.Layer).Length));
         Assert.Equal("s1", model.Catalog.Snapshots[model.Catalog.Current!.Value].Name);
@@ -234,7 +234,7 @@ public sealed class PlannerTests
         model.Run(new CreateSnapshot("web") { Name = "s1" });
         model.Run(new CreateSnapshot("web") { Name = "s2" });
 
-        var refusal = Assert.Throws<CoppiceException>(() => model.Plan(new DeleteSnapshot("web", "s1", MetadataOnly: false)));
+        var refusal = Assert.Throws<CoppiceException>(() => model.Plan(new DeleteSnapshot("web", "s1", metadataOnly: false)));
         Assert.Equal(ErrorKind.MissingCapability, refusal.Kind);
         Assert.Contains(nameof(Capability.MergeLayers), refusal.Message, StringComparison.Ordinal);
     }
@@ -246,7 +246,7 @@ public sealed class PlannerTests
         model.Run(new CreateSnapshot("web") { Name = "s1" });
         model.Run(new CreateSnapshot("web") { Name = "s2" });
         model.Run(new CreateSnapshot("web") { Name = "s3" });
-        var plan = model.Run(new DeleteSnapshot("web", "s2", MetadataOnly: true));
+        var plan = model.Run(new DeleteSnapshot("web", "s2", metadataOnly: true));
 
         Assert.Empty(plan.CleanUp);
         Assert.Equal(model.Catalog.Find("s1").Id, model.Catalog.Find("s3").Parent);
@@ -294,8 +294,8 @@ public sealed class PlannerTests
         Snapshot("base", DiskMode.External);
         Snapshot("inside", DiskMode.Internal);
         Snapshot("top", DiskMode.External);
-        model.Run(new DeleteSnapshot("web", "inside", MetadataOnly: false));
-        model.Run(new DeleteSnapshot("web", "top", MetadataOnly: false));
+        model.Run(new DeleteSnapshot("web", "inside", metadataOnly: false));
+        model.Run(new DeleteSnapshot("web", "top", metadataOnly: false));
         Assert.Single(model.Graph.All, l => l.Inside is not null);
 
         model.Run(new RevertSnapshot("web", "base", RevertState.AsTaken, DiscardCurrent: true, Force: false));

@@ -7,7 +7,7 @@ namespace Coppice.Tests.Qemu;
 /// <summary>A monitor that says what a test tells it to.</summary>
 internal sealed class FakeMonitor : IAsyncDisposable
 {
-    private const string Greeting = """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}""";
+    public const string Greeting = """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}""";
 
     private readonly DirectoryInfo? _temporary;
     private readonly string _path;

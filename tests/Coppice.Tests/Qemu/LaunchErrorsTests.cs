@@ -10,7 +10,7 @@ public sealed class LaunchErrorsTests
     private static readonly LaunchArguments s_launch = new(
         new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], MemoryImage.None, null,
         ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty,
-        Tpm: null, Predecessor: null, OnlyOn: null, Taps: [], Beside: null, Pulled: []);
+        Tpm: null, Predecessor: null, OnlyOn: null, Taps: [], Beside: null, Cables: ImmutableSortedDictionary<string, bool>.Empty);
 
     [Theory]
     [InlineData(
@@ -22,7 +22,8 @@ public sealed class LaunchErrorsTests
         ErrorKind.InvalidInput, "image /images/a.qcow2 of domain 'web'")]
     [InlineData("qemu: could not open kernel file '/boot/vmlinuz': No such file or directory", ErrorKind.NotFound, "file /boot/vmlinuz of domain 'web'")]
     [InlineData("qemu-system-x86_64: load of migration failed: Invalid argument", ErrorKind.Damaged, "domain 'web'")]
-    [InlineData("Could not access KVM kernel module: No such device", ErrorKind.Hypervisor, "domain 'web'")]
+    [InlineData("Could not access KVM kernel module: No such device", ErrorKind.MissingCapability, "domain 'web'")]
+    [InlineData("cannot set up guest memory 'ram': Cannot allocate memory", ErrorKind.MissingCapability, "domain 'web'")]
     [InlineData("qemu-system-x86_64: something new\u001b[2J", ErrorKind.Hypervisor, "domain 'web'")]
     [InlineData("qemu-system-x86_64: tpm-emulator: TPM result for CMD_INIT: 0x9 operation failed", ErrorKind.Hypervisor, "domain 'web'")]
     [InlineData(

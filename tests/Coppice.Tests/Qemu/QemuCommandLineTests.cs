@@ -202,6 +202,8 @@ public sealed class QemuCommandLineTests
         var line = QemuCommandLine.Of(new LaunchRequest(new ShortId("0badcafe"), s_web, [], memory));
         Assert.Equal(["-incoming", "defer"], line[^2..]);
         Assert.Contains("vmgenid,id=generation,guid=auto", line);
+        var first = QemuCommandLine.Of(new LaunchRequest(new ShortId("0badcafe"), s_web, [], memory) { KeepsGeneration = true });
+        Assert.Contains($"vmgenid,id=generation,guid={s_web.GenerationId}", first);
     }
 
     [Fact]

@@ -29,6 +29,14 @@ public sealed class QmpConnectionTests
     }
 
     [Fact]
+    public async Task What_happens_while_QEMU_accepts_comes_before_its_greeting()
+    {
+        await using var monitor = new FakeMonitor(FakeMonitor.Ok, "{\"event\": \"BLOCK_JOB_READY\"}\n" + FakeMonitor.Greeting);
+        await using var qmp = await monitor.ConnectAsync();
+        Assert.Equal(new Version(7, 2, 22), qmp.Version);
+    }
+
+    [Fact]
     public async Task A_refusal_has_qemus_words()
     {
         await using var monitor = new FakeMonitor(
@@ -48,6 +56,17 @@ public sealed class QmpConnectionTests
         var found = await qmp.WaitEventAsync(e => e.Name == "MIGRATION", TimeSpan.FromSeconds(5), Cancellation);
         Assert.Equal("completed", found!.Text("status"));
         Assert.Null(await qmp.WaitEventAsync(_ => true, TimeSpan.FromMilliseconds(1), Cancellation));
+    }
+
+    [Fact]
+    public async Task What_came_before_an_answer_is_there_when_the_answer_is_without_waiting()
+    {
+        await using var monitor = new FakeMonitor(line => "{\"event\": \"STOP\"}\n{\"event\": \"SHUTDOWN\"}\n" + FakeMonitor.Ok(line));
+        await using var qmp = await monitor.ConnectAsync();
+        Assert.Null(qmp.TakeEvent(_ => true));
+        await qmp.ExecuteAsync("query-status", null, Cancellation);
+        Assert.Equal("SHUTDOWN", qmp.TakeEvent(e => e.Name == "SHUTDOWN")!.Name);
+        Assert.Null(qmp.TakeEvent(_ => true));
     }
 
     public static TheoryData<string, bool> Nonsense => new()

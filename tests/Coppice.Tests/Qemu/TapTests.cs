@@ -41,11 +41,11 @@ public sealed class TapTests : IDisposable
     }
 
     [Fact]
-    public void Only_a_cable_that_the_definition_pulls_is_pulled()
+    public void Cables_are_as_the_definition_says_where_it_says_so()
     {
         var domain = Domain(null, null, null);
         domain = domain with { Devices = [.. domain.Devices.OfType<NetworkDevice>().Select((n, i) => n with { LinkIsUp = i switch { 0 => null, 1 => true, _ => false } })] };
-        Assert.Equal(["nic2"], DeviceArguments.Pulled(domain));
+        Assert.Equal([KeyValuePair.Create("nic1", true), KeyValuePair.Create("nic2", false)], DeviceArguments.Cables(domain).AsEnumerable());
     }
 
     [Fact]

@@ -70,6 +70,51 @@ public sealed class FolderTests : IDisposable
         Assert.True(Directory.Exists(Path.GetDirectoryName(layer)));
     }
 
+    [Theory]
+    [InlineData(Errno.ReadOnly)]
+    [InlineData(Errno.Io)]
+    [InlineData(Errno.NotConnected)]
+    [InlineData(Errno.Access)]
+    public async Task What_was_made_elsewhere_and_cannot_be_removed_any_more_is_told_and_left(int errno)
+    {
+        var (left, stick) = (new List<string>(), $"{_root}/stick");
+        var context = Context with { Leave = left.Add };
+        NewFile($"{stick}/x/file");
+        await File.WriteAllTextAsync($"{stick}/x/text", "text", TestContext.Current.CancellationToken);
+        Step[] steps =
+        [
+            _storage.MakeFolder($"{stick}/x"), _storage.CopyFile(new FileToCopy($"{_root}/a", $"{stick}/x/file", default)),
+            _storage.WriteFile($"{stick}/x/text", "text"),
+        ];
+        FileActs.Observer = (act, path) =>
+        {
+            if (act is FileAct.Remove)
+            {
+                throw FileException.Of(path, errno);
+            }
+        };
+        foreach (var step in steps)
+        {
+            await _storage.UndoAsync(step, context, default);
+        }
+
+        Assert.Equal(3, left.Count);
+        Assert.All(left, l => Assert.Contains("remove it yourself", l, StringComparison.Ordinal));
+
+        // In the domain's own folder nothing is given up.
+        var own = _storage.CopyFile(new FileToCopy($"{_root}/a", $"{context.Folder.Path}/file", default));
+        await Assert.ThrowsAsync<FileException>(() => _storage.UndoAsync(own, context, default));
+    }
+
+    [Fact]
+    public async Task A_place_that_was_pulled_out_holds_nothing_up()
+    {
+        var place = $"{_root}/stick/x";
+        await _storage.UndoAsync(_storage.CopyFile(new FileToCopy($"{_root}/a", $"{place}/file", default)), Context, default);
+        await _storage.UndoAsync(_storage.MakeFolder(place), Context, default);
+        Assert.False(Directory.Exists($"{_root}/stick"));
+    }
+
     private StepContext Context => new(
         new HomeFolder(_root).Domain(new DomainId(Guid.Empty)), new ShortId("0badcafe"), new Progress<StepProgress>());
 

@@ -18,7 +18,7 @@ public sealed partial class OutsideChangesTests : IDisposable
     private const string Name = "web";
     private const int First = 0x11, Second = 0x22, Third = 0x33;
 
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder _folder = TempFolder.InMemory();
     private readonly Home _home;
     private int _ids = 0x1000;
 
@@ -102,7 +102,7 @@ public sealed partial class OutsideChangesTests : IDisposable
         DomainRequest request = operation switch
         {
             "snapshot create" => Create("s2"),
-            "snapshot delete" => new DeleteSnapshot(Name, "s1", MetadataOnly: false),
+            "snapshot delete" => new DeleteSnapshot(Name, "s1", metadataOnly: false),
             _ => new ResizeDisk(Name, "vda", new ByteCount(32 << 20)),
         };
         var before = await CatalogAsync();
@@ -142,8 +142,8 @@ public sealed partial class OutsideChangesTests : IDisposable
         var head = await HeadAsync();
         await Tool.RunAsync("qemu-img", "rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", other, head);
 
-        await PutBackAsync(await RefusedAsync(new DeleteSnapshot(Name, "s2", MetadataOnly: false), ErrorKind.Damaged));
-        await RunAsync(new DeleteSnapshot(Name, "s2", MetadataOnly: false));
+        await PutBackAsync(await RefusedAsync(new DeleteSnapshot(Name, "s2", metadataOnly: false), ErrorKind.Damaged));
+        await RunAsync(new DeleteSnapshot(Name, "s2", metadataOnly: false));
         Assert.False(File.Exists(other));
         await HoldsAsync(head, First);
     }
@@ -180,7 +180,7 @@ public sealed partial class OutsideChangesTests : IDisposable
         await RunAsync(Create("inside") with { Disks = [new DiskRequest("vda", DiskMode.Internal)] });
         await SnapshotAsync("s2", Third);
         await RunAsync(Revert("s1") with { DiscardCurrent = true });
-        await RunAsync(new DeleteSnapshot(Name, "inside", MetadataOnly: false));
+        await RunAsync(new DeleteSnapshot(Name, "inside", metadataOnly: false));
         var frozen = (await CatalogAsync()).Find("s2").Layers[0].Path;
         Assert.DoesNotContain("inside", await Tool.RunAsync("qemu-img", "snapshot", "-l", frozen), StringComparison.Ordinal);
         await RunAsync(Revert("s2"));
@@ -201,7 +201,7 @@ public sealed partial class OutsideChangesTests : IDisposable
                 throw FileException.Of(path, Errno.NotPermitted);
             }
         };
-        var deleted = await RunAsync(new DeleteSnapshot(Name, "inside", MetadataOnly: false));
+        var deleted = await RunAsync(new DeleteSnapshot(Name, "inside", metadataOnly: false));
         FileActs.Observer = null;
         Assert.Contains("could not be kept (permission denied)", Assert.Single(deleted.Warnings), StringComparison.Ordinal);
         Assert.Empty((await CatalogAsync()).Snapshots);

@@ -23,6 +23,9 @@ public sealed record SnapshotContent
     /// <summary>The version of the hypervisor that wrote the memory, where that counts.</summary>
     public string? MemoryWrittenBy { get; init; }
 
+    /// <summary>The agent in the guest had frozen its file systems (R91).</summary>
+    public bool IsQuiesced { get; init; }
+
     /// <summary>What the domain's TPM kept.</summary>
     public ShortId? Tpm { get; init; }
 
@@ -55,6 +58,7 @@ public sealed record SnapshotContent
             MemoryLayer = snapshot.Memory.Layer,
             MemoryFormat = snapshot.Memory.Format,
             MemoryWrittenBy = snapshot.Memory.WrittenBy,
+            IsQuiesced = snapshot.IsQuiesced,
             Tpm = snapshot.Tpm,
             Disks = snapshot.Disks,
             Layers = [.. chains.Concat(holders).DistinctBy(l => l.Id)],

@@ -50,6 +50,7 @@ internal static class SnapshotCookie
             MemoryLayer = Id(own.Attribute("memoryLayer")),
             MemoryFormat = own.Attribute("memoryFormat") is { } format ? Word<MemoryFormat>(format) : default,
             MemoryWrittenBy = own.Attribute("memoryWrittenBy")?.Value,
+            IsQuiesced = own.Attribute("quiesced") is { } quiesced && Flag(quiesced),
             Tpm = Id(own.Attribute("tpm")),
             Disks = [.. own.Elements(s_ours + "disk").Select(ReadDisk)],
             Layers = [.. own.Elements(s_ours + "layer").Select(ReadLayer)],
@@ -66,6 +67,7 @@ internal static class SnapshotCookie
         .. Optional("memoryLayer", content.MemoryLayer),
         .. content.MemoryFormat is MemoryFormat.Stream ? [] : Optional("memoryFormat", Word(content.MemoryFormat)),
         .. Optional("memoryWrittenBy", content.MemoryWrittenBy),
+        .. content.IsQuiesced ? Optional("quiesced", "true") : [],
         .. Optional("tpm", content.Tpm),
         .. content.Disks.Select(Write),
         .. content.Layers.Select(Write),
@@ -133,6 +135,8 @@ internal static class SnapshotCookie
 
         throw Refuse(attribute, $"is none of {string.Join(", ", Enum.GetValues<T>().Select(Word))}");
     }
+
+    private static bool Flag(XAttribute attribute) => attribute.Value is "true" ? true : throw Refuse(attribute, "is not 'true'");
 
     private static string Path(XAttribute attribute) => attribute.Value is var path && path.StartsWith('/')
         && System.IO.Path.GetFullPath(path) == path && !path.Any(char.IsControl)

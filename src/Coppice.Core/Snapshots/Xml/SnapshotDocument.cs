@@ -23,6 +23,11 @@ public sealed record SnapshotDocument
     /// <summary>The name of the parent; null for a root (R29).</summary>
     public string? Parent { get; init; }
 
+    /// <summary>
+    /// The name of the snapshot that a new one is made of (R153); null for the domain as it is. Ours, not libvirt's.
+    /// </summary>
+    public string? Branch { get; init; }
+
     /// <summary>When it was taken, in whole seconds (R141).</summary>
     public DateTimeOffset? CreatedAt { get; init; }
 
@@ -89,6 +94,7 @@ public sealed record SnapshotDocument
         Description = Description,
         Memory = Memory,
         Disks = Disks,
+        Branch = Branch is { } from ? new BranchRequest(from, IsCurrent: false) : null,
     };
 
     /// <summary>Refuses to let this document replace or join what a catalog has.</summary>

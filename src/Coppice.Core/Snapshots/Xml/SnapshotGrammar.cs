@@ -5,7 +5,8 @@ namespace Coppice.Core;
 
 /// <summary>
 /// What of <c>&lt;domainsnapshot&gt;</c> Coppice reads (libvirt formatsnapshot): every element and attribute is in the table,
-/// with our <c>uuid</c> and <c>memory/@disk</c>. What libvirt has beyond that would be ignored, so it is no part of this.
+/// with our <c>uuid</c>, <c>branch</c> and <c>memory/@disk</c>. What libvirt has beyond that would be ignored, so it is no part
+/// of this.
 /// </summary>
 internal static class SnapshotGrammar
 {
@@ -14,7 +15,7 @@ internal static class SnapshotGrammar
 
     /// <summary>Elements that hold text, and no attributes.</summary>
     private static readonly string[] s_texts =
-        ["name", "uuid", "description", "state", "creationTime", "creationdate", "active", "parent/name"];
+        ["name", "uuid", "description", "state", "creationTime", "creationdate", "active", "parent/name", "branch"];
 
     /// <summary>The other elements, each with its attributes.</summary>
     private static readonly FrozenDictionary<string, string[]> s_attributes = new (string Path, string Attributes)[]

@@ -21,8 +21,11 @@ internal sealed class SnapshotReader(XElement root, SnapshotParseMode mode)
             Description = Child(root, "description")?.Value ?? "",
             Memory = Child(root, "memory") is { } memory ? SnapshotParts.ReadMemory(memory) : null,
             Disks = Child(root, "disks") is { } disks ? SnapshotParts.ReadDisks(disks) : [],
+            Branch = Child(root, "branch") is { } branch ? Names.Check("branch", branch.Value) : null,
         };
-        return mode == SnapshotParseMode.Create ? request : ReadRecord(request);
+        return mode == SnapshotParseMode.Create ? request
+            : request.Branch is null ? ReadRecord(request)
+            : throw Invalid("<branch>", "is about a snapshot that is to be made, and this one is on record", "leave it out");
     }
 
     /// <summary>The one child of that name; null if there is none.</summary>

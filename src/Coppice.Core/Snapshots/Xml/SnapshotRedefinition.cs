@@ -43,6 +43,7 @@ internal static class SnapshotRedefinition
             _ when memory.Disk is not null && memory.Disk != known.Memory.Disk => "memory",
             _ when !document.Disks.IsEmpty && !disks.SetEquals(document.Disks.Select(d => (d.Target, d.Mode))) => "disks",
             { Content: { } content } when !kept.SetEquals(content.Disks.Select(d => (d.Target, d.Mode, d.Layer))) => "cookie",
+            { Content: { } content } when content.IsQuiesced != known.IsQuiesced => "cookie",
             _ when DefinitionOf(document, catalog) is { } other && DomainXml.Format(other) != DomainXml.Format(stored) => "domain",
             _ => null,
         };

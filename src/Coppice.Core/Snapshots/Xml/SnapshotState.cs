@@ -52,6 +52,15 @@ internal static class SnapshotStates
     /// <summary>Whether a snapshot in this state has no memory (R96, R136).</summary>
     public static bool HasNoMemory(SnapshotState state) => state is SnapshotState.Shutoff or SnapshotState.DiskSnapshot;
 
+    /// <summary>What the domain was doing, as far as a document says.</summary>
+    public static DomainState DomainOf(SnapshotState? state) => state switch
+    {
+        SnapshotState.Shutoff => DomainState.Off,
+        SnapshotState.Paused => DomainState.Paused,
+        SnapshotState.Crashed => DomainState.Crashed,
+        _ => DomainState.Running,
+    };
+
     /// <summary>
     /// The word for one of our snapshots. The schema has none for a guest that sleeps, for an I/O error or for a managed
     /// save: such a domain stands still, so with its memory it is paused.

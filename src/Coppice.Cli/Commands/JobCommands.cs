@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Coppice.Cli.Reports;
+using Coppice.Core;
+
+namespace Coppice.Cli.Commands;
+
+/// <summary>The words below <c>job</c>, and <c>gc</c>.</summary>
+internal static class JobCommands
+{
+    public static IEnumerable<Command> All() =>
+        [new CoppiceCommand("job", "Show, wait for and cancel the merges of a domain", List(), Show(), Wait(), Cancel()), Collect()];
+
+    private static CoppiceCommand List()
+    {
+        var domain = KnownNames.Domain();
+        return new CoppiceCommand("list", "List the merges of a domain and how far they have come", domain)
+            .Does(async (run, cancellation) => run.Output.Jobs(
+                [.. (await run.Home.ReadJobsAsync(run.Get(domain), null, cancellation)).Select(JobReport.Of)]));
+    }
+
+    private static CoppiceCommand Show()
+    {
+        var domain = KnownNames.Domain();
+        var job = KnownNames.Job(domain, ArgumentArity.ExactlyOne);
+        return new CoppiceCommand("show", "Show a merge: what is merged into what, and how far it has come", domain, job)
+            .Does(async (run, cancellation) => run.Output.Job(
+                JobReport.Of((await run.Home.ReadJobsAsync(run.Get(domain), run.Get(job), cancellation))[0])));
+    }
+
+    private static CoppiceCommand Wait()
+    {
+        var domain = KnownNames.Domain();
+        var job = KnownNames.Job(domain, ArgumentArity.ZeroOrOne);
+        return new CoppiceCommand("wait", "Wait until merges are done, and finish them", domain, job)
+            .Requests(run => new WaitForJobs(run.Get(domain), run.Get(job)), "merged");
+    }
+
+    private static CoppiceCommand Cancel()
+    {
+        var domain = KnownNames.Domain();
+        var job = KnownNames.Job(domain, ArgumentArity.ZeroOrOne);
+        return new CoppiceCommand(
+                "cancel", "Give merges up: both layers stay, one without a name; refused once one writes an image of yours", domain, job)
+            .Requests(run => new CancelJobs(run.Get(domain), run.Get(job)), "merges given up");
+    }
+
+    private static CoppiceCommand Collect()
+    {
+        var domain = KnownNames.Domain();
+        domain.Arity = ArgumentArity.ZeroOrOne;
+        var all = new Option<bool>("--all") { Description = "Of every domain; one that fails keeps no other" };
+        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait for the merges; see 'job list'" };
+        var command = new CoppiceCommand(
+            "gc", "Merge what can be merged by now, and remove what could not be removed before", domain, all, noWait);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(all) is { Implicit: false } == result.GetResult(domain) is { Tokens.Count: > 0 })
+            {
+                result.AddError("needs a domain, or --all, and not both");
+            }
+        });
+        return command.Requests(
+            async (run, cancellation) =>
+            {
+                if (!run.Get(all))
+                {
+                    return new CollectGarbage(run.Get(domain)) { Wait = !run.Get(noWait) };
+                }
+
+                var list = await run.ListAsync(cancellation);
+                var requests = list.Domains.Select(d => new CollectGarbage($"{d.Catalog.Domain}") { Wait = !run.Get(noWait) });
+                await command.RunEachAsync(run, requests, list.Broken.Select(b => b.Error), "tidied", cancellation);
+                return null;
+            },
+            "tidied");
+    }
+}

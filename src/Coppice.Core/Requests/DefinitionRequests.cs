@@ -1,0 +1,31 @@
+namespace Coppice.Core;
+
+/// <summary>Make a domain known, or replace the definition of one that is off. Its uuid decides which.</summary>
+public sealed record DefineDomain(DomainDefinition Definition) : Request("define");
+
+/// <summary>Define a domain that exists only as long as it runs, and start it (R166). Its uuid must be new.</summary>
+/// <param name="Definition">What it is.</param>
+/// <param name="Paused">Stand still before the first instruction.</param>
+public sealed record RunTransient(DomainDefinition Definition, bool Paused) : Request("define");
+
+/// <summary>Forget a domain. Images the user brought stay.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Snapshots">Also if it has snapshots or tips; they go with it.</param>
+public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainRequest(Word, Domain)
+{
+    /// <summary>The operation, also where an interrupted one goes on without a request.</summary>
+    public const string Word = "undefine";
+}
+
+/// <summary>Give a domain another name. Its snapshots go with it; it may run.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Name">The new name.</param>
+public sealed record RenameDomain(string Domain, string Name) : DomainRequest("rename", Domain);
+
+/// <summary>Let a transient domain stay when it ends (R166). Nothing happens if it would anyway.</summary>
+public sealed record PersistDomain(string Domain) : DomainRequest("persist", Domain);
+
+/// <summary>Have a domain started with the host, or no longer.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="IsOn">Whether it is to be started.</param>
+public sealed record SetAutostart(string Domain, bool IsOn) : DomainRequest("autostart", Domain);

@@ -1,0 +1,35 @@
+namespace Coppice.Core;
+
+/// <summary>Start a domain that is off, or let one that was saved go on.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Paused">Stand still before the first or next instruction.</param>
+/// <param name="Anew">Boot it also if it was saved; the saved memory goes.</param>
+/// <param name="Force">Also if an image was written after a snapshot froze it; it counts as frozen from then on.</param>
+public sealed record StartDomain(string Domain, bool Paused, bool Anew = false, bool Force = false)
+    : DomainRequest("start", Domain)
+{
+    /// <summary>Set the guest's clock if it goes on from saved memory.</summary>
+    public bool SyncTime { get; init; }
+}
+
+/// <summary>
+/// Keep the memory of an active domain in a file and switch it off, so that the next start goes on from there (R37).
+/// </summary>
+public sealed record SaveDomain(string Domain) : DomainRequest("save", Domain);
+
+/// <summary>Press the power button, and wait until the domain is off.</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Limit">How long to wait.</param>
+public sealed record StopDomain(string Domain, TimeSpan Limit) : DomainRequest("stop", Domain);
+
+/// <summary>End a domain at once, as if its power failed.</summary>
+public sealed record KillDomain(string Domain) : DomainRequest("kill", Domain);
+
+/// <summary>Let a running domain stand still. Nothing happens if it does already.</summary>
+public sealed record PauseDomain(string Domain) : DomainRequest("pause", Domain);
+
+/// <summary>Let a paused domain go on. Nothing happens if it runs.</summary>
+public sealed record ResumeDomain(string Domain) : DomainRequest("resume", Domain);
+
+/// <summary>Reboot the guest.</summary>
+public sealed record RebootDomain(string Domain) : DomainRequest("reboot", Domain);

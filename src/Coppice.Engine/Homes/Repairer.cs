@@ -1,0 +1,20 @@
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>
+/// Mends a domain. What a crash left unfinished is settled first, as by every command; the check then is made under the locks of
+/// home and domain, so that nobody comes to need what goes.
+/// </summary>
+internal sealed class Repairer(Call call, HomeFolder home, DomainFinder finder)
+{
+    public async Task<OperationResult> RunAsync(RepairDomain request)
+    {
+        using var homeLock = await call.LockHomeAsync(home).ConfigureAwait(false);
+        var folder = finder.Find(request.Domain);
+        using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        var domain = await new DomainLook(call.Home, folder, finder).ReadAsync(call.Cancellation).ConfigureAwait(false);
+        return await session.ExecuteAsync(DomainCheck.Repair(
+            domain, request.Orphans, call.Home.Ids.NextShort(), call.Home.Hypervisor, call.Home.Storage)).ConfigureAwait(false);
+    }
+}

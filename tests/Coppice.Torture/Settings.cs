@@ -1,0 +1,48 @@
+using System.Globalization;
+using Coppice.Contracts;
+
+namespace Coppice.Torture;
+
+/// <summary>How long, and from where.</summary>
+/// <param name="Time">How long rounds are begun.</param>
+/// <param name="Seed">Decides the seeds of the rounds, or is that of the one round.</param>
+/// <param name="Room">The room of the one round that is repeated; null for all.</param>
+internal sealed record Settings(TimeSpan Time, int Seed, string? Room)
+{
+    private static readonly TimeSpan s_short = TimeSpan.FromSeconds(50), s_long = TimeSpan.FromMinutes(5);
+
+    public static Settings Parse(string[] args)
+    {
+        var settings = new Settings(Sampling.Everything ? s_long : s_short, Random.Shared.Next(), null);
+        for (var i = 0; i < args.Length; i++)
+        {
+            settings = args[i] switch
+            {
+                "--time" => settings with { Time = ParseTime(args[++i]) },
+                "--seed" => Seeded(settings, args[++i].Split(':')),
+                "-noColor" => settings,
+                _ => throw new ArgumentException($"unknown argument {args[i]}"),
+            };
+        }
+
+        return settings;
+    }
+
+    private static Settings Seeded(Settings settings, string[] parts) => settings with
+    {
+        Seed = int.Parse(parts[^1], CultureInfo.InvariantCulture),
+        Room = parts.Length > 1 ? parts[0] : null,
+    };
+
+    /// <summary><c>90</c> or <c>90s</c> for seconds, <c>10m</c>, <c>2h</c>.</summary>
+    private static TimeSpan ParseTime(string text)
+    {
+        var number = double.Parse(text.TrimEnd('s', 'm', 'h'), CultureInfo.InvariantCulture);
+        return text[^1] switch
+        {
+            'm' => TimeSpan.FromMinutes(number),
+            'h' => TimeSpan.FromHours(number),
+            _ => TimeSpan.FromSeconds(number),
+        };
+    }
+}
