@@ -43,8 +43,7 @@ internal sealed class FakeRoom : Room
     }
 
     /// <summary>
-    /// A tree that grows, and after each fault from what was recovered. The faults meet the domain that the crash harness knows; its
-    /// forks are there, and are compared.
+    /// Trees that grow, and after each fault from what was recovered. A fault meets one domain, and the others are compared.
     /// </summary>
     private async Task LiveAsync(Random random, CancellationToken over)
     {
@@ -52,11 +51,13 @@ internal sealed class FakeRoom : Room
         for (var i = 0; i < Operations && !over.IsCancellationRequested; i++)
         {
             var before = await orchard.LookAsync();
-            if (before.FirstOrDefault(s => s.Catalog.Domain.ToString() == World.Id) is not { } watched)
+            if (before.IsEmpty)
             {
                 return;
             }
 
+            var watched = before[random.Next(before.Length)];
+            orchard.World.Watched = watched.Catalog.Domain;
             var scene = new Scene(orchard, before, watched);
             var deed = Deed.Pick(random, scene);
             var request = await deed.AskAsync(new Draw(random, scene));

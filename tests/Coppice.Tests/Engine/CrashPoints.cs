@@ -117,7 +117,7 @@ internal sealed class CrashPoints
         }
     }
 
-    /// <summary>What the process of the old head has written; others only repeat numbers.</summary>
+    /// <summary>What the process of the old head has written; another of the same domain only repeats numbers.</summary>
     public static long Acknowledged(World world) =>
-        world.Host.State.Processes.Values.Select(p => p.Counter).DefaultIfEmpty().Max();
+        world.Host.State.Processes.Values.Where(p => p.Domain == world.Watched).Select(p => p.Counter).DefaultIfEmpty().Max();
 }

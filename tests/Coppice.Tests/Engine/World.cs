@@ -48,7 +48,10 @@ internal sealed class World : IDisposable
 
     public HomeFolder Folder => new(Path1);
 
-    public DomainFolder Domain => Folder.Domain(Definition().Id);
+    /// <summary>The domain that is looked at: its tree, its state, and what its guest has been told is safe.</summary>
+    public DomainId Watched { get; set; } = Definition().Id;
+
+    public DomainFolder Domain => Folder.Domain(Watched);
 
     public Catalog Catalog => new CatalogStore(Domain).Read();
 

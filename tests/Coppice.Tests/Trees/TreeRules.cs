@@ -19,7 +19,7 @@ internal static class TreeRules
         {
             if (now.FirstOrDefault(d => d.Catalog.Domain == old.Catalog.Domain) is not { } found)
             {
-                Assert.True(MayGo(old, deed, changed) && isDone is not false, $"domain {old.Catalog.Name} is gone");
+                Assert.True(old.Catalog.Name == changed && (deed.Ends || GoesWithItsProcess(old)) && isDone is not false, $"domain {old.Catalog.Name} is gone");
             }
             else if (old.Catalog.Name == changed && (isDone ?? AreDifferent(old, found)))
             {
@@ -36,7 +36,7 @@ internal static class TreeRules
         CheckMade(was, [.. now.Where(d => !known.Contains(d.Catalog.Domain))], deed, request, isDone);
     }
 
-    /// <summary>What must hold also if guests wrote meanwhile: nothing that can be returned to has changed, and no domain has come or gone unasked.</summary>
+    /// <summary>What must hold also if guests wrote meanwhile, or the power failed: nothing that can be returned to has changed, and no domain has come or gone unasked.</summary>
     public static void CheckKept(ImmutableArray<Sight> before, ImmutableArray<Sight> now, Deed deed, Request request)
     {
         foreach (var old in before)
@@ -47,7 +47,7 @@ internal static class TreeRules
             }
             else
             {
-                Assert.True(MayGo(old, deed, deed.Changes(request)), $"domain {old.Catalog.Name} is gone");
+                Assert.True(GoesWithItsProcess(old) || (deed.Ends && old.Catalog.Name == deed.Changes(request)), $"domain {old.Catalog.Name} is gone");
             }
         }
 
@@ -80,9 +80,9 @@ internal static class TreeRules
     /// <summary>Whether a user sees another tree or head. A merge that whoever came next has finished shows in neither.</summary>
     private static bool AreDifferent(Sight old, Sight now) => Tree(old.Catalog) != Tree(now.Catalog) || !old.Head.Equals(now.Head);
 
-    /// <summary>One that is undefined, or exists only as long as it runs and has nothing to return to.</summary>
-    private static bool MayGo(Sight old, Deed deed, string changed) => old.Catalog.Name == changed
-        && (deed.Ends || old.Catalog is { Persistence: Persistence.Transient, Snapshots.IsEmpty: true, Tips.IsEmpty: true });
+    /// <summary>A domain that exists only as long as it runs, and has nothing to return to.</summary>
+    private static bool GoesWithItsProcess(Sight sight) =>
+        sight.Catalog is { Persistence: Persistence.Transient, Snapshots.IsEmpty: true, Tips.IsEmpty: true };
 
     private static void CheckMade(Scene was, ImmutableArray<Sight> made, Deed deed, Request request, bool? isDone)
     {
