@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Contracts.Fakes;
 using Coppice.Core;
 using Coppice.Engine;
@@ -21,11 +22,12 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
     {
         var (first, old) = (new Beginning(DiskImage.Read(world.Path1), world.Host.State), Outcome.Of(world));
         var points = 0;
+        var ended = ImmutableArray.CreateBuilder<Outcome>();
         IReadOnlyList<CrashState> states;
         try
         {
             states = await CrashPoints.CollectAsync(
-                world, CrashPoints.Acknowledged(world), e => CrashTests.RunAsync(world, scenario.RequestIn(world), e),
+                world, CrashPoints.Acknowledged(world), e => CrashTests.RunAsync(world, scenario.RequestIn(world), Watching(e, ended)),
                 wanted: () => random.Next(++points) == 0);
         }
         catch (CoppiceException e) when (e.Kind is not (ErrorKind.Internal or ErrorKind.Damaged))
@@ -33,7 +35,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
             return null;
         }
 
-        var expected = new Expectation(scenario, old, Outcome.Of(world));
+        var expected = new Expectation(scenario, old, Outcome.Of(world)) { Between = ended.ToImmutable() };
         var point = random.Next(points);
         var (name, meet) = ((string, Func<Task>))(random.Next(9) switch
         {
@@ -48,6 +50,15 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         await ToldAsync($"{operation} ({scenario.RequestIn(world)}), {name}, point {point} of {points} or '{states[^1].Label}'", meet);
         return name;
     }
+
+    private Action<OperationEvent> Watching(Action<OperationEvent> onEvent, ImmutableArray<Outcome>.Builder ended) => e =>
+    {
+        onEvent(e);
+        if (e.Point is OperationPoint.Ended)
+        {
+            ended.Add(Outcome.Of(world));
+        }
+    };
 
     private static async Task ToldAsync(string what, Func<Task> check)
     {

@@ -282,9 +282,14 @@ internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
     private readonly string[] _treesAfterPowerLoss = Trees(Old.Catalog, New.Catalog, Inspection.AfterPowerLoss);
     private readonly bool _keepsItsShape = Shape(Old.Tree) == Shape(New.Tree);
 
+    /// <summary>The other domains after each but the last of the operations that this one is made of: each of them stands.</summary>
+    public ImmutableArray<Outcome> Between { get; init; } = [];
+
+    private IEnumerable<Outcome> Resting => [Old, .. Between, New];
+
     public void Check(World world, long acknowledged, bool power)
     {
-        string[] forks = power ? [Old.ForksAfterPowerLoss, New.ForksAfterPowerLoss] : [Old.Forks, New.Forks];
+        string[] forks = [.. Resting.Select(o => power ? o.ForksAfterPowerLoss : o.Forks)];
         var found = CheckTree(world, power ? _treesAfterPowerLoss : _trees, forks, tree => tree);
         CheckState(found, power, found.Tree == New.Tree);
         if (found.Catalog is not null && !Scenario.Discards)
@@ -299,7 +304,7 @@ internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
     /// <summary>The same without a crash, for an operation that was planned anew, with ids of its own.</summary>
     public void CheckShape(World world)
     {
-        var found = CheckTree(world, _trees, [Old.Forks, New.Forks], Shape);
+        var found = CheckTree(world, _trees, [.. Resting.Select(o => o.Forks)], Shape);
         CheckState(found, power: false, Shape(found.Tree) == Shape(New.Tree));
         GoOn(world);
     }
