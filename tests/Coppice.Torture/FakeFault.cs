@@ -36,6 +36,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         }
 
         var expected = new Expectation(scenario, old, Outcome.Of(world)) { Between = ended.ToImmutable() };
+        KeepForgotten(expected);
         var point = random.Next(points);
         var (name, meet) = ((string, Func<Task>))(random.Next(9) switch
         {
@@ -49,6 +50,18 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         });
         await ToldAsync($"{operation} ({scenario.RequestIn(world)}), {name}, point {point} of {points} or '{states[^1].Label}'", meet);
         return name;
+    }
+
+    /// <summary>A snapshot that is only forgotten leaves its files.</summary>
+    private void KeepForgotten(Expectation expected)
+    {
+        if (scenario.RequestIn(world) is DeleteSnapshot { Mode: DeleteMode.MetadataOnly })
+        {
+            foreach (var gone in expected.Old.Catalog!.Snapshots.Values.Where(s => !expected.New.Catalog!.Snapshots.ContainsKey(s.Id)))
+            {
+                world.MayKeep(gone);
+            }
+        }
     }
 
     private Action<OperationEvent> Watching(Action<OperationEvent> onEvent, ImmutableArray<Outcome>.Builder ended) => e =>

@@ -175,11 +175,16 @@ internal sealed class World : IDisposable
     /// <summary>Forgets a snapshot and keeps its files.</summary>
     public async Task ForgetAsync(string name)
     {
-        var snapshot = Catalog.Find(name);
+        MayKeep(Catalog.Find(name));
+        await RunAsync(new DeleteSnapshot(Name, name, metadataOnly: true));
+    }
+
+    /// <summary>The files of a snapshot may be there without it.</summary>
+    public void MayKeep(Snapshot snapshot)
+    {
         Forgotten.UnionWith(snapshot.Layers.Select(l => l.Inside is { } place ? $"{l.Path} {place.Tag}" : l.Path));
         string?[] others = [snapshot.Memory.File, snapshot.Tpm is { } tpm ? Domain.Tpm(tpm) : null, Domain.Definition(snapshot.Definition)];
         Forgotten.UnionWith(others.OfType<string>());
-        await RunAsync(new DeleteSnapshot(Name, name, metadataOnly: true));
     }
 
     /// <summary>One of disks alone, while the domain is off.</summary>
