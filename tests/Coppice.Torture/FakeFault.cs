@@ -13,6 +13,9 @@ namespace Coppice.Torture;
 /// </summary>
 internal sealed class FakeFault(World world, Scenario scenario, string operation, Random random)
 {
+    // What it is may depend on what there is, which is asked before anything changes.
+    private readonly Request _request = scenario.RequestIn(world);
+
     private sealed record Beginning(DiskImage Disk, FakeHostState Host);
 
     public string Operation => operation;
@@ -27,7 +30,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         try
         {
             states = await CrashPoints.CollectAsync(
-                world, CrashPoints.Acknowledged(world), e => CrashTests.RunAsync(world, scenario.RequestIn(world), Watching(e, ended)),
+                world, CrashPoints.Acknowledged(world), e => CrashTests.RunAsync(world, _request, Watching(e, ended)),
                 wanted: () => random.Next(++points) == 0);
         }
         catch (CoppiceException e) when (e.Kind is not (ErrorKind.Internal or ErrorKind.Damaged))
@@ -48,14 +51,14 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
             7 => ("machine refused", () => FailAsync(expected, first, n => n == point / 4, FailMachine)),
             _ => ("cancelled", () => CancelAsync(expected, first, point)),
         });
-        await ToldAsync($"{operation} ({scenario.RequestIn(world)}), {name}, point {point} of {points} or '{states[^1].Label}'", meet);
+        await ToldAsync($"{operation} ({_request}), {name}, point {point} of {points} or '{states[^1].Label}'", meet);
         return name;
     }
 
     /// <summary>A snapshot that is only forgotten leaves its files.</summary>
     private void KeepForgotten(Expectation expected)
     {
-        if (scenario.RequestIn(world) is DeleteSnapshot { Mode: DeleteMode.MetadataOnly })
+        if (_request is DeleteSnapshot { Mode: DeleteMode.MetadataOnly })
         {
             foreach (var gone in expected.Old.Catalog!.Snapshots.Values.Where(s => !expected.New.Catalog!.Snapshots.ContainsKey(s.Id)))
             {
@@ -126,7 +129,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
     private static bool IsMerging(Expectation expected) => expected.Old.Catalog?.Jobs.IsEmpty == false;
 
     private Task FailAsync(Expectation expected, Beginning first, Func<int, bool> fails, Action<Func<int, bool>> arm) =>
-        TryAgainAsync(expected, first, () => arm(fails), () => world.RunAsync(scenario.RequestIn(world)));
+        TryAgainAsync(expected, first, () => arm(fails), () => world.RunAsync(_request));
 
     private async Task CancelAsync(Expectation expected, Beginning first, int point)
     {
@@ -134,7 +137,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         var count = 0;
         await TryAgainAsync(
             expected, first, () => world.Host.Acting = _ => Pass(),
-            () => world.Open().RunAsync(scenario.RequestIn(world), new RunOptions { OnEvent = _ => Pass() }, source.Token));
+            () => world.Open().RunAsync(_request, new RunOptions { OnEvent = _ => Pass() }, source.Token));
 
         void Pass()
         {

@@ -44,7 +44,23 @@ public sealed record HypervisorObservation
 }
 
 /// <summary>A domain's disk with the whole chain of its images, top first.</summary>
-public sealed record DiskChain(string Target, ImmutableArray<Layer> Layers);
+public sealed record DiskChain(string Target, ImmutableArray<Layer> Layers)
+{
+    /// <summary>
+    /// How many of the layers, from the lowest up, other disks of the domain build on as well: a process that has those disks has
+    /// these layers open, and keeps them open without this one.
+    /// </summary>
+    public int Shared { get; init; }
+
+    /// <summary>The same beside other disks.</summary>
+    /// <param name="others">Their layers.</param>
+    public DiskChain Beside(IEnumerable<Layer> others)
+    {
+        ArgumentNullException.ThrowIfNull(others);
+        var open = others.Select(l => l.Id).ToHashSet();
+        return this with { Shared = Layers.Reverse().TakeWhile(l => open.Contains(l.Id)).Count() };
+    }
+}
 
 /// <summary>Start a process for a domain.</summary>
 /// <param name="Process">The name it gets.</param>

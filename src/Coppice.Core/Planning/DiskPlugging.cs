@@ -53,8 +53,9 @@ public static class DiskPlugging
             return plan;
         }
 
-        var chain = layer is null ? [] : context.Graph.Chain(layer.Id);
-        var (unplug, close) = context.Hypervisor.Unplug(process, context.Observed.Definition, new DiskChain(request.Target, chain));
+        var chain = new DiskChain(request.Target, layer is null ? [] : context.Graph.Chain(layer.Id));
+        var others = context.Head.Disks.Where(d => d.Target != request.Target).SelectMany(d => context.Graph.Chain(d.Layer));
+        var (unplug, close) = context.Hypervisor.Unplug(process, context.Observed.Definition, chain.Beside(others));
         return plan with { Switch = unplug, CleanUp = [close, .. plan.CleanUp.Select(Checked)] };
 
         // A guest may write until it lets go.

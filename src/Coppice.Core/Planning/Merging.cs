@@ -35,8 +35,17 @@ public static class Merging
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(observation);
-        var head = observation.IsAlive ? catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk) : null;
-        return head is null ? null
+        if (!observation.IsAlive)
+        {
+            return null;
+        }
+
+        // QEMU would name what stays in the header of each image that built on what goes, and knows one name for all of them.
+        var graph = new LayerGraph(catalog);
+        var built = catalog.Head.Disks.Where(d => graph.Chain(d.Layer).Any(l => l.Id == job.Upper)).Select(d => d.Target).ToArray();
+        var head = catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk);
+        return built.Length > 1 ? $"disks {string.Join(" and ", built)} build on what is merged; it is when the domain is off"
+            : head is null ? null
             : observation.Unplugged.Contains(head.Target) ? $"disk '{head.Target}' is gone from its guest"
             : head.Layer == job.Upper && job.Direction is MergeDirection.Commit ? "the guest writes to what is merged; it is when the domain is off"
             : null;

@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 
 namespace Coppice.Core;
 
-/// <summary>A disk of a snapshot as a disk of another domain, which runs or is off (R243).</summary>
+/// <summary>
+/// A disk of a snapshot as a disk of another domain, or as one more of the same, which runs or is off (R243). It has an empty
+/// layer of its own, also if it is only read: QEMU gives a device no image that another one builds on.
+/// </summary>
 /// <param name="Chain">Its layers in the other domain, top first.</param>
 /// <param name="Steps">Makes them, in order.</param>
 public sealed record SharedDisk(ImmutableArray<Layer> Chain, ImmutableArray<Step> Steps)
@@ -31,8 +34,8 @@ public sealed record SharedDisk(ImmutableArray<Layer> Chain, ImmutableArray<Step
         OutsideChanges.RequireUntouched(context, force: false, "put the image back as it was, or use a snapshot that was taken since");
         var disk = Of(request, snapshot);
         Merging.RequireNoneOf(context, [disk]);
-        var forked = ForkedDisk.Of(context, snapshot, disk, places, request.ReadOnly);
-        ImmutableArray<Layer> chain = forked.Overlay is null ? forked.Frozen : forked.Frozen.Insert(0, forked.Overlay);
+        var forked = ForkedDisk.Of(context, snapshot, disk, places, isRead: false);
+        var chain = forked.Frozen.Insert(0, forked.Overlay!);
 
         // The other domain may know the same layers already, as one that was forked does: what is built on one it has, too.
         var known = Known(context, borrower, chain);

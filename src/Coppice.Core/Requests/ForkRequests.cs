@@ -60,7 +60,9 @@ public sealed record ForkSnapshot(string Domain, string Snapshot, string Name) :
     public bool IsTrial { get; init; }
 }
 
-/// <summary>Give another domain a disk that begins as a snapshot has it, while that domain runs or is off (R243).</summary>
+/// <summary>
+/// Give a domain, another one or the same, a disk that begins as a snapshot has it, while that domain runs or is off (R243).
+/// </summary>
 /// <param name="Domain">The name or uuid of the domain that has the snapshot.</param>
 /// <param name="Snapshot">The snapshot's name or uuid.</param>
 /// <param name="Disk">The disk, by target.</param>
@@ -74,6 +76,6 @@ public sealed record AttachSnapshotDisk(string Domain, string Snapshot, string D
     /// <summary>How it is attached; null leaves that to the target, and is virtio without one.</summary>
     public DiskBus? Bus { get; init; }
 
-    /// <summary>The guest cannot write to it; else it writes to a layer of its own.</summary>
+    /// <summary>The guest cannot write to it.</summary>
     public bool ReadOnly { get; init; }
 }

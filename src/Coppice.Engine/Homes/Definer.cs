@@ -200,7 +200,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
             var added = drives.Chains.First(c => observed.Definition.DisksAndFlash.All(d => d.Target != c[0].Disk));
             plan = DiskPlugging.Plugged(
                 plan with { Mechanism = $"a disk more on {added[0].Path}" }, observed, call.Home.Hypervisor, definition,
-                new DiskChain(added[0].Disk, added));
+                new DiskChain(added[0].Disk, added).Beside(observed.Catalog.Head.Disks.SelectMany(d => graph.Chain(d.Layer))));
         }
 
         return await session.ExecuteAsync(Merging.Around(observed, call.Home.Hypervisor, plan)).ConfigureAwait(false);

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Coppice.Core;
 
@@ -19,14 +18,17 @@ internal static class BlockNodes
     /// <summary>The node of the file below a layer's node; null if the node is none of a layer.</summary>
     public static string? FileNameOf(string node) => node.StartsWith("l-", StringComparison.Ordinal) ? $"f-{node[2..]}" : null;
 
-    /// <summary>A chain, top first, as one tree of nodes.</summary>
-    /// <param name="layers">The layers, top first; the last has no parent.</param>
+    /// <summary>A chain as one tree of nodes, on those that are open for other disks.</summary>
+    /// <param name="chain">The layers, of which the top is nobody else's; the last has no parent.</param>
     /// <param name="readOnly">The top is not written either.</param>
     /// <param name="mode">How the files are opened.</param>
-    public static JsonObject Chain(ImmutableArray<Layer> layers, bool readOnly, DriveMode mode)
+    public static JsonObject Chain(DiskChain chain, bool readOnly, DriveMode mode)
     {
-        JsonObject? below = null;
-        for (var i = layers.Length - 1; i >= 0; i--)
+        var layers = chain.Layers;
+        var own = layers.Length - chain.Shared;
+        JsonObject? tree = null;
+        JsonNode? below = own < layers.Length ? NameOf(layers[own].Id) : null;
+        for (var i = own - 1; i >= 0; i--)
         {
             var node = Format(layers[i], File(layers[i], readOnly || i > 0, mode), readOnly || i > 0, mode);
             if (layers[i].Format is ImageFormat.Qcow2)
@@ -40,10 +42,10 @@ internal static class BlockNodes
                 node["size"] = layers[i].VirtualSize.Bytes;
             }
 
-            below = node;
+            below = tree = node;
         }
 
-        return below ?? throw new ArgumentException("a chain has a layer at least", nameof(layers));
+        return tree ?? throw new ArgumentException("QEMU gives a device no node that another one builds on", nameof(chain));
     }
 
     /// <summary>An empty layer that is going to be put on top of a disk; it has nothing below it until then.</summary>

@@ -8,14 +8,24 @@ namespace Coppice.Qemu.CommandLine;
 /// <summary>The drives: their chains as block nodes, and the devices that the guest sees.</summary>
 internal static class DriveArguments
 {
-    public static IEnumerable<string> Of(LaunchRequest request, Wiring wiring, IReadOnlyDictionary<Device, int> turns) =>
-        request.Definition.Disks.SelectMany(disk =>
+    public static IEnumerable<string> Of(LaunchRequest request, Wiring wiring, IReadOnlyDictionary<Device, int> turns)
+    {
+        var open = new List<Layer>();
+        foreach (var disk in request.Definition.Disks)
         {
-            var (node, blockdev) = Images(disk, request.Disks.FirstOrDefault(d => d.Target == disk.Target));
-            IEnumerable<string> images = blockdev is null ? [] : ["-blockdev", blockdev.ToJsonString()];
-            var device = Device(disk, node, wiring, turns.TryGetValue(disk, out var turn) ? turn : null);
-            return images.Concat(["-device", device.ToString()]);
-        });
+            var chain = request.Disks.FirstOrDefault(d => d.Target == disk.Target)?.Beside(open);
+            open.AddRange(chain?.Layers ?? []);
+            var (node, blockdev) = Images(disk, chain);
+            if (blockdev is not null)
+            {
+                yield return "-blockdev";
+                yield return blockdev.ToJsonString();
+            }
+
+            yield return "-device";
+            yield return Device(disk, node, wiring, turns.TryGetValue(disk, out var turn) ? turn : null).ToString();
+        }
+    }
 
     /// <summary>A drive for a guest that runs: its chain, and the device; firmware has no part in it.</summary>
     public static (JsonObject Images, JsonObject Device) Hot(DiskDevice disk, DiskChain chain, Wiring wiring)
@@ -30,7 +40,7 @@ internal static class DriveArguments
         return (chain, disk.Source) switch
         {
             ({ } found, _) =>
-                (BlockNodes.NameOf(found.Layers[0].Id), BlockNodes.Chain(found.Layers, readOnly, DriveMode.Of(disk))),
+                (BlockNodes.NameOf(found.Layers[0].Id), BlockNodes.Chain(found, readOnly, DriveMode.Of(disk))),
             (null, { } path) =>
                 ($"d-{disk.Target}",
                     BlockNodes.Single($"d-{disk.Target}", path, disk.Format, readOnly, DriveMode.Of(disk), disk.Type)),

@@ -21,7 +21,7 @@ internal static class FirmwareArguments
         [
             "-blockdev", node.ToJsonString(),
             .. Variables(request) is { } chain
-                ? ["-blockdev", BlockNodes.Chain(chain.Layers, readOnly: false, DriveMode.Default).ToJsonString()]
+                ? ["-blockdev", BlockNodes.Chain(chain, readOnly: false, DriveMode.Default).ToJsonString()]
                 : Array.Empty<string>(),
             .. firmware.Secure is true ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : Array.Empty<string>(),
         ];

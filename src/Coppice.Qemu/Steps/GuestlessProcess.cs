@@ -31,7 +31,7 @@ internal sealed class GuestlessProcess(string binary, EndStep end, TimeProvider 
             var nodes = await machine.Qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
             if (!nodes.Items().Any(n => n.TextOrEmpty("node-name") == BlockNodes.NameOf(chain[0].Id)))
             {
-                await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Chain(chain, readOnly: true, DriveMode.Default), cancellation);
+                await machine.Qmp.ExecuteAsync("blockdev-add", BlockNodes.Chain(new DiskChain(chain[0].Disk, chain), readOnly: true, DriveMode.Default), cancellation);
             }
 
             return machine;

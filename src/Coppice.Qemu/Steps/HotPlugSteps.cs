@@ -136,12 +136,14 @@ internal sealed class HotPlugSteps(TimeProvider time)
         return new StepReport { Mechanism = "device_del" };
     }
 
-    /// <summary>Closes what is open of a chain, from the top: a node that was opened as part of another goes with it.</summary>
+    /// <summary>
+    /// Closes what is open of a chain for this disk alone, from the top: a node that was opened as part of another goes with it.
+    /// </summary>
     private static async Task CloseAsync(Machine machine, DiskChain disk, CancellationToken cancellation)
     {
         var nodes = await machine.Qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
         var open = nodes.Items().Select(n => n.TextOrEmpty("node-name")).ToHashSet(StringComparer.Ordinal);
-        foreach (var node in disk.Layers.Where(l => l.Inside is null).Select(l => BlockNodes.NameOf(l.Id)).Where(open.Contains))
+        foreach (var node in disk.Layers.SkipLast(disk.Shared).Where(l => l.Inside is null).Select(l => BlockNodes.NameOf(l.Id)).Where(open.Contains))
         {
             try
             {

@@ -91,6 +91,44 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
+    public async Task A_disk_on_layers_that_another_disk_has_open_comes_and_leaves()
+    {
+        await using var bed = Open();
+        var (one, two) = (bed.NewOverlay(bed.Base), bed.NewOverlay(bed.Base));
+        var process = await StartAsync(bed, one, bed.Base);
+        var (definition, chain) = (bed.With(two), new DiskChain("sdb", [two, bed.Base]).Beside([one, bed.Base]));
+        var (open, plug) = bed.Hypervisor.Plug(process, definition, chain);
+        await ApplyAsync(bed, open);
+        await ApplyAsync(bed, open);
+        await ApplyAsync(bed, plug);
+        Assert.Equal(two.Path, (await ObserveAsync(bed, process, definition)).ActiveImages["sdb"]);
+        var (unplug, close) = bed.Hypervisor.Unplug(process, definition, chain);
+        await ApplyAsync(bed, unplug);
+        await ApplyAsync(bed, close);
+        await ApplyAsync(bed, close);
+        await CountingAsync(bed, process);
+        await LaunchAsync(bed, MemoryImage.None, two, bed.Base);
+    }
+
+    [Fact]
+    public async Task A_process_starts_with_two_disks_on_the_same_layer_and_either_may_leave()
+    {
+        await using var bed = Open();
+        var (one, two, process) = (bed.NewOverlay(bed.Base), bed.NewOverlay(bed.Base), bed.NewProcess());
+        var (definition, chain) = (bed.With(two), new DiskChain("sdb", [two, bed.Base]));
+        await ApplyAsync(bed, bed.Hypervisor.Launch(new LaunchRequest(
+            process, definition, [new DiskChain("vda", [one, bed.Base]), chain], MemoryImage.None)));
+        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, definition, run: true));
+        await CountingAsync(bed, process);
+        var images = (await ObserveAsync(bed, process, definition)).ActiveImages;
+        Assert.Equal((one.Path, two.Path), (images["vda"], images["sdb"]));
+        var (unplug, close) = bed.Hypervisor.Unplug(process, definition, chain.Beside([one, bed.Base]));
+        await ApplyAsync(bed, unplug);
+        await ApplyAsync(bed, close);
+        await CountingAsync(bed, process);
+    }
+
+    [Fact]
     public async Task A_bus_that_is_fixed_while_the_guest_runs_is_named_while_planning()
     {
         await using var bed = Open();

@@ -6,6 +6,7 @@ namespace Coppice.Live.Tree;
 public sealed class HotPlugTests
 {
     private const string RootPort = "<controller type='pci' model='pcie-root-port'/>";
+    private const string Other = "copy";
     private const string ScsiController = "<controller type='scsi' model='virtio-scsi'/>";
 
     [Fact]
@@ -15,20 +16,20 @@ public sealed class HotPlugTests
         await using var domain = await LiveDomain.BootAsync("vda");
         await domain.CreateAsync("one disk");
         await domain.AttachAsync("vdb");
-        await SeesAsync(domain, "vda", "vdb");
+        await SeesAsync(domain, LiveDomain.Name, "vda", "vdb");
         await WriteAsync(domain, "vdb", "added");
         await domain.CreateAsync("two disks");
         await WriteAsync(domain, "vdb", "later");
         var error = await Assert.ThrowsAsync<CoppiceException>(() => DetachAsync(domain, "vdb", discard: false));
         Assert.Equal(ErrorKind.WouldLose, error.Kind);
         await DetachAsync(domain, "vdb", discard: true);
-        await SeesAsync(domain, "vda");
+        await SeesAsync(domain, LiveDomain.Name, "vda");
 
         await domain.RevertAsync("two disks", discard: true);
-        await SeesAsync(domain, "vda", "vdb");
+        await SeesAsync(domain, LiveDomain.Name, "vda", "vdb");
         Assert.Equal("added", await ReadAsync(domain, "vdb"));
         await DetachAsync(domain, "vdb", discard: false);
-        await SeesAsync(domain, "vda");
+        await SeesAsync(domain, LiveDomain.Name, "vda");
         await domain.RevertAsync("one disk", discard: true);
         await domain.RevertAsync("two disks", discard: true);
         Assert.Equal("added", await ReadAsync(domain, "vdb"));
@@ -43,14 +44,14 @@ public sealed class HotPlugTests
             .Replace("<devices>", $"<devices>{string.Concat(Enumerable.Repeat(RootPort, 5))}{ScsiController}", StringComparison.Ordinal));
         await domain.AttachAsync("vdb");
         await domain.AttachAsync("sda");
-        await SeesAsync(domain, "sda", "vda", "vdb");
+        await SeesAsync(domain, LiveDomain.Name, "sda", "vda", "vdb");
         await WriteAsync(domain, "sda", "scsi");
         await domain.CreateAsync("three");
         await DetachAsync(domain, "sda", discard: true);
         await DetachAsync(domain, "vdb", discard: true);
-        await SeesAsync(domain, "vda");
+        await SeesAsync(domain, LiveDomain.Name, "vda");
         await domain.RevertAsync("three", discard: true);
-        await SeesAsync(domain, "sda", "vda", "vdb");
+        await SeesAsync(domain, LiveDomain.Name, "sda", "vda", "vdb");
         Assert.Equal("scsi", await ReadAsync(domain, "sda"));
 
         foreach (var (disk, kind) in (IEnumerable<(string, ErrorKind)>)[("hdb", ErrorKind.InvalidInput), ("vdc", ErrorKind.MissingCapability)])
@@ -60,16 +61,73 @@ public sealed class HotPlugTests
             Assert.Contains(disk, error.Message, StringComparison.Ordinal);
         }
 
-        await SeesAsync(domain, "sda", "vda", "vdb");
+        await SeesAsync(domain, LiveDomain.Name, "sda", "vda", "vdb");
+    }
+
+    [Fact]
+    public async Task A_snapshots_disk_comes_to_another_guest_that_runs_and_stays_there_when_the_snapshot_is_gone_R243()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        await WriteAsync(domain, "vda", "frozen");
+        await domain.CreateAsync("one");
+        await domain.RunAsync(new ForkSnapshot(LiveDomain.Name, "one", Other) { State = ForkState.Running });
+        await WriteAsync(domain, "vda", "later");
+        await domain.RunAsync(new AttachSnapshotDisk(LiveDomain.Name, "one", "vda", Other) { Target = "vdb" });
+        await domain.RunAsync(new AttachSnapshotDisk(LiveDomain.Name, "one", "vda", Other) { Target = "vdc", ReadOnly = true });
+        await SeesAsync(domain, Other, "vda", "vdb", "vdc");
+        Assert.Equal("frozen", await ReadAsync(domain, "vdc", Other));
+        await WriteAsync(domain, "vdb", "its own", Other);
+
+        await domain.RunAsync(new CreateSnapshot(Other) { Name = "three disks" });
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, ["one"]));
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        await domain.RunAsync(new RevertSnapshot(Other, "three disks", RevertState.AsTaken, DiscardCurrent: true, Force: false));
+        Assert.Equal("its own", await ReadAsync(domain, "vdb", Other));
+        Assert.Equal("frozen", await ReadAsync(domain, "vdc", Other));
+        Assert.Equal("frozen", await ReadAsync(domain, "vda", Other));
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        Assert.Equal("later", await ReadAsync(domain, "vda"));
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+    }
+
+    [Fact]
+    public async Task A_guest_gets_a_disk_of_its_own_past_beside_the_one_that_it_has_and_the_layers_below_are_merged_when_it_is_off()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        await WriteAsync(domain, "vda", "frozen");
+        await domain.CreateAsync("one");
+        await WriteAsync(domain, "vda", "later");
+        await domain.CreateAsync("two");
+        await domain.RunAsync(new AttachSnapshotDisk(LiveDomain.Name, "two", "vda", LiveDomain.Name) { Target = "vdb", ReadOnly = true });
+        await domain.RunAsync(new AttachSnapshotDisk(LiveDomain.Name, "one", "vda", LiveDomain.Name) { Target = "vdc" });
+        await SeesAsync(domain, LiveDomain.Name, "vda", "vdb", "vdc");
+        Assert.Equal(("later", "frozen"), (await ReadAsync(domain, "vdb"), await ReadAsync(domain, "vdc")));
+        await WriteAsync(domain, "vda", "now");
+        await WriteAsync(domain, "vdc", "its own");
+
+        // All three build on what has no name now: while the guest runs nobody may write the headers of all.
+        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, []) { Scope = DeleteScope.All });
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        Assert.Equal(("now", "later", "its own"), (await ReadAsync(domain, "vda"), await ReadAsync(domain, "vdb"), await ReadAsync(domain, "vdc")));
+        await DetachAsync(domain, "vdc", discard: true);
+        await domain.RunAsync(new CollectGarbage(LiveDomain.Name));
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        await domain.RunAsync(new CollectGarbage(LiveDomain.Name) { Wait = true });
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        Assert.Equal(("now", "later"), (await ReadAsync(domain, "vda"), await ReadAsync(domain, "vdb")));
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
     }
 
     private static Task<Engine.OperationResult> DetachAsync(LiveDomain domain, string disk, bool discard) =>
         domain.RunAsync(new DetachDisk(LiveDomain.Name, disk, discard));
 
     /// <summary>The guest hears of it an instant after the host has done it.</summary>
-    private static async Task SeesAsync(LiveDomain domain, params string[] disks)
+    private static async Task SeesAsync(LiveDomain domain, string name, params string[] disks)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         for (var attempt = 0; ; attempt++)
         {
             string[] seen = [.. (await witness.DisksAsync()).Keys.Order(StringComparer.Ordinal)];
@@ -83,15 +141,15 @@ public sealed class HotPlugTests
         }
     }
 
-    private static async Task WriteAsync(LiveDomain domain, string disk, string text)
+    private static async Task WriteAsync(LiveDomain domain, string disk, string text, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         await witness.PutAsync(disk, 0, text);
     }
 
-    private static async Task<string> ReadAsync(LiveDomain domain, string disk)
+    private static async Task<string> ReadAsync(LiveDomain domain, string disk, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         return await witness.ReadAsync(disk, 0);
     }
 }

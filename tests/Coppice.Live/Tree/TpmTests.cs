@@ -119,6 +119,23 @@ public sealed class TpmTests
         Assert.Equal("first, first", (await HearAsync(domain)).Kept);
     }
 
+    [Fact]
+    public async Task A_fork_has_a_TPM_of_its_own_that_has_measured_what_the_first_had()
+    {
+        await using var domain = await BootAsync("tpm-crb");
+        var first = await SayAsync(domain, "first");
+        await domain.CreateAsync("one");
+        await domain.RunAsync(new ForkSnapshot(LiveDomain.Name, "one", "copy") { State = ForkState.Running });
+        Assert.Equal(2, Emulators(domain).Length);
+        var original = await SayAsync(domain, "original");
+        Assert.Equal(("first, first", first), await HearAsync(domain, "copy"));
+        Assert.NotEqual(original, await SayAsync(domain, "fork", "copy"));
+        Assert.Equal(("original, original", original), await HearAsync(domain));
+        await domain.RunAsync(new KillDomain("copy"));
+        await domain.RunAsync(new StartDomain("copy", Paused: false));
+        Assert.Equal("fork, fork", (await HearAsync(domain, "copy")).Kept);
+    }
+
     private static Task<LiveDomain> BootAsync(string model)
     {
         LiveDomain.Require();
@@ -128,17 +145,17 @@ public sealed class TpmTests
     }
 
     /// <summary>Lets TPM and disk keep a word, and measures it.</summary>
-    private static async Task<ulong> SayAsync(LiveDomain domain, string word)
+    private static async Task<ulong> SayAsync(LiveDomain domain, string word, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         await witness.PutIntoTpmAsync(word);
         await witness.PutAsync("vda", 0, word);
         return await witness.MeasureAsync(word);
     }
 
-    private static async Task<(string Kept, ulong Measured)> HearAsync(LiveDomain domain)
+    private static async Task<(string Kept, ulong Measured)> HearAsync(LiveDomain domain, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         return ($"{await witness.ReadFromTpmAsync()}, {await witness.ReadAsync("vda", 0)}", await witness.MeasureAsync());
     }
 

@@ -59,6 +59,24 @@ public sealed class UefiTests
         Assert.True(File.Exists(Path.Combine(domain.Folder, "variables.qcow2")), "variables at a place that was given are the user's");
     }
 
+    [Fact]
+    public async Task A_fork_has_variables_of_its_own()
+    {
+        await using var domain = await BootAsync(" firmware='efi'", Chosen);
+        await SayAsync(domain, "first");
+        await domain.CreateAsync("one");
+        await domain.RunAsync(new ForkSnapshot(LiveDomain.Name, "one", "copy") { State = ForkState.Running });
+        await SayAsync(domain, "original");
+        Assert.Equal("first, first", await HearAsync(domain, "copy"));
+        await SayAsync(domain, "fork", "copy");
+        await domain.RunAsync(new KillDomain("copy"));
+        await domain.RunAsync(new StartDomain("copy", Paused: false));
+        Assert.Equal("fork, fork", await HearAsync(domain, "copy"));
+        Assert.Equal("original, original", await HearAsync(domain));
+        await domain.RevertAsync("one", discard: true);
+        Assert.Equal("first, first", await HearAsync(domain));
+    }
+
     private static async Task<LiveDomain> BootAsync(string os, string firmware, string features = "")
     {
         LiveDomain.Require();
@@ -71,16 +89,16 @@ public sealed class UefiTests
             .Replace("<acpi/>", $"<acpi/>{features}", StringComparison.Ordinal));
     }
 
-    private static async Task SayAsync(LiveDomain domain, string text)
+    private static async Task SayAsync(LiveDomain domain, string text, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         await witness.SetVariableAsync("word", text);
         await witness.PutAsync("vda", 0, text);
     }
 
-    private static async Task<string> HearAsync(LiveDomain domain)
+    private static async Task<string> HearAsync(LiveDomain domain, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         return $"{await witness.GetVariableAsync("word")}, {await witness.ReadAsync("vda", 0)}";
     }
 }

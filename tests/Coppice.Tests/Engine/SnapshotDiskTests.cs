@@ -46,16 +46,17 @@ public sealed class SnapshotDiskTests : IDisposable
     }
 
     [Fact]
-    public async Task Read_only_it_is_the_frozen_layer_itself()
+    public async Task Read_only_it_has_an_empty_layer_that_nobody_writes()
     {
         await SetUpAsync();
         await _world.RunAsync(Attach() with { ReadOnly = true });
         var disk = To.Catalog.Head.Disks[^1];
         Assert.Equal("vdc", disk.Target);
-        Assert.Equal(
-            _world.Host.State.IdentityOf(Frozen().Path), _world.Host.State.IdentityOf(new LayerGraph(To.Catalog)[disk.Layer].Path));
+        var chain = new LayerGraph(To.Catalog).Chain(disk.Layer);
+        Assert.Equal(_world.Host.State.IdentityOf(Frozen().Path), _world.Host.State.IdentityOf(chain[1].Path));
         await _world.RunAsync(new StartDomain(Other, Paused: false));
         _world.Host.Tick();
+        Assert.Empty(_world.Host.State.Images[chain[0].Path].Blocks);
         Assert.Equal(0, _world.Host.State.Bad);
     }
 
@@ -90,6 +91,29 @@ public sealed class SnapshotDiskTests : IDisposable
     }
 
     [Fact]
+    public async Task The_domain_that_has_the_snapshot_gets_its_disk_beside_its_own_on_the_same_layers()
+    {
+        await SetUpAsync();
+        var names = _world.Host.State.NamesOf(Frozen().Path).Length;
+        await _world.RunAsync(Attach() with { To = World.Name });
+        var disk = _world.Catalog.Head.Disks.Single(d => d.Target == "vdc");
+        Assert.Equal(Frozen(), new LayerGraph(_world.Catalog).Chain(disk.Layer)[1]);
+        Assert.Equal(names, _world.Host.State.NamesOf(Frozen().Path).Length);
+        Assert.Empty(_world.Catalog.Loans);
+        Inspection.CheckAll(_world);
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "zero", metadataOnly: false));
+        var merge = Assert.Single(await _world.Open().ReadJobsAsync(World.Name), j => j.Job.Disk == "vda");
+        Assert.Contains("disks vda and vdc build on", merge.Waits, StringComparison.Ordinal);
+        await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
+        _world.Host.Tick();
+        await _world.RunAsync(new CollectGarbage(World.Name));
+        _world.Host.Tick();
+        Inspection.CheckAll(_world);
+        await _world.RunAsync(new DetachDisk(World.Name, "vdc", Discard: true));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task What_cannot_be_is_refused_by_name_and_nothing_has_changed()
     {
         await SetUpAsync();
@@ -97,7 +121,6 @@ public sealed class SnapshotDiskTests : IDisposable
         foreach (var (request, kind, word) in new[]
         {
             (Attach() with { Disk = "vdx" }, ErrorKind.NotFound, "vda, vdb"),
-            (Attach() with { To = World.Name }, ErrorKind.InvalidInput, "snapshot fork"),
             (Attach() with { Target = "vda" }, ErrorKind.AlreadyExists, "another"),
             (Attach() with { Snapshot = "no" }, ErrorKind.NotFound, ""),
         })
@@ -120,18 +143,14 @@ public sealed class SnapshotDiskTests : IDisposable
         Assert.Equal(3, before.Chain(frozen.Id).Length);
         var attach = new AttachSnapshotDisk(World.Name, "disks", "vda", "copy") { Target = "vda", ReadOnly = readOnly };
         _world.Host.Acting = what => _ = what.StartsWith("create", StringComparison.Ordinal) ? throw new IOException("no") : 0;
-        if (!readOnly)
-        {
-            await HomeTests.FailAsync(() => _world.RunAsync(attach));
-            Inspection.CheckAll(_world);
-        }
-
+        await HomeTests.FailAsync(() => _world.RunAsync(attach));
+        Inspection.CheckAll(_world);
         _world.Host.Acting = null;
         var result = await _world.RunAsync(attach);
         Assert.DoesNotContain(result.Plan.Prepare, s => s.Kind == "store.link");
         var catalog = _world.Fork("copy").Catalog;
         var chain = new LayerGraph(catalog).Chain(catalog.Head.Disks.Single(d => d.Target == "vda").Layer);
-        Assert.Equal(before.Chain(frozen.Id), readOnly ? chain : chain[1..]);
+        Assert.Equal(before.Chain(frozen.Id), chain[1..]);
         Assert.Equal(2, _world.Host.State.NamesOf(frozen.Path).Length);
         await _world.RunAsync(new StartDomain("copy", Paused: false));
         _world.Host.Tick();

@@ -3,8 +3,8 @@ using Coppice.Live.Witness;
 
 namespace Coppice.Live.Cli;
 
-/// <summary>A fork's guest gets a card of its own while it runs: who answers on the network, and from which address, tells (R228).</summary>
-public sealed class NewNicTests
+/// <summary>What becomes of a fork's network cards: who answers on the network, and from which address, tells (R228).</summary>
+public sealed class ForkNetworkTests
 {
     private const string Original = "10.0.2.15", Fork = "10.0.2.16";
     private const string RootPorts = "<controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>";
@@ -33,6 +33,26 @@ public sealed class NewNicTests
         await home.DoAsync("snapshot", "revert", "copy", "two");
         Assert.True(await network.AnswersAsync(Fork, 5));
         Assert.Equal(address, await NeighbourAsync(network, Fork));
+    }
+
+    [Fact]
+    public async Task A_fork_keeps_quiet_until_its_cable_is_plugged_in_and_one_that_keeps_the_network_answers_at_once()
+    {
+        LiveDomain.Require();
+        await using var network = await BridgeAsync();
+        await using var home = new CliHome { Starter = network.Enter };
+        await DefineAsync(home, "<interface type='bridge'><source bridge='br0'/></interface>");
+        await home.DoAsync("start", "web");
+        Assert.True(await network.AnswersAsync(Original, 60));
+        await home.DoAsync("snapshot", "create", "web", "one");
+        await home.DoAsync("kill", "web", "--yes");
+        await home.DoAsync("snapshot", "fork", "web", "one", "quiet", "--start");
+        Assert.False(await network.AnswersAsync(Original, 1));
+        await home.DoAsync("link", "quiet", "net0", "up");
+        Assert.True(await network.AnswersAsync(Original, 5));
+        await home.DoAsync("kill", "quiet", "--yes");
+        await home.DoAsync("snapshot", "fork", "web", "one", "loud", "--start", "--network", "keep");
+        Assert.True(await network.AnswersAsync(Original, 5));
     }
 
     [Fact]
