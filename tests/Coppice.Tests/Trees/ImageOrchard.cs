@@ -78,6 +78,11 @@ internal sealed class ImageOrchard : Orchard
     public override async Task WriteAsync(Random random, IReadOnlyList<Sight> domains)
     {
         var (catalog, definition) = domains[random.Next(domains.Count)].View is var view ? (view.Catalog, view.Definition) : default;
+        if (catalog.Head.Disks.IsEmpty)
+        {
+            return;
+        }
+
         var disk = catalog.Head.Disks[random.Next(catalog.Head.Disks.Length)];
         var isMerged = catalog.Jobs.Any(j => j.Disk == disk.Target); // What merges it has it open.
         if (isMerged || !definition.Disks.Single(d => d.Target == disk.Target).IsWritten)
