@@ -119,7 +119,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         }
 
         Inspection.CheckAll(world);
-        if (!scenario.Discards)
+        if (!scenario.Discards && world.Exists)
         {
             Assert.True(Inspection.Kept(world) >= acknowledged, $"{Inspection.Kept(world)} is kept, {acknowledged} was acknowledged");
         }
