@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Coppice.Cli.Commands;
 using Coppice.Core;
 
@@ -85,7 +86,7 @@ internal sealed class CommandLine : RootCommand
     private static int Refuse(ParseResult parse, Surroundings surroundings)
     {
         var words = Words(parse.CommandResult.Command).Reverse().ToArray();
-        var errors = parse.Errors.Select(e => Printable.Line(e.Message.TrimEnd('.', ' '))).Distinct().ToArray();
+        var errors = parse.Errors.Select(Text).Distinct().ToArray();
 
         // A word that is not known is also a missing one to the parser; once is enough.
         var error = new CoppiceException(
@@ -95,6 +96,10 @@ internal sealed class CommandLine : RootCommand
             $"see: {string.Join(' ', ["coppice", .. words, "--help"])}");
         return Invocation.Fail(error, Output.For(parse, surroundings));
     }
+
+    private static string Text(ParseError error) => error.SymbolResult is ArgumentResult { Tokens.Count: 0, Parent: CommandResult } missing
+        ? $"{missing.Argument.Name} is missing"
+        : Printable.Line(error.Message.TrimEnd('.', ' '));
 
     private static IEnumerable<string> Words(Command? command)
     {

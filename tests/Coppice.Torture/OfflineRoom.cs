@@ -35,7 +35,13 @@ internal sealed class OfflineRoom : Room
             var images = new ImageChecks();
             for (var i = 0; i < Operations && !over.IsCancellationRequested; i++)
             {
-                await orchard.WriteAsync(random, await orchard.LookAsync());
+                var domains = await orchard.LookAsync();
+                if (domains.IsEmpty)
+                {
+                    return;
+                }
+
+                await orchard.WriteAsync(random, domains);
                 await OperateAsync(orchard, images, random, isSmall: small is not null);
             }
         }

@@ -45,7 +45,7 @@ internal static class SnapshotCommands
         {
             if (result.GetValue(fromImage) == result.GetValue(fromChain))
             {
-                result.AddError("from where is missing, or is said twice: --from-image or --from-chain");
+                result.AddError("from where is missing, or is said twice: --from-image or --from-chain (a folder that was exported comes with: coppice import FOLDER)");
             }
         });
         return command.Requests(

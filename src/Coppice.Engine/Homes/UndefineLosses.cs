@@ -33,11 +33,17 @@ internal static class UndefineLosses
     {
         var catalog = observed.Catalog;
         var subject = $"domain '{catalog.Name}'";
-        if (catalog.Snapshots.Count > 0 || catalog.Tips.Length > 0)
+        var (snapshots, tips) = (catalog.Snapshots.Count, catalog.Tips.Length);
+        if (snapshots > 0 || tips > 0)
         {
+            string?[] had =
+            [
+                snapshots == 0 ? null : snapshots == 1 ? "a snapshot" : $"{snapshots} snapshots",
+                tips == 0 ? null : tips == 1 ? "a tip" : $"{tips} tips",
+            ];
             return new CoppiceException(
                 ErrorKind.WouldLose, subject,
-                $"has {catalog.Snapshots.Count} snapshots and {catalog.Tips.Length} tips, which would go with it",
+                $"has {string.Join(" and ", had.OfType<string>())}, which would go with it",
                 "delete them first, or add --snapshots");
         }
 

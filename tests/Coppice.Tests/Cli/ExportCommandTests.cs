@@ -33,7 +33,7 @@ public sealed class ExportCommandTests
 
     [Theory]
     [InlineData("snapshot export web", "--to")]
-    [InlineData("import", "Required argument missing")]
+    [InlineData("import", "FOLDER is missing")]
     [InlineData("import /x --keep-identity --network down", "exclude each other")]
     [InlineData("import /x --network up", "write down or keep")]
     public async Task What_makes_no_sense_is_refused(string words, string problem)

@@ -118,7 +118,7 @@ public sealed class ParsingTests
     [InlineData("stop web --timeout 1.5", "'1.5' is no number of seconds")]
     [InlineData("start web --pasued", "Unrecognized command or argument '--pasued'")]
     [InlineData("frobnicate", "Unrecognized command or argument 'frobnicate'")]
-    [InlineData("show", "Required argument missing")]
+    [InlineData("show", "DOMAIN is missing")]
     [InlineData("", "Required command was not provided")]
     public async Task What_was_mistyped_is_named_with_the_way_to_the_help(string line, string problem)
     {

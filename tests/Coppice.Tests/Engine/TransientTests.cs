@@ -108,7 +108,7 @@ public sealed class TransientTests : IDisposable
         await RunAsync();
         await _world.SnapshotAsync("one");
         var killed = await _world.RunAsync(new KillDomain(World.Name));
-        Assert.Contains("it stays, off, because it has 1 snapshots", Assert.Single(killed.Warnings), StringComparison.Ordinal);
+        Assert.Contains("it stays, off, because it has a snapshot", Assert.Single(killed.Warnings), StringComparison.Ordinal);
         Assert.Equal(Persistence.Persistent, killed.Catalog!.Persistence);
         Inspection.CheckAll(_world);
         await _world.StartAsync();
@@ -134,7 +134,7 @@ public sealed class TransientTests : IDisposable
             "a request that fails" => (await HomeTests.FailAsync(() => _world.RunAsync(new PauseDomain(World.Name)))).Problem,
             _ => (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition(number: 2))))).Problem,
         };
-        Assert.Contains("it stays, off, because it has 1 snapshots", told, StringComparison.Ordinal);
+        Assert.Contains("it stays, off, because it has a snapshot", told, StringComparison.Ordinal);
         Assert.Empty((await home.ListAsync()).Warnings);
         Assert.Equal(Persistence.Persistent, _world.Catalog.Persistence);
     }

@@ -77,12 +77,13 @@ internal sealed class ImageOrchard : Orchard
     /// <summary>One disk of one domain gets other bytes, past Coppice; or a snapshot inside, if its image is the user's.</summary>
     public override async Task WriteAsync(Random random, IReadOnlyList<Sight> domains)
     {
-        var (catalog, definition) = domains[random.Next(domains.Count)].View is var view ? (view.Catalog, view.Definition) : default;
-        if (catalog.Head.Disks.IsEmpty)
+        var written = domains.Where(d => !d.Catalog.Head.Disks.IsEmpty).ToArray();
+        if (written.Length == 0)
         {
             return;
         }
 
+        var (catalog, definition) = written[random.Next(written.Length)].View is var view ? (view.Catalog, view.Definition) : default;
         var disk = catalog.Head.Disks[random.Next(catalog.Head.Disks.Length)];
         var isMerged = catalog.Jobs.Any(j => j.Disk == disk.Target); // What merges it has it open.
         if (isMerged || !definition.Disks.Single(d => d.Target == disk.Target).IsWritten)

@@ -20,7 +20,7 @@ internal sealed class Life(Orchard orchard)
     public async Task RunAsync(IEnumerable<int> numbers)
     {
         _seen = await orchard.LookAsync();
-        foreach (var number in numbers)
+        foreach (var number in numbers.TakeWhile(_ => !_seen.IsEmpty))
         {
             await StepAsync(new Random(number));
         }
