@@ -22,7 +22,9 @@ internal sealed class DriveSearch(Call call, HomeFolder home, DomainFinder finde
         (Catalog Catalog, DomainDefinition Definition)? before)
     {
         var folder = home.Domain(definition.Id);
-        var fresh = await new FirmwareVariables(Storage, call.Home.Ids).MissingAsync(definition, folder, call.Cancellation).ConfigureAwait(false);
+
+        // Variables that have moved on may have no file any more where they began: it was merged.
+        var fresh = known.Any(c => c[0].Disk == DiskDevice.FlashTarget) ? null : await new FirmwareVariables(Storage, call.Home.Ids).MissingAsync(definition, folder, call.Cancellation).ConfigureAwait(false);
         var sources = definition.DisksAndFlash.Where(d => d.Source is not null && d.Target != fresh?.Disk);
         var found = await Task.WhenAll(sources.Select(d => known.FirstOrDefault(c => c[0].Disk == d.Target) is { IsDefault: false } chain
             ? Task.FromResult(chain)

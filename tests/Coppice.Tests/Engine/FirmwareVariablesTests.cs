@@ -50,6 +50,22 @@ public sealed class FirmwareVariablesTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_is_made_where_they_began_once_that_file_was_merged()
+    {
+        _world.Host.MergesGoOnWhenAsked = true;
+        await _world.RunAsync(new DefineDomain(Uefi()));
+        var began = (await _world.Open().ShowAsync(World.Name)).Definition.Os.Firmware!.Variables!;
+        await _world.SnapshotExternalAsync("one");
+        await _world.RunAsync(new DeleteSnapshot(World.Name, ["one"]) { Direction = MergeDirection.Stream, Wait = true });
+        Assert.DoesNotContain(began, _world.Host.State.Images.Keys);
+        var head = _world.Catalog.Head.Disks;
+        await _world.RunAsync(new DefineDomain(Uefi() with { VirtualCpus = 2 }));
+        Assert.Equal(head, _world.Catalog.Head.Disks);
+        await _world.RunAsync(new AttachDisk(World.Name, new NewDisk("/images/more.qcow2", ImageFormat.Qcow2)));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task Variables_that_another_domain_uses_are_refused_naming_it()
     {
         await _world.RunAsync(new DefineDomain(Uefi("/images/web-vars.fd")));

@@ -56,13 +56,19 @@ internal abstract class Orchard : IDisposable
             Forgotten.UnionWith(present[false].Except(known).Concat(Inside(domains).Except(domains.SelectMany(Tags))));
         }
 
-        Assert.Equal([], present[false].Except(known).Except(Forgotten));
-        Assert.Equal([], known.Except(present[false]));
+        CheckNone("belong to nothing", present[false].Except(known).Except(Forgotten));
+        CheckNone("are missing", known.Except(present[false]));
         Assert.Equal(domains.Sum(d => d.Catalog.Snapshots.Count), present[true].Count());
 
         // One that nobody needs may be listed although it is gone: it is removed again when that can be done.
         Assert.Empty(Inside(domains).Except(domains.SelectMany(Tags)).Except(Forgotten));
         Assert.All(domains.Select(d => new LayerGraph(d.Catalog)), g => Assert.Empty(Tags(g.All.Except(g.Unreached())).Except(Inside(domains))));
+    }
+
+    private static void CheckNone(string what, IEnumerable<string> files)
+    {
+        var all = string.Join(", ", files);
+        Assert.True(all.Length == 0, $"files that {what}: {all}");
     }
 
     /// <summary>Files that snapshots kept when they were forgotten, and internal snapshots as image and tag.</summary>
@@ -111,6 +117,8 @@ internal abstract class Orchard : IDisposable
         {
             Snapshots = view.Catalog.Snapshots.Values.ToImmutableDictionary(s => s.Id, s => Held(
                 s.Disks.Where(d => d.IsKept).Select(d => (d.Target, d.Layer)), ReadMemory(s.Memory, graph))),
+            NotKept = view.Catalog.Snapshots.Values.ToImmutableDictionary(s => s.Id, s => Held(
+                s.Disks.Where(d => !d.IsKept && graph.Has(d.Layer)).Select(d => (d.Target, d.Layer)), null)),
             Brought = [.. graph.All.Where(l => l is { Origin: not LayerOrigin.Coppice, Inside: null }).Select(l => Held([(l.Disk, l.Id)], null))],
             Tips = view.Catalog.Tips.ToImmutableDictionary(t => t.Id, t => Of(
                 t.Head, ReadMemory(t.Memory, graph) ?? (t.Head.Saved is { } kept ? ReadMemory(kept.Image, graph) : null))),

@@ -49,9 +49,12 @@ internal static class RevertDeeds
         new("tips keep", d => new KeepTips(d.Domain, d.Chance(2) ? TipRetention.Forever : new TipRetention(d.Random.Next(4), null))),
     ];
 
-    /// <summary>What a head has on a snapshot: disks that took no part in it stay as they are, those that it does not know go.</summary>
-    public static Contents On(Sight before, Snapshot snapshot) =>
-        before.Head.Only(snapshot.Disks.Select(d => d.Target)).With(before.Snapshots[snapshot.Id]);
+    /// <summary>
+    /// What a head has on a snapshot: disks that took no part in it stay as they are, or come back if they are only read; those that
+    /// it does not know go.
+    /// </summary>
+    public static Contents On(Sight before, Snapshot snapshot) => before.NotKept[snapshot.Id]
+        .With(before.Head.Only(snapshot.Disks.Select(d => d.Target))).With(before.Snapshots[snapshot.Id]);
 
     private static RevertSnapshot Revert(Draw draw) =>
         new(draw.Domain, draw.Snapshot, RevertState.AsTaken, DiscardCurrent: false, Force: false);

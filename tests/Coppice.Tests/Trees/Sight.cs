@@ -53,6 +53,9 @@ internal sealed record Sight(DomainView View, Contents Head)
 {
     public ImmutableDictionary<SnapshotId, Contents> Snapshots { get; init; } = ImmutableDictionary<SnapshotId, Contents>.Empty;
 
+    /// <summary>What the disks hold that took no part in a snapshot, and whose images are still known: those that are only read come back.</summary>
+    public ImmutableDictionary<SnapshotId, Contents> NotKept { get; init; } = ImmutableDictionary<SnapshotId, Contents>.Empty;
+
     public ImmutableDictionary<ShortId, Contents> Tips { get; init; } = ImmutableDictionary<ShortId, Contents>.Empty;
 
     /// <summary>
