@@ -172,10 +172,18 @@ internal static class SnapshotCreation
             .. from disk in resolved.Disks
                join head in context.Head.Disks on disk.Target equals head.Target
                let layer = disk.Mode is DiskMode.Internal ? internals.First(l => l.Disk == disk.Target).Id : head.Layer
-               select new DiskSnapshot { Target = disk.Target, Mode = disk.Mode, Layer = layer },
+               let mode = IsFrozenAnyway(context, head) ? DiskMode.External : disk.Mode
+               select new DiskSnapshot { Target = disk.Target, Mode = mode, Layer = layer },
         ],
         Layers = [.. switches.Select(s => s.From), .. internals],
     };
+
+    /// <summary>
+    /// A disk that is only read and whose layer Coppice made takes no part, and goes back with the snapshot all the same: that layer is
+    /// nobody else's.
+    /// </summary>
+    private static bool IsFrozenAnyway(PlanContext context, HeadDisk disk) =>
+        RevertChecks.IsReadOnly(context.Observed.Definition, disk.Target) && context.Graph[disk.Layer].Origin is LayerOrigin.Coppice;
 
     private static Step? Checkpoint(
         PlanContext context, ResolvedSnapshot resolved, MemoryImage memory, ImmutableArray<DiskSwitch> switches,

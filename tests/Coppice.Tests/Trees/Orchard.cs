@@ -53,7 +53,7 @@ internal abstract class Orchard : IDisposable
         var present = Present().Where(p => Path.GetFileName(p) is not ("lock" or "guard.lock" or "checksums.lock")).ToLookup(p => records.Any(r => p.StartsWith(r, StringComparison.Ordinal)));
         if (deed?.Forgets == true)
         {
-            Forgotten.UnionWith(present[false].Except(known).Concat(Inside(domains).Except(domains.SelectMany(Tags))));
+            Forgotten.UnionWith(present[false].Except(known).Concat(AllInside(domains).Select(i => i.Text).Except(domains.SelectMany(Tags))));
         }
 
         CheckNone("belong to nothing", present[false].Except(known).Except(Forgotten));
@@ -80,12 +80,16 @@ internal abstract class Orchard : IDisposable
     /// </summary>
     private string[] Inside(IReadOnlyList<Sight> domains)
     {
-        var files = domains.SelectMany(d => new LayerGraph(d.Catalog).All).Where(l => l is { Inside: null, Format: ImageFormat.Qcow2 }).ToArray();
-        _shared.UnionWith(files.Where(l => l.Origin is LayerOrigin.Borrowed || IsShared(l.Path)).Select(l => l.Path));
+        _shared.UnionWith(Images(domains).Where(l => l.Origin is LayerOrigin.Borrowed || IsShared(l.Path)).Select(l => l.Path));
         var needed = domains.SelectMany(Tags).ToHashSet(StringComparer.Ordinal);
-        return [.. files.Select(l => l.Path).Distinct().SelectMany(f => Internals(f).Select(t => (Path: f, Text: $"{f} {t}")))
-            .Where(i => needed.Contains(i.Text) || !_shared.Contains(i.Path)).Select(i => i.Text)];
+        return [.. AllInside(domains).Where(i => needed.Contains(i.Text) || !_shared.Contains(i.Path)).Select(i => i.Text)];
     }
+
+    private IEnumerable<(string Path, string Text)> AllInside(IReadOnlyList<Sight> domains) => Images(domains)
+        .Select(l => l.Path).Distinct().SelectMany(f => Internals(f).Select(t => (f, $"{f} {t}")));
+
+    private static Layer[] Images(IReadOnlyList<Sight> domains) =>
+        [.. domains.SelectMany(d => new LayerGraph(d.Catalog).All).Where(l => l is { Inside: null, Format: ImageFormat.Qcow2 })];
 
     /// <summary>Whether an image cannot be read now, because a guest writes it.</summary>
     protected virtual bool IsWritten(DomainView view, Layer layer) => false;
