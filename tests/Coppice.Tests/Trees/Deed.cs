@@ -13,6 +13,9 @@ internal sealed record Deed(string Name, Func<Draw, Request> Ask)
     /// <summary>Where it may be drawn: elsewhere it would only be refused. Null for everywhere.</summary>
     public Func<Scene, bool>? When { get; init; }
 
+    /// <summary>Where a guest of the fake machine bears it; null for everywhere.</summary>
+    public Func<Scene, bool>? Bears { get; init; }
+
     /// <summary>It is about a process, so that it needs a machine.</summary>
     public bool NeedsMachine { get; init; }
 
@@ -73,6 +76,7 @@ internal sealed record Deed(string Name, Func<Draw, Request> Ask)
         var anywhere = random.Next(8) == 0;
         var deeds = All.Where(d => scene.Orchard.HasMachine ? d is { PartsDisks: false, Waits: false } : !d.NeedsMachine)
             .Where(d => d.Reads is null || scene.Orchard.Documents is not null)
+            .Where(d => d.Bears?.Invoke(scene) != false)
             .Where(d => (anywhere && d is { Reads: null, Makes: null }) || d.When?.Invoke(scene) != false).ToArray();
         var left = random.Next(deeds.Sum(d => d.Weight));
         return deeds.First(d => (left -= d.Weight) < 0);

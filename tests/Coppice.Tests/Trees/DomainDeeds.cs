@@ -24,9 +24,9 @@ internal static class DomainDeeds
         })
         {
             Weight = 2, ChangesDisks = true, Changes = r => ((AttachSnapshotDisk)r).To, Gains = Attached,
-            When = s => s.HasSnapshots && s.Home.All(o => new Scene(s.Orchard, s.Home, o).CanGainDisk),
+            When = s => s.HasSnapshots, Bears = s => s.Home.All(o => new Scene(s.Orchard, s.Home, o).CanGainDisk),
         },
-        new("disk attach", d => new AttachDisk(d.Domain, d.Scene.Orchard.Spare)) { ChangesDisks = true, When = s => s.CanGainDisk },
+        new("disk attach", d => new AttachDisk(d.Domain, d.Scene.Orchard.Spare)) { ChangesDisks = true, Bears = s => s.CanGainDisk },
         new("disk detach", d => new DetachDisk(d.Domain, d.Disk, Discard: false)) { ChangesDisks = true, When = HasMoreDisks },
         new("disk detach, discarding", d => new DetachDisk(d.Domain, d.Disk, Discard: true)) { ChangesDisks = true, Discards = true, When = HasMoreDisks },
         new("define", d => new DefineDomain(d.One(d.Scene.Definable)))
