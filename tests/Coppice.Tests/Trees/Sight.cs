@@ -14,6 +14,9 @@ internal sealed class Contents(IEnumerable<KeyValuePair<string, string>> parts)
     /// <summary>Whether another one has all of this, and the same.</summary>
     public bool IsIn(Contents other) => _parts.All(p => other._parts.TryGetValue(p.Key, out var found) && found == p.Value);
 
+    /// <summary>Whether another one has all of this, on whatever disks: a snapshot's may be another disk of a domain.</summary>
+    public bool IsSomewhereIn(Contents other) => _parts.Values.All(other._parts.ContainsValue);
+
     /// <summary>Whether what both have is the same.</summary>
     public bool Agrees(Contents other) => _parts.All(p => !other._parts.TryGetValue(p.Key, out var found) || found == p.Value);
 

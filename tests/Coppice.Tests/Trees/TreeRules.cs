@@ -111,9 +111,9 @@ internal static class TreeRules
 
         // Where disks part, as by a snapshot of one of them, each is somewhere; also in an image that the user has anyway. One to which
         // nothing was ever written can be made again.
-        foreach (var disk in deed.Discards ? [] : old.Head.Disks.Each.Where(d => !d.IsBlank && !old.Brought.Any(d.IsIn)))
+        foreach (var disk in deed.Discards ? [] : old.Head.Disks.Each.Where(d => !d.IsBlank && !old.Brought.Any(d.IsSomewhereIn)))
         {
-            Assert.True(now.All.Any(disk.IsIn), $"{disk} is lost; there is {string.Join("\n", now.All)}");
+            Assert.True(now.All.Any(disk.IsSomewhereIn), $"{disk} is lost; there is {string.Join("\n", now.All)}");
         }
     }
 
