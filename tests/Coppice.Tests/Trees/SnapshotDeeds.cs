@@ -55,7 +55,7 @@ internal static class SnapshotDeeds
         {
             Weight = 3, Reads = KeptAsync, Holds = Kept, When = s => s.Orchard.Documents?.Any(k => k.Domain == s.Catalog.Domain) == true,
         },
-        new("adopt", d => new AdoptSnapshots(d.Domain)) { Finds = true },
+        new("adopt", d => new AdoptSnapshots(d.Domain)) { Finds = true, PartsDisks = true },
     ];
 
     private static ImmutableArray<DiskRequest> External(Draw draw) => [.. draw.Scene.Catalog.Head.Disks
