@@ -70,6 +70,9 @@ public sealed record CheckedDomain
     /// <summary>Files of the catalog that its root does not name, and checksums of what it no longer has.</summary>
     public ImmutableArray<string> UnnamedRecords { get; init; } = [];
 
+    /// <summary>What is borrowed from a domain whose catalog does not say so, with the name of that domain.</summary>
+    public ImmutableArray<(Layer Layer, string Owner)> Unlent { get; init; } = [];
+
     /// <summary>What was found while all this was read.</summary>
     public ImmutableArray<Finding> Found { get; init; } = [];
 

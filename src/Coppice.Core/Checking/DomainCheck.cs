@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>
-/// Compares the catalog of a domain with what there is: files, image tables, links and processes. Pure: what it needs to know was
+/// Compares the catalog of a domain with what there is: files, image tables, links, loans and processes. Pure: what it needs to know was
 /// read before, and what mends a finding is a list of steps.
 /// </summary>
 public static class DomainCheck
@@ -28,6 +28,9 @@ public static class DomainCheck
             .Concat(Tables(domain, storage))
             .Concat(Internals(domain))
             .Concat(SharedHeads(domain))
+            .Concat(domain.Unlent.Select(u => new Finding(
+                FindingKind.Unlent, $"image {u.Layer.Path} of disk '{u.Layer.Disk}'",
+                $"is borrowed from domain '{u.Owner}', which does not know and may change or remove it", "let it know: coppice check --repair")))
             .Concat(Process(domain))
             .Concat(Processes(domain, hypervisor))
             .Concat(OrphanSearch.In(domain, hypervisor, storage));

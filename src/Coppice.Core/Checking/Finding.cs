@@ -48,6 +48,11 @@ public enum FindingKind
     /// <summary>A file is written although it has more names than one: whoever has the others sees it change.</summary>
     Shared,
 
+    /// <summary>
+    /// An image is borrowed from a domain whose catalog does not say so: a merge or a delete there would not spare it.
+    /// </summary>
+    Unlent,
+
     /// <summary>The guest has let go of a disk that the catalog still has.</summary>
     Unplugged,
 
@@ -81,7 +86,8 @@ public sealed record Finding(FindingKind Kind, string Subject, string Problem, s
     public string? Domain { get; init; }
 
     /// <summary>
-    /// The steps that mend it; none if it is not for us to mend, or is mended by any command that takes the lock.
+    /// The steps that mend it; none if it is not for us to mend, or is mended by any command that takes the lock, or is another
+    /// domain's to mend.
     /// </summary>
     public ImmutableArray<Step> Repair { get; init; } = [];
 
@@ -91,7 +97,7 @@ public sealed record Finding(FindingKind Kind, string Subject, string Problem, s
     public bool Forgets { get; init; }
 
     /// <summary>Whether a repair mends it, if asked for all that it may do.</summary>
-    public bool IsRepairable => Kind is FindingKind.Unfinished || !Repair.IsEmpty;
+    public bool IsRepairable => Kind is FindingKind.Unfinished or FindingKind.Unlent || !Repair.IsEmpty;
 
     /// <summary>How bad it is.</summary>
     public Severity Severity => SeverityOf(Kind);

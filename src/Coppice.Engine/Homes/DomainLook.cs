@@ -38,6 +38,7 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
             Internals = looks.ToImmutableDictionary(l => l.Layer, l => l.Internals.Select(i => i.Tag).ToImmutableArray()),
             Health = await HealthAsync(images, CheckedDomain.InUse(catalog, hypervisor), cancellation).ConfigureAwait(false),
             Rewritten = FrozenLayers.Rewritten(catalog, [.. needed.Select(l => graph.Chain(l.Id))], named, store.ReadRecordTimes()),
+            Unlent = Unlent(catalog, graph),
             UnnamedRecords = [.. store.Unnamed(), .. new ChecksumStore(folder).Unnamed(catalog)],
             Found = [.. _found],
         };
@@ -151,6 +152,26 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
         }
 
         return health.ToImmutable();
+    }
+
+    private ImmutableArray<(Layer Layer, string Owner)> Unlent(Catalog catalog, LayerGraph graph)
+    {
+        var borrowed = graph.All.Where(l => l.Origin is LayerOrigin.Borrowed).DistinctBy(l => l.Path).ToArray();
+        try
+        {
+            return
+            [
+                .. from other in borrowed.Length == 0 ? [] : finder.Others(folder)
+                   from owned in Lending.Owned(other.Catalog, borrowed.Select(l => l.Path).ToHashSet(StringComparer.Ordinal))
+                   where !other.Catalog.Loans.Contains(new Loan(owned.Id, catalog.Domain))
+                   select (borrowed.First(l => l.Path == owned.Path), other.Catalog.Name),
+            ];
+        }
+        catch (CoppiceException)
+        {
+            // The domain that cannot be read is a finding of its own.
+            return [];
+        }
     }
 
     private async Task<ImmutableHashSet<string>?> NamedByOthersAsync(CancellationToken cancellation)

@@ -62,6 +62,14 @@ internal sealed class Lending(HomeOptions options, HomeFolder home)
         }
     }
 
+    /// <summary>Records what a domain has borrowed with all who do not know. Needs the lock of the home and of the domain.</summary>
+    public async Task RenewAsync(Call call, DomainFinder finder, DomainFolder borrower, Catalog catalog)
+    {
+        var layers = new LayerGraph(catalog).All;
+        using var owners = await OpenOwnersAsync(call, finder, f => f != borrower, Borrowed(layers)).ConfigureAwait(false);
+        await LendAsync(call, owners, catalog.Domain, layers).ConfigureAwait(false);
+    }
+
     /// <summary>Records what a domain is going to borrow with owners that are open.</summary>
     public async Task LendAsync(Call call, Owners owners, DomainId borrower, IEnumerable<Layer> layers)
     {
@@ -121,7 +129,8 @@ internal sealed class Lending(HomeOptions options, HomeFolder home)
     private static HashSet<string> Borrowed(IEnumerable<Layer> layers) =>
         layers.Where(l => l.Origin is LayerOrigin.Borrowed).Select(l => l.Path).ToHashSet(StringComparer.Ordinal);
 
-    private static IEnumerable<Layer> Owned(Catalog catalog, IReadOnlySet<string> borrowed) =>
+    /// <summary>The layers that a domain has as its own among some images.</summary>
+    public static IEnumerable<Layer> Owned(Catalog catalog, IReadOnlySet<string> borrowed) =>
         new LayerGraph(catalog).All.Where(l => l is { Inside: null, Origin: not LayerOrigin.Borrowed } && borrowed.Contains(l.Path));
 
     /// <summary>One that cannot be read may use everything; an operation that was interrupted may yet be finished.</summary>

@@ -3,8 +3,8 @@ using Coppice.Core;
 namespace Coppice.Engine;
 
 /// <summary>
-/// Mends a domain. What a crash left unfinished is settled first, as by every command; the check then is made under the locks of
-/// home and domain, so that nobody comes to need what goes.
+/// Mends a domain. What a crash left unfinished is settled first, as by every command, and whoever lends it images is told; the
+/// check then is made under the locks of home and domain, so that nobody comes to need what goes.
 /// </summary>
 internal sealed class Repairer(Call call, HomeFolder home, DomainFinder finder)
 {
@@ -13,6 +13,11 @@ internal sealed class Repairer(Call call, HomeFolder home, DomainFinder finder)
         using var homeLock = await call.LockHomeAsync(home).ConfigureAwait(false);
         var folder = finder.Find(request.Domain);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
+        if (!call.Options.PlanOnly)
+        {
+            await new Lending(call.Home, home).RenewAsync(call, finder, folder, new CatalogStore(folder).Read()).ConfigureAwait(false);
+        }
+
         var domain = await new DomainLook(call.Home, folder, finder).ReadAsync(call.Cancellation).ConfigureAwait(false);
         return await session.ExecuteAsync(DomainCheck.Repair(
             domain, request.Orphans, call.Home.Ids.NextShort(), call.Home.Hypervisor, call.Home.Storage)).ConfigureAwait(false);

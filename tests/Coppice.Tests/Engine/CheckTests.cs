@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Coppice.Contracts;
 using Coppice.Contracts.Fakes;
 using Coppice.Core;
@@ -200,6 +201,24 @@ public sealed class CheckTests : IDisposable
 
         await _world.RunAsync(new RepairDomain(World.Name, Orphans: false));
         Assert.Empty(await _world.Open().CheckAsync(World.Name));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task Who_borrows_without_the_owners_knowledge_is_told_and_a_repair_lets_it_know()
+    {
+        await GrowAsync();
+        await _world.RunAsync(Scenario.Fork("one"));
+        Assert.Empty(await _world.Open().CheckAsync("copy"));
+        var root = Regex.Replace(await System.IO.File.ReadAllTextAsync(_world.Domain.CatalogRoot), @"""loans"": \[[^\]]*\]", @"""loans"": []");
+        await System.IO.File.WriteAllTextAsync(_world.Domain.CatalogRoot, root);
+        Assert.Empty(_world.Catalog.Loans);
+
+        var found = await _world.Open().CheckAsync(null);
+        Assert.NotEmpty(found);
+        Assert.All(found, f => Assert.Equal((FindingKind.Unlent, "copy", true), (f.Kind, f.Domain, f.IsRepairable)));
+        await _world.RunAsync(new RepairDomain("copy", Orphans: false));
+        Assert.Empty(await _world.Open().CheckAsync(null));
         Inspection.CheckAll(_world);
     }
 
