@@ -144,14 +144,14 @@ internal static class SnapshotCommands
         var domain = KnownNames.Domain();
         var snapshot = KnownNames.Snapshot(domain);
         var disk = new Argument<string>("DISK") { Description = "The target of the disk in the snapshot, such as vda" };
-        var to = new Option<string?>("--to") { Description = "The domain that gets it, which runs or is off; DOMAIN itself if not given", HelpName = "OTHER" };
+        var to = new Option<string>("--to") { Description = "The domain that gets it, which runs or is off", HelpName = "OTHER", Required = true };
         var target = new Option<string?>("--as") { Description = "What it is called there, such as vdb; the next name that is free if not given", HelpName = "DISK" };
         var bus = Values.Option<DiskBus?>("--bus", "BUS", "How it is attached: virtio, scsi, sata or ide; if not given, by the target, else virtio", text => Values.Bus(text));
         var readOnly = new Option<bool>("--read-only", "--readonly") { Description = "The guest cannot write to it" };
         return new CoppiceCommand(
-            "attach", "Give a domain, another one or the same, a disk that begins as a snapshot has it", domain, snapshot, disk, to, target, bus, readOnly)
+            "attach", "Give another domain a disk that begins as a snapshot has it", domain, snapshot, disk, to, target, bus, readOnly)
             .Requests(
-                run => new AttachSnapshotDisk(run.Get(domain), run.Get(snapshot), run.Get(disk), run.Get(to) ?? run.Get(domain))
+                run => new AttachSnapshotDisk(run.Get(domain), run.Get(snapshot), run.Get(disk), run.Get(to)!)
                 {
                     Target = run.Get(target), Bus = run.Get(bus), ReadOnly = run.Get(readOnly),
                 },

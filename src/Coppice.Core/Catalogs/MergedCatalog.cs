@@ -64,7 +64,7 @@ public static class MergedCatalog
     private static CatalogChange Committed(Catalog catalog, LayerGraph graph, MergeJob job)
     {
         var (lower, upper) = (graph[job.Lower], graph[job.Upper]);
-        var merged = lower with { VirtualSize = upper.VirtualSize };
+        var merged = lower with { VirtualSize = upper.VirtualSize, Disk = upper.Disk };
         return Change(catalog, job, layer =>
             layer.Id == upper.Id ? merged
             : layer.Id == lower.Id || layer.Inside?.Holder == upper.Id ? null

@@ -131,11 +131,11 @@ internal sealed class ManifestRules
     private void RequireChain(Layer layer)
     {
         var chain = _graph.Chain(layer.Id);
-        if (chain.Length > LayerGraph.MaximumDepth || chain.Any(l => l.Disk != layer.Disk) || chain.Skip(1).Any(l => l.Inside is not null)
+        if (chain.Length > LayerGraph.MaximumDepth || chain.Skip(1).Any(l => l.Inside is not null)
             || chain.Any(l => l is { Format: ImageFormat.Raw, Parent: not null }))
         {
             throw Refuse(
-                $"layer {layer.Id} builds on more than {LayerGraph.MaximumDepth} layers, on another disk's, or on what nothing can build on");
+                $"layer {layer.Id} builds on more than {LayerGraph.MaximumDepth} layers, or on what nothing can build on");
         }
     }
 

@@ -21,6 +21,7 @@ internal static class Forking
         OutsideChanges.RequireUntouched(context, force: false, "put the image back as it was, or fork a snapshot that was taken since");
         var fork = context.Observed.Fork!;
         ImmutableArray<ForkedDisk> disks = [.. snapshot.Disks.Select(d => ForkedDisk.Of(context, snapshot, d))];
+        RequireOneNameEach(context, disks);
         Merging.RequireNoneOf(context, snapshot.Disks);
         var (memory, keepMemory) = Memory(context, snapshot);
         var hasMemory = memory.Mode is not MemoryMode.None;
@@ -70,8 +71,20 @@ internal static class Forking
         },
         Current = begin.Id,
         Put = [begin],
-        PutLayers = [.. disks.SelectMany(Listed).DistinctBy(l => l.Id)],
+        PutLayers = [.. disks.SelectMany(Listed).DistinctBy(l => l.Id).ExceptBy(begin.Layers.Select(l => l.Id), l => l.Id)],
     };
+
+    /// <summary>A layer below several disks is linked for all of them, or for none: their images name it by one path.</summary>
+    private static void RequireOneNameEach(PlanContext context, ImmutableArray<ForkedDisk> disks)
+    {
+        if (disks.SelectMany(d => d.Frozen).Distinct().GroupBy(l => l.Id).FirstOrDefault(g => g.Count() > 1) is { } torn)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"image {context.Graph[torn.Key].Path} of {context.Subject}",
+                "is below several disks, one of which can be linked into the fork and another one cannot",
+                "detach one of them, and fork a snapshot that is taken then");
+        }
+    }
 
     /// <summary>The layers that no snapshot of the fork lists: its own, and those below.</summary>
     private static IEnumerable<Layer> Listed(ForkedDisk disk) =>

@@ -12,7 +12,7 @@ internal sealed class RestoredLayers
     private readonly DomainFolder _folder;
     private readonly LayerGraph _graph;
     private readonly string _subject;
-    private readonly HashSet<string> _devices;
+    private readonly HashSet<string> _devices, _onlyRead;
     private readonly Dictionary<ShortId, Layer> _layers = [];
     private readonly HashSet<ShortId> _kept = [];
 
@@ -20,6 +20,7 @@ internal sealed class RestoredLayers
         Catalog catalog, DomainFolder folder, IEnumerable<DomainDefinition> definitions, ImmutableArray<Layer> described, string subject)
     {
         _devices = [.. definitions.SelectMany(d => d.Disks).Where(d => d.Type is StorageType.Block).Select(d => d.Source).OfType<string>()];
+        _onlyRead = [.. definitions.SelectMany(d => d.Disks).GroupBy(d => d.Target).Where(g => g.All(d => !d.IsWritten)).Select(g => g.Key)];
         (_catalog, _folder, _graph, _subject) = (catalog, folder, new LayerGraph(catalog), subject);
         foreach (var layer in described)
         {
@@ -176,7 +177,8 @@ internal sealed class RestoredLayers
     /// <summary>What a head or a tip writes to is not as the snapshot kept it, or will not be for long.</summary>
     private void RequireFrozen()
     {
-        var written = _catalog.Head.Disks.Concat(_catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => d.Layer).ToHashSet();
+        var written = _catalog.Head.Disks.Concat(_catalog.Tips.SelectMany(t => t.Head.Disks))
+            .Where(d => !_onlyRead.Contains(d.Target)).Select(d => d.Layer).ToHashSet();
         if (Chains.SelectMany(c => c).FirstOrDefault(l => l.Inside is null && written.Contains(l.Id)) is { } layer)
         {
             throw Refuse(ErrorKind.WrongState, $"its layer {layer.Path} is what the domain, or a tip, writes to");

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>
-/// A disk of a snapshot as a disk of another domain, or as one more of the same, which runs or is off (R243). It has an empty
-/// layer of its own, also if it is only read: QEMU gives a device no image that another one builds on.
+/// A disk of a snapshot as a disk of another domain, which runs or is off (R243). It has an empty layer of its own, also if it is
+/// only read: QEMU gives a device no image that another one builds on, as a fork's own disk may.
 /// </summary>
 /// <param name="Chain">Its layers in the other domain, top first.</param>
 /// <param name="Steps">Makes them, in order.</param>
@@ -82,7 +82,7 @@ public sealed record SharedDisk(ImmutableArray<Layer> Chain, ImmutableArray<Step
         ArgumentNullException.ThrowIfNull(borrower);
         return new CoppiceException(
             ErrorKind.AlreadyExists, path, $"exists already, and is not what domain '{borrower.Name}' would share",
-            "move it away, or name another disk with --target");
+            "move it away, or name another disk with --as");
     }
 
     /// <summary>The disk of a snapshot that is asked for.</summary>

@@ -60,9 +60,7 @@ public sealed record ForkSnapshot(string Domain, string Snapshot, string Name) :
     public bool IsTrial { get; init; }
 }
 
-/// <summary>
-/// Give a domain, another one or the same, a disk that begins as a snapshot has it, while that domain runs or is off (R243).
-/// </summary>
+/// <summary>Give another domain a disk that begins as a snapshot has it, while that domain runs or is off (R243).</summary>
 /// <param name="Domain">The name or uuid of the domain that has the snapshot.</param>
 /// <param name="Snapshot">The snapshot's name or uuid.</param>
 /// <param name="Disk">The disk, by target.</param>

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Coppice.Core;
 
 namespace Coppice.Engine;
@@ -24,15 +23,21 @@ internal sealed class DiskAttacher(Call call, HomeFolder home, DomainFinder find
         return result with { Warnings = [.. leftovers, .. result.Warnings] };
     }
 
-    /// <summary>
-    /// Gives a domain a disk that begins as a snapshot of another has it, or one of its own (R243). Both are locked meanwhile.
-    /// </summary>
+    /// <summary>Gives a domain a disk that begins as a snapshot of another has it (R243). Both are locked meanwhile.</summary>
     public async Task<OperationResult> RunAsync(AttachSnapshotDisk request)
     {
         using var held = await call.LockHomeAsync(home).ConfigureAwait(false);
         var leftovers = await _definer.TidiedAsync().ConfigureAwait(false);
         var (source, folder) = (finder.Find(request.Domain), finder.Find(request.To));
-        using var lender = source == folder ? null : await DomainSession.OpenAsync(call, source).ConfigureAwait(false);
+        if (source == folder)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"domain '{request.To}'", "has the snapshot itself",
+                $"name another domain, or fork the snapshot: coppice snapshot fork {request.Domain} {request.Snapshot} NEW");
+        }
+
+        using var lender = await DomainSession.OpenAsync(call, source).ConfigureAwait(false);
+        var lent = await lender.ObserveAsync().ConfigureAwait(false);
         var attach = new AttachDisk(request.To, new NewDisk("/", ImageFormat.Qcow2))
         {
             Target = request.Target, Bus = request.Bus, ReadOnly = request.ReadOnly,
@@ -40,20 +45,19 @@ internal sealed class DiskAttacher(Call call, HomeFolder home, DomainFinder find
         var own = call with { Request = attach };
         using var session = await DomainSession.OpenAsync(own, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        var lent = lender is null ? observed : await lender.ObserveAsync().ConfigureAwait(false);
         DefinitionRules.RequireNotSaved(observed.Catalog);
         var shared = await ShareAsync(request, lent, observed, DomainDisks.TargetOf(observed.Definition, attach)).ConfigureAwait(false);
         var top = shared.Chain[0];
         var definition = DomainDisks.Added(
             observed.Definition, attach with { Target = top.Disk, Image = new NewDisk(top.Path, top.Format, top.Type) });
-        using var owners = lender is null || call.Options.PlanOnly
+        using var owners = call.Options.PlanOnly
             ? null
             : await new Lending(call.Home, home)
                 .LendAsync(call, finder, (lender, lent.Catalog), observed.Catalog.Domain, shared.Chain).ConfigureAwait(false);
 
         var result = await new Definer(own, home, finder)
             .ReplaceAsync(session, observed, await _definer.SealAsync(definition).ConfigureAwait(false), shared).ConfigureAwait(false);
-        return result with { Warnings = [.. leftovers, .. lender?.Warnings ?? [], .. result.Warnings] };
+        return result with { Warnings = [.. leftovers, .. lender.Warnings, .. result.Warnings] };
     }
 
     private async Task<SharedDisk> ShareAsync(AttachSnapshotDisk request, Observed lent, Observed observed, string target)
@@ -61,12 +65,6 @@ internal sealed class DiskAttacher(Call call, HomeFolder home, DomainFinder find
         var layer = SharedDisk.Of(request, lent.Catalog.Find(request.Snapshot)).Layer;
         var layers = new LayerGraph(lent.Catalog).Chain(layer).Select(l => l with { Disk = target });
         var places = await new Lending(call.Home, home).FindPlacesAsync(observed.Folder, layers, call.Cancellation).ConfigureAwait(false);
-        if (lent.Folder == observed.Folder)
-        {
-            // Its own layers need no second name.
-            places = places.ToImmutableDictionary(p => p.Key, p => p.Value with { TakesLink = false });
-        }
-
         var shared = SharedDisk.Plan(request, lent, observed, places, target, (call.Home.Hypervisor, call.Home.Storage));
 
         // What forgot a snapshot may have left its files: they are not this operation's to undo.

@@ -138,10 +138,7 @@ internal sealed class MergeSteps(GuestlessProcess guestless, TimeProvider time)
         var mode = ModeOf(begin.Process, pair, context);
         foreach (var layer in new[] { pair.Kept, pair.Link?.Layer }.OfType<Layer>().Distinct())
         {
-            if (begin.Guestless || layer != begin.Merge.Chain[0])
-            {
-                await MergeJobs.ReopenAsync(machine.Qmp, BlockNodes.WritableFile(layer, mode), cancellation);
-            }
+            await MergeJobs.ReopenAsync(machine.Qmp, BlockNodes.WritableFile(layer, mode), cancellation);
         }
 
         if (begin.Merge.Direction is MergeDirection.Commit)

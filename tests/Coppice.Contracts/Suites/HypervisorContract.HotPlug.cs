@@ -111,7 +111,7 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
-    public async Task A_process_starts_with_two_disks_on_the_same_layer_and_either_may_leave()
+    public async Task A_process_starts_with_two_disks_on_the_same_layer_and_one_may_leave()
     {
         await using var bed = Open();
         var (one, two, process) = (bed.NewOverlay(bed.Base), bed.NewOverlay(bed.Base), bed.NewProcess());

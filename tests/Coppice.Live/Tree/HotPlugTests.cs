@@ -91,36 +91,6 @@ public sealed class HotPlugTests
         Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
     }
 
-    [Fact]
-    public async Task A_guest_gets_a_disk_of_its_own_past_beside_the_one_that_it_has_and_the_layers_below_are_merged_when_it_is_off()
-    {
-        LiveDomain.Require();
-        await using var domain = await LiveDomain.BootAsync("vda");
-        await WriteAsync(domain, "vda", "frozen");
-        await domain.CreateAsync("one");
-        await WriteAsync(domain, "vda", "later");
-        await domain.CreateAsync("two");
-        await domain.RunAsync(new AttachSnapshotDisk(LiveDomain.Name, "two", "vda", LiveDomain.Name) { Target = "vdb", ReadOnly = true });
-        await domain.RunAsync(new AttachSnapshotDisk(LiveDomain.Name, "one", "vda", LiveDomain.Name) { Target = "vdc" });
-        await SeesAsync(domain, LiveDomain.Name, "vda", "vdb", "vdc");
-        Assert.Equal(("later", "frozen"), (await ReadAsync(domain, "vdb"), await ReadAsync(domain, "vdc")));
-        await WriteAsync(domain, "vda", "now");
-        await WriteAsync(domain, "vdc", "its own");
-
-        // All three build on what has no name now: while the guest runs nobody may write the headers of all.
-        await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, []) { Scope = DeleteScope.All });
-        await domain.RunAsync(new KillDomain(LiveDomain.Name));
-        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
-        Assert.Equal(("now", "later", "its own"), (await ReadAsync(domain, "vda"), await ReadAsync(domain, "vdb"), await ReadAsync(domain, "vdc")));
-        await DetachAsync(domain, "vdc", discard: true);
-        await domain.RunAsync(new CollectGarbage(LiveDomain.Name));
-        await domain.RunAsync(new KillDomain(LiveDomain.Name));
-        await domain.RunAsync(new CollectGarbage(LiveDomain.Name) { Wait = true });
-        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
-        Assert.Equal(("now", "later"), (await ReadAsync(domain, "vda"), await ReadAsync(domain, "vdb")));
-        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
-    }
-
     private static Task<Engine.OperationResult> DetachAsync(LiveDomain domain, string disk, bool discard) =>
         domain.RunAsync(new DetachDisk(LiveDomain.Name, disk, discard));
 

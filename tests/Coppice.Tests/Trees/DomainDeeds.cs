@@ -17,14 +17,14 @@ internal static class DomainDeeds
         {
             Weight = 2, NeedsMachine = true, Makes = Forked, When = s => s.HasSnapshots && s.Home.Length < MostDomains,
         },
-        new("snapshot attach", d => new AttachSnapshotDisk(d.Domain, d.Snapshot, d.Chance(2) ? "vda" : "vdb", d.Chance(3) ? d.Domain : d.Other)
+        new("snapshot attach", d => new AttachSnapshotDisk(d.Domain, d.Snapshot, d.Chance(2) ? "vda" : "vdb", d.Other)
         {
             // A guest of the fake machine expects its number on every disk.
             ReadOnly = !d.Scene.Orchard.HasMachine && d.Chance(2),
         })
         {
             Weight = 2, ChangesDisks = true, Changes = r => ((AttachSnapshotDisk)r).To, Gains = Attached,
-            When = s => s.HasSnapshots, Bears = s => s.Home.All(o => new Scene(s.Orchard, s.Home, o).CanGainDisk),
+            When = s => s.HasSnapshots, Bears = s => s.Home.Where(o => o != s.Sight).All(o => new Scene(s.Orchard, s.Home, o).CanGainDisk),
         },
         new("disk attach", d => new AttachDisk(d.Domain, d.Scene.Orchard.Spare)) { ChangesDisks = true, Bears = s => s.CanGainDisk },
         new("disk detach", d => new DetachDisk(d.Domain, d.Disk, Discard: false)) { ChangesDisks = true, When = HasMoreDisks },

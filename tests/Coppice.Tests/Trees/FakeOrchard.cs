@@ -99,7 +99,7 @@ internal sealed class FakeOrchard(World world) : Orchard
 
     protected override bool IsShared(string path) => world.Host.State.NamesOf(path).Length > 1;
 
-    protected override IEnumerable<string> Internals(string path) => world.Host.State.Images[path].Internals.Keys;
+    protected override IEnumerable<string> Internals(string path) => world.Host.State.Images.GetValueOrDefault(path)?.Internals.Keys ?? [];
 
     private static string Text(long counter) => counter.ToString(CultureInfo.InvariantCulture);
 }

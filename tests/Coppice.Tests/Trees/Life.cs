@@ -32,10 +32,11 @@ internal sealed class Life(Orchard orchard)
         var scene = new Scene(orchard, before, before[random.Next(before.Length)]);
         var deed = Deed.Pick(random, scene);
         var request = await deed.AskAsync(new Draw(random, scene));
-        var refusal = await TryAsync(deed, request);
-        _story.Add($"{deed.Name}: {request}: {refusal?.Message ?? "done"}");
+        _story.Add($"{deed.Name}: {request}");
         try
         {
+            var refusal = await TryAsync(deed, request);
+            _story[^1] += $": {refusal?.Message ?? "done"}";
             await CompareAsync(scene, deed, request, refusal);
             await WriteAsync(random);
         }

@@ -11,6 +11,7 @@ internal sealed record KeptDocument(DomainId Domain, SnapshotDocument Document, 
 internal abstract class Orchard : IDisposable
 {
     private readonly HashSet<string> _shared = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _images = new(StringComparer.Ordinal);
 
     /// <summary>Whether domains can be started.</summary>
     public abstract bool HasMachine { get; }
@@ -82,11 +83,16 @@ internal abstract class Orchard : IDisposable
     {
         _shared.UnionWith(Images(domains).Where(l => l.Origin is LayerOrigin.Borrowed || IsShared(l.Path)).Select(l => l.Path));
         var needed = domains.SelectMany(Tags).ToHashSet(StringComparer.Ordinal);
-        return [.. AllInside(domains).Where(i => needed.Contains(i.Text) || !_shared.Contains(i.Path)).Select(i => i.Text)];
+        var named = Images(domains).Select(l => l.Path).ToHashSet(StringComparer.Ordinal);
+        return [.. AllInside(domains).Where(i => named.Contains(i.Path) && (needed.Contains(i.Text) || !_shared.Contains(i.Path))).Select(i => i.Text)];
     }
 
-    private IEnumerable<(string Path, string Text)> AllInside(IReadOnlyList<Sight> domains) => Images(domains)
-        .Select(l => l.Path).Distinct().SelectMany(f => Internals(f).Select(t => (f, $"{f} {t}")));
+    /// <summary>Also in images that nothing names any more.</summary>
+    private IEnumerable<(string Path, string Text)> AllInside(IReadOnlyList<Sight> domains)
+    {
+        _images.UnionWith(Images(domains).Select(l => l.Path));
+        return _images.SelectMany(f => Internals(f).Select(t => (f, $"{f} {t}")));
+    }
 
     private static Layer[] Images(IReadOnlyList<Sight> domains) =>
         [.. domains.SelectMany(d => new LayerGraph(d.Catalog).All).Where(l => l is { Inside: null, Format: ImageFormat.Qcow2 })];
@@ -106,7 +112,7 @@ internal abstract class Orchard : IDisposable
     /// <summary>All files that are there, but for what the user brought.</summary>
     protected abstract IEnumerable<string> Present();
 
-    /// <summary>The tags of the internal snapshots in an image.</summary>
+    /// <summary>The tags of the internal snapshots in an image; none if it is gone.</summary>
     protected abstract IEnumerable<string> Internals(string path);
 
     /// <summary>Whether a file has several names.</summary>
