@@ -26,9 +26,10 @@ public static class Reclaiming
         var process = observed.LiveAfter(change.Head);
         HashSet<ShortId> written = process is null ? [] : [.. change.Head.Disks.Select(d => d.Layer)];
         var unreached = graph.Unreached();
-        var built = graph.All.Except(unreached).Where(l => l.Inside is null).Select(l => l.Parent).OfType<ShortId>().ToHashSet();
+        var reached = graph.All.Except(unreached).ToDictionary(l => l.Id);
+        var built = reached.Values.Where(l => l.Inside is null).Select(l => l.Parent).OfType<ShortId>().ToHashSet();
         built.UnionWith(graph.Lent());
-        Layer[] gone = [.. unreached.Where(l => l.Inside is not { } place || !(built.Contains(place.Holder) || IsLinked(l.Path, observed.Files)))];
+        Layer[] gone = [.. unreached.Where(l => l.Inside is not { } place || !StaysInside(place))];
         var ids = gone.Select(l => l.Id).ToHashSet();
         var complete = change with
         {
@@ -39,12 +40,17 @@ public static class Reclaiming
         var removed = Removals(observed.Folder, catalog, next, observed.Files, storage);
 
         // Should the process end before it has removed one, nobody uses the image any more.
-        var inside = gone.Where(l => l.Inside is not null && !IsInBorrowed(l, graph) && !IsRemoved(l.Path, removed));
+        var inside = gone.Where(l =>
+            l.Inside is not null && !IsInBorrowed(l, graph) && !IsLinked(l.Path, observed.Files) && !IsRemoved(l.Path, removed));
         var internals = inside.SelectMany(IEnumerable<Step> (l) =>
             written.Contains(l.Inside!.Holder)
                 ? new[] { hypervisor.RemoveInternal(process!.Value, l), storage.RemoveInternal(l) }
                 : new[] { storage.RemoveInternal(l) });
         return new Result(complete, [.. internals, .. removed, .. Tpms(observed.Folder, catalog, next, hypervisor)]);
+
+        // Where the image itself is let go of, so is what is inside, whoever has the image under another name.
+        bool StaysInside(InternalPlace place) => reached.TryGetValue(place.Holder, out var holder)
+            && (built.Contains(place.Holder) || IsLinked(holder.Path, observed.Files));
     }
 
     /// <summary>Steps that remove all that Coppice made for a catalog, from the images of the user too.</summary>

@@ -7,6 +7,23 @@ namespace Coppice.Tests.Engine;
 public sealed class ForkTests : ForkBed
 {
     [Fact]
+    public async Task What_is_inside_an_image_that_a_fork_shares_is_let_go_of_with_the_image()
+    {
+        await _world.DefineAsync();
+        await _world.SnapshotExternalAsync("zero");
+        await _world.RunAsync(new CreateSnapshot(Original)
+        {
+            Name = "inside", Disks = [new DiskRequest("vda", DiskMode.Internal), new DiskRequest("vdb", DiskMode.External)],
+        });
+        await _world.SnapshotExternalAsync("one");
+        await _world.RunAsync(Scenario.Fork("one"));
+        await _world.RunAsync(Scenario.Revert("zero") with { DiscardDescendants = true });
+        Assert.Equal("zero", Assert.Single(_world.Catalog.Snapshots.Values).Name);
+        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Inside is not null);
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
     public async Task A_fork_with_memory_goes_on_where_the_snapshot_was_and_the_original_where_it_is()
     {
         await SnapshotAsync("one");

@@ -121,9 +121,10 @@ internal static class Inspection
 
         // One that nobody needs may be listed although it is gone, or was never made: it is removed again when that can be done.
         // What is inside a file that has, or had, several names is not listed under each, and stays; so does what is inside one that
-        // was forgotten with its snapshot.
+        // was forgotten with its snapshot, or that another domain borrows.
+        var borrowed = listed.Where(l => l.Origin is LayerOrigin.Borrowed).Select(l => l.Path).ToHashSet(StringComparer.Ordinal);
         var images = world.Host.State.Images.Where(i => !i.Key.StartsWith($"{world.Export}/", StringComparison.Ordinal)).ToArray();
-        Assert.Empty(Inside(images.Where(i => i.Value.FirstName is null && !world.Forgotten.Contains(i.Key))).Except(Internals(listed)).Except(world.Forgotten));
+        Assert.Empty(Inside(images.Where(i => i.Value.FirstName is null && !borrowed.Contains(i.Key) && !world.Forgotten.Contains(i.Key))).Except(Internals(listed)).Except(world.Forgotten));
         Assert.Empty(Internals(needed).Except(Inside(images)));
 
         var named = domains.SelectMany(d => d.Catalog.Memories).Select(m => m.File).OfType<string>().ToHashSet(StringComparer.Ordinal);

@@ -55,6 +55,7 @@ internal sealed class FakeOrchard(World world) : Orchard
         world.ForgetRemoved();
         base.CheckFiles(domains, deed);
         world.Forgotten.UnionWith(Forgotten);
+        world.Forgotten.UnionWith(Shared.Where(p => p.StartsWith("/images/", StringComparison.Ordinal)));
         Inspection.CheckAll(world);
     }
 

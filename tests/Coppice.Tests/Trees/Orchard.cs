@@ -72,6 +72,9 @@ internal abstract class Orchard : IDisposable
         Assert.True(all.Length == 0, $"files that {what}: {all}");
     }
 
+    /// <summary>Images that have, or had, other names or borrowers.</summary>
+    protected IReadOnlySet<string> Shared => _shared;
+
     /// <summary>Files that snapshots kept when they were forgotten, and internal snapshots as image and tag.</summary>
     protected HashSet<string> Forgotten { get; } = new(StringComparer.Ordinal);
 
