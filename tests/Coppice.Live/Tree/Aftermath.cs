@@ -68,7 +68,8 @@ internal static class Aftermath
         var failures = 0;
         var view = await domain.ShowAsync();
         var written = view.Hypervisor.ActiveImages.Values.ToHashSet(StringComparer.Ordinal);
-        foreach (var layer in new LayerGraph(view.Catalog).All.DistinctBy(l => l.Path).Where(l => !written.Contains(l.Path)))
+        var images = new LayerGraph(view.Catalog).All.Where(l => l.Format is ImageFormat.Qcow2).DistinctBy(l => l.Path);
+        foreach (var layer in images.Where(l => !written.Contains(l.Path)))
         {
             failures += await IsBrokenAsync(layer.Path) ? 1 : 0;
         }
