@@ -88,9 +88,11 @@ public sealed class QemuMergeTests
     }
 
     [Theory]
-    [InlineData(MergeDirection.Commit)]
-    [InlineData(MergeDirection.Stream)]
-    public async Task Dirty_bitmaps_of_others_move_to_the_image_that_stays(MergeDirection direction)
+    [InlineData(MergeDirection.Commit, false)]
+    [InlineData(MergeDirection.Stream, false)]
+    [InlineData(MergeDirection.Commit, true)]
+    [InlineData(MergeDirection.Stream, true)]
+    public async Task Dirty_bitmaps_of_others_move_to_the_image_that_stays(MergeDirection direction, bool runs)
     {
         await using var bed = new QemuBed();
         var chain = Stack(bed);
@@ -103,8 +105,8 @@ public sealed class QemuMergeTests
 
         ImageContent.Write(gone, "write 512k 64k");
         ImageContent.Write(kept, "write 640k 64k");
-        var process = bed.NewProcess();
-        await MergeAsync(bed, process, RequestOf(chain, direction));
+        var process = runs ? await bed.StartAsync([.. chain], MemoryImage.None) : bed.NewProcess();
+        await MergeAsync(bed, process, RequestOf(chain, direction), guestless: !runs);
         var bitmaps = await BitmapsAsync(bed, process, kept);
         Assert.Equal(64 << 10, bitmaps["daily"].Dirty);
         Assert.Equal(direction is MergeDirection.Commit, bitmaps["daily"].Records);
@@ -255,9 +257,9 @@ public sealed class QemuMergeTests
         await bed.KillAsync(process);
     }
 
-    private static async Task MergeAsync(QemuBed bed, ShortId process, MergeRequest merge)
+    private static async Task MergeAsync(QemuBed bed, ShortId process, MergeRequest merge, bool guestless = true)
     {
-        Assert.Null((await ApplyAsync(bed, bed.Hypervisor.BeginMerge(process, merge, guestless: true))).Warning);
+        Assert.Null((await ApplyAsync(bed, bed.Hypervisor.BeginMerge(process, merge, guestless))).Warning);
         await ReadyAsync(bed, process);
         Assert.Null((await ApplyAsync(bed, bed.Hypervisor.FinishMerge(process, merge))).Warning);
     }
