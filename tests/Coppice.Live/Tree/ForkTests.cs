@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Files;
@@ -5,7 +6,7 @@ using Coppice.Files;
 namespace Coppice.Live.Tree;
 
 /// <summary>Real guests that go on twice (R8, R33, R228).</summary>
-public sealed class ForkTests
+public sealed partial class ForkTests
 {
     private const string Copy = "copy";
 
@@ -93,7 +94,68 @@ public sealed class ForkTests
         await CheckpointTests.VerifyAsync(domain, boot, $"{Copy}-10");
     }
 
+    [Fact]
+    public async Task A_fork_that_runs_goes_on_and_back_when_the_original_is_gone_with_all_its_snapshots()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync();
+        await CheckpointTests.StartGentleLoadAsync(domain);
+        var boot = await CheckpointTests.BootIdAsync(domain);
+        await domain.CreateAsync("one");
+        await domain.RunAsync(Fork("one") with { State = ForkState.Running });
+        await domain.RunAsync(new CreateSnapshot(Copy) { Name = "own" });
+        var folder = (await domain.ShowAsync()).Folder.Path;
+        await domain.RunAsync(new KillDomain(LiveDomain.Name));
+        await domain.RunAsync(new UndefineDomain(LiveDomain.Name, Snapshots: true));
+        Assert.False(Directory.Exists(folder));
+        await CheckpointTests.VerifyAsync(domain, boot, Copy);
+        foreach (var name in new[] { "own", "one" })
+        {
+            await domain.RunAsync(new RevertSnapshot(Copy, name, RevertState.AsTaken, DiscardCurrent: true, Force: false));
+            await CheckpointTests.VerifyAsync(domain, boot, Copy);
+        }
+
+        Assert.Single(domain.QemuProcesses);
+        Assert.DoesNotContain(await domain.Home.CheckAsync(null), f => f.Severity is not Severity.Note);
+    }
+
+    [Fact]
+    public async Task A_fork_has_the_uuid_of_the_original_in_its_firmware_until_it_boots_and_then_its_own()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        var (original, asked) = ((await domain.ShowAsync()).Definition.Id, await UuidAsync(domain, LiveDomain.Name));
+        Assert.Equal($"{original}", asked);
+        await domain.CreateAsync("one");
+        await domain.RunAsync(Fork("one") with { State = ForkState.Running });
+        Assert.Equal(asked, await UuidAsync(domain, Copy));
+        await domain.RunAsync(new KillDomain(Copy));
+        await domain.RunAsync(new StartDomain(Copy, Paused: false));
+        await using (await domain.ConnectAsync(Copy))
+        {
+            // It has booted.
+        }
+
+        var own = (await domain.Home.ShowAsync(Copy, Cancellation)).Definition.Id;
+        Assert.NotEqual(original, own);
+        Assert.Equal($"{own}", await UuidAsync(domain, Copy));
+        Assert.Equal(asked, await UuidAsync(domain, LiveDomain.Name));
+    }
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private static ForkSnapshot Fork(string snapshot) => new(LiveDomain.Name, snapshot, Copy);
+
+    /// <summary>What the guest's kernel has read in the tables of its firmware.</summary>
+    private static async Task<string> UuidAsync(LiveDomain domain, string name)
+    {
+        var folder = (await domain.Home.ShowAsync(name, Cancellation)).Folder;
+        var printed = await GuestShell.RunAsync(folder, "cat /sys/class/dmi/id/product_uuid", Cancellation);
+        var found = Uuid().Match(printed);
+        Assert.True(found.Success, printed);
+        return found.Value;
+    }
+
+    [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
+    private static partial Regex Uuid();
 }
