@@ -106,6 +106,57 @@ public sealed class DeleteTests
         Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
     }
 
+    [Theory]
+    [InlineData(MemoryMode.External, DiskMode.External, MergeDirection.Stream)]
+    [InlineData(MemoryMode.Internal, DiskMode.Internal, MergeDirection.Commit)]
+    public async Task What_is_kept_inside_an_image_is_deleted_below_a_guest_that_writes_to_another_and_goes_once_that_is_merged(
+        MemoryMode memory, DiskMode second, MergeDirection direction)
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync();
+        await SayEverywhereAsync(domain, "one");
+        await domain.CreateAsync("one");
+        await SayEverywhereAsync(domain, "inside");
+        await domain.RunAsync(new CreateSnapshot(LiveDomain.Name)
+        {
+            Name = "inside",
+            Memory = new MemoryRequest(memory),
+            Disks = [new DiskRequest("vda", DiskMode.Internal), new DiskRequest("vdb", second)],
+        });
+        await SayEverywhereAsync(domain, "later");
+        await domain.CreateAsync("later");
+        await SayEverywhereAsync(domain, "head");
+        await domain.RunAsync(Delete("inside") with { Wait = true });
+        var view = await domain.ShowAsync();
+        Assert.Equal(["later", "one"], view.Catalog.Snapshots.Values.Select(s => s.Name).Order(StringComparer.Ordinal));
+        Assert.Empty(view.Catalog.Jobs);
+        Assert.Equal(second is DiskMode.Internal ? 2 : 1, view.Left.Length);
+        Assert.All(view.Left, l => Assert.Contains("internal snapshot", l.Reason, StringComparison.Ordinal));
+        Assert.Equal("head, head, head", await HearEverywhereAsync(domain));
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+        foreach (var name in new[] { "one", "later" })
+        {
+            await domain.RevertAsync(name, discard: true);
+            Assert.Equal($"{name}, {name}, {name}", await HearEverywhereAsync(domain));
+        }
+
+        // A commit keeps the image that it is inside of, and has to wait for the guest that writes to the other one.
+        await domain.RunAsync(Delete("later") with { Direction = direction, Wait = true });
+        if (direction is MergeDirection.Commit)
+        {
+            await domain.RunAsync(new KillDomain(LiveDomain.Name));
+            await domain.RunAsync(new CollectGarbage(LiveDomain.Name) { Wait = true });
+            await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        }
+
+        Assert.Empty((await domain.ShowAsync()).Left);
+        Assert.Empty(Directory.GetFiles(domain.HomePath, "*.qcow2", SearchOption.AllDirectories).SelectMany(InsideOf));
+        Assert.EndsWith(", later, later", await HearEverywhereAsync(domain), StringComparison.Ordinal);
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+        await domain.RevertAsync("one", discard: true);
+        Assert.Equal("one, one, one", await HearEverywhereAsync(domain));
+    }
+
     /// <summary>The layers and memory images of all domains, and how many names each has.</summary>
     private static SortedDictionary<string, int> Files(LiveDomain domain) => new(Directory
         .EnumerateFiles($"{domain.HomePath}/domains", "*", SearchOption.AllDirectories)
@@ -113,6 +164,12 @@ public sealed class DeleteTests
         .ToDictionary(p => p, p => FileSystem.Look(p)!.Links));
 
     private static DeleteSnapshot Delete(string name) => new(LiveDomain.Name, name, metadataOnly: false);
+
+    private static IEnumerable<string> InsideOf(string path)
+    {
+        using var image = Coppice.Images.Qcow2Image.Open(path);
+        return [.. image.ReadSnapshots().Select(s => s.Name)];
+    }
 
     private static async Task SayAsync(LiveDomain domain, string text)
     {
@@ -124,5 +181,19 @@ public sealed class DeleteTests
     {
         await using var witness = await domain.ConnectAsync();
         return await witness.ReadAsync("vda", 0);
+    }
+
+    private static async Task SayEverywhereAsync(LiveDomain domain, string text)
+    {
+        await using var witness = await domain.ConnectAsync();
+        await witness.SetAsync("note", text);
+        await witness.PutAsync("vda", 0, text);
+        await witness.PutAsync("vdb", 0, text);
+    }
+
+    private static async Task<string> HearEverywhereAsync(LiveDomain domain)
+    {
+        await using var witness = await domain.ConnectAsync();
+        return $"{await witness.GetAsync("note")}, {await witness.ReadAsync("vda", 0)}, {await witness.ReadAsync("vdb", 0)}";
     }
 }
