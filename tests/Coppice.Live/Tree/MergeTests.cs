@@ -26,7 +26,7 @@ public sealed class MergeTests
         foreach (var (name, direction) in new[] { ("two", MergeDirection.Commit), ("three", MergeDirection.Stream) })
         {
             var acked = witness.LastAcked;
-            await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, name, metadataOnly: false) { Direction = direction });
+            await domain.RunAsync(Delete(name, direction));
             await domain.RunAsync(new WaitForJobs(LiveDomain.Name, null));
             await witness.WaitForAckAsync(acked + 5);
         }
@@ -65,7 +65,7 @@ public sealed class MergeTests
             sum = await witness.ChecksumAsync("vda", Filled, 2 * Length);
             await witness.StartWritingAsync();
             await witness.WaitForAckAsync(5);
-            await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, "one", metadataOnly: false) { Direction = direction });
+            await domain.RunAsync(Delete("one", direction));
             await domain.KillQemuAsync();
             acked = witness.LastAcked;
         }
@@ -77,6 +77,59 @@ public sealed class MergeTests
         Assert.Equal(sum, await again.ChecksumAsync("vda", Filled, 2 * Length));
         Assert.True((await again.ScanAsync("vda")).Highest >= acked);
         Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+    }
+
+    [Theory]
+    [InlineData(MergeDirection.Commit, false)]
+    [InlineData(MergeDirection.Stream, true)]
+    public async Task A_domain_is_listed_shown_and_ended_while_its_layers_are_merged_and_the_merge_is_done_afterwards(
+        MergeDirection direction, bool kills)
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        ulong sum;
+        var round = 0;
+        do
+        {
+            Assert.True(round++ < 10, "every merge was done before it was slowed");
+            await using var witness = await domain.ConnectAsync();
+            await witness.FillAsync("vda", Filled, Length, seed: round);
+            await domain.CreateAsync($"one-{round}");
+            await witness.FillAsync("vda", Filled + (Length / 2), Length, seed: 100 + round);
+            await domain.CreateAsync($"two-{round}");
+            sum = await witness.ChecksumAsync("vda", Filled, 2 * Length);
+        }
+        while (!await MergeBrake.TryRunAsync(domain, Delete($"one-{round}", direction)));
+
+        await RequireRunningAsync(domain);
+        Assert.Equal(DomainState.Running, Assert.Single((await domain.Home.ListAsync()).Domains).Hypervisor.State);
+        await RequireRunningAsync(domain);
+        Assert.Single((await domain.ShowAsync()).Catalog.Jobs);
+        await RequireRunningAsync(domain);
+        await domain.RunAsync(kills ? new KillDomain(LiveDomain.Name) : new StopDomain(LiveDomain.Name, TimeSpan.FromMinutes(1)));
+        Assert.Empty(domain.QemuProcesses);
+        Assert.Single((await domain.ShowAsync()).Catalog.Jobs);
+
+        await domain.RunAsync(new CollectGarbage(LiveDomain.Name) { Wait = true });
+        Assert.Empty((await domain.ShowAsync()).Catalog.Jobs);
+        Assert.Empty(domain.QemuProcesses);
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+        await domain.RunAsync(new StartDomain(LiveDomain.Name, Paused: false));
+        Assert.Equal(sum, await SumAsync(domain));
+        await domain.RevertAsync($"two-{round}", discard: true);
+        Assert.Equal(sum, await SumAsync(domain));
+    }
+
+    private static DeleteSnapshot Delete(string name, MergeDirection direction) =>
+        new(LiveDomain.Name, name, metadataOnly: false) { Direction = direction };
+
+    private static async Task RequireRunningAsync(LiveDomain domain) =>
+        Assert.Equal(MergeState.Running, Assert.Single(await domain.Home.ReadJobsAsync(LiveDomain.Name)).Observation.State);
+
+    private static async Task<ulong> SumAsync(LiveDomain domain)
+    {
+        await using var witness = await domain.ConnectAsync();
+        return await witness.ChecksumAsync("vda", Filled, 2 * Length);
     }
 
     private static async Task VerifyAsync(WitnessClient witness)
