@@ -166,17 +166,17 @@ public sealed class CheckpointTests
     }
 
     /// <summary>Enough to notice what is lost, and little enough for many guests after each other on a busy machine.</summary>
-    internal static async Task StartGentleLoadAsync(LiveDomain domain)
+    internal static async Task StartGentleLoadAsync(LiveDomain domain, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         await witness.DirtyAsync(1_000_000, 2_000_000);
         await witness.StartWritingAsync(TimeSpan.FromMilliseconds(50));
         await witness.WaitForAckAsync(20);
     }
 
-    internal static async Task<string> BootIdAsync(LiveDomain domain)
+    internal static async Task<string> BootIdAsync(LiveDomain domain, string name = LiveDomain.Name)
     {
-        await using var witness = await domain.ConnectAsync();
+        await using var witness = await domain.ConnectAsync(name);
         return (await witness.StatusAsync()).BootId;
     }
 
