@@ -15,6 +15,10 @@ public sealed class QuiesceTests
     private static readonly string[] s_folders = ["/usr/sbin", "/sbin", "/usr/bin"];
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
+    // The limit of a freeze, and as much again for a machine that is busy.
+    private static readonly TimeSpan s_thawed = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(1);
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private static CreateSnapshot Quiesced(string name) => new(LiveDomain.Name) { Name = name, DiskOnly = true, Quiesce = true };
@@ -68,6 +72,68 @@ public sealed class QuiesceTests
         Assert.Contains("after", (await domain.ShowAsync()).Catalog.Snapshots.Values.Select(s => s.Name).Except(before.Snapshots.Values.Select(s => s.Name)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_guest_whose_manager_hangs_while_it_is_frozen_is_thawed_by_the_guard_and_the_next_command_settles(bool goesOn)
+    {
+        await using var domain = await BootAsync();
+        using var victim = await HangFrozenAsync(domain);
+        var before = (await domain.ShowAsync()).Catalog;
+        await WritesAsync(domain).WaitAsync(s_thawed, Cancellation);
+        Assert.NotEmpty(Notes(domain));
+        if (goesOn)
+        {
+            // It learns that what it has was not frozen all the time, and takes it back.
+            await SignalAsync("-CONT", victim.Id);
+            Assert.Equal(1, await victim.WaitAsync());
+        }
+        else
+        {
+            victim.Kill();
+            await victim.EndAsync();
+        }
+
+        domain.Reopen();
+        await domain.RunAsync(new ResumeDomain(LiveDomain.Name));
+        Assert.Empty(Notes(domain));
+        var view = await domain.ShowAsync();
+        Assert.Equal((DomainState.Running, before.Snapshots.Count), (view.Hypervisor.State, view.Catalog.Snapshots.Count));
+        Assert.Empty(Directory.EnumerateFiles(view.Folder.Journals));
+        Assert.False(await AgentGuest.AskAsync(domain, (agent, limit) => agent.IsFrozenAsync(limit, Cancellation)));
+        await WritesAsync(domain);
+        await domain.RunAsync(Quiesced("after"));
+        Assert.False(await NeedsRecoveryAsync(domain, "after"));
+    }
+
+    /// <summary>A manager that was stopped while the guest is frozen. One that was stopped too early or too late goes on.</summary>
+    private static async Task<VictimRun> HangFrozenAsync(LiveDomain domain)
+    {
+        for (var round = 0; ; round++)
+        {
+            Assert.True(round < 20, "no manager could be stopped while the guest was frozen");
+            var victim = VictimRun.Start(domain, "create quiesced", "never", $"hung-{round}");
+            while (Notes(domain).IsEmpty)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(1), Cancellation);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(10 * (round % 5)), Cancellation);
+            await SignalAsync("-STOP", victim.Id);
+            await Task.Delay(s_settled, Cancellation);
+            var first = LastWrite(domain);
+            await Task.Delay(s_settled, Cancellation);
+            if (!Notes(domain).IsEmpty && first == LastWrite(domain))
+            {
+                return victim;
+            }
+
+            await SignalAsync("-CONT", victim.Id);
+            await victim.WaitAsync();
+            victim.Dispose();
+        }
+    }
+
     /// <summary>A manager dies a while after it began to freeze the guest.</summary>
     /// <returns>Whether it died before it had thawed it.</returns>
     private static async Task<bool> DieAsync(LiveDomain domain, TimeSpan delay, bool stopsQemu)
@@ -81,7 +147,7 @@ public sealed class QuiesceTests
         await Task.Delay(delay, Cancellation);
         if (stopsQemu)
         {
-            await SignalAsync("-STOP", domain);
+            await SignalAsync("-STOP", domain.QemuProcesses.Single());
         }
 
         victim.Kill();
@@ -90,7 +156,7 @@ public sealed class QuiesceTests
         if (stopsQemu)
         {
             await Task.Delay(TimeSpan.FromSeconds(1.5), Cancellation);
-            await SignalAsync("-CONT", domain);
+            await SignalAsync("-CONT", domain.QemuProcesses.Single());
         }
 
         var folder = (await domain.ShowAsync()).Folder;
@@ -102,9 +168,9 @@ public sealed class QuiesceTests
     private static ImmutableArray<string> Notes(LiveDomain domain) =>
         [.. Directory.EnumerateFiles($"{domain.HomePath}/run", Frozen, SearchOption.AllDirectories)];
 
-    private static async Task SignalAsync(string signal, LiveDomain domain)
+    private static async Task SignalAsync(string signal, int process)
     {
-        using var kill = Process.Start("kill", [signal, $"{domain.QemuProcesses.Single()}"]);
+        using var kill = Process.Start("kill", [signal, $"{process}"]);
         await kill.WaitForExitAsync(Cancellation);
     }
 
@@ -148,14 +214,18 @@ public sealed class QuiesceTests
             """;
     }
 
-    /// <summary>How often the guest has written to the disk.</summary>
+    /// <summary>When the guest has written to the disk last.</summary>
     private static async Task<long> WrittenAsync(LiveDomain domain)
     {
         await Task.Delay(TimeSpan.FromMilliseconds(200), Cancellation);
-        var catalog = (await domain.ShowAsync()).Catalog;
-        var path = new LayerGraph(catalog)[catalog.Head.Disks.First(d => d.Target == "vdb").Layer].Path;
-        return File.GetLastWriteTimeUtc(path).Ticks;
+        return LastWrite(domain);
     }
+
+    // To whichever of its layers: what the catalog has as the head, a manager that hangs may have left behind.
+    private static long LastWrite(LiveDomain domain) => Directory
+        .EnumerateFiles($"{domain.HomePath}/domains", "*", SearchOption.AllDirectories)
+        .Where(f => f.Contains("/images/vdb/", StringComparison.Ordinal)).Append($"{domain.Folder}/ext4.raw")
+        .Max(f => File.GetLastWriteTimeUtc(f).Ticks);
 
     private static async Task WritesAsync(LiveDomain domain)
     {

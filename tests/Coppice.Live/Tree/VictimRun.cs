@@ -20,6 +20,9 @@ internal sealed class VictimRun : IDisposable
         _errors = process.StandardError.ReadToEndAsync(Cancellation);
     }
 
+    /// <summary>Its process.</summary>
+    public int Id => _process.Id;
+
     /// <summary>What it said of why it failed.</summary>
     public Task<string> Errors => _errors;
 
@@ -99,5 +102,10 @@ internal sealed class VictimRun : IDisposable
         return _process.ExitCode;
     }
 
-    public void Dispose() => _process.Dispose();
+    /// <summary>Leaves none behind, such as one that was stopped by a test that has failed.</summary>
+    public void Dispose()
+    {
+        Kill();
+        _process.Dispose();
+    }
 }
