@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Coppice.Core;
 
 /// <summary>
-/// Which of the merges of a catalog are begun once it is committed: one of each disk, where nothing keeps it from running.
+/// Which of the merges of a catalog are begun once it is committed: one of each disk, where nothing keeps it from running, and none
+/// on layers that another one writes.
 /// </summary>
 internal sealed class BegunMerges
 {
@@ -37,9 +38,13 @@ internal sealed class BegunMerges
         var (after, steps) = (new List<MergeJob>(), new List<Step>());
         foreach (var job in jobs.Where(j => !Dropped.Any(d => d.Job == j)))
         {
-            var isFree = !stay.Contains(job) && !Runs(job) && !busy.Contains(job.Disk) && ReasonToWait(job) is null;
+            var isFree = !stay.Contains(job) && !Runs(job) && !busy.Contains(job.Disk) && !runs.Any(r => Meets(r, job)) && ReasonToWait(job) is null;
             after.Add(isFree ? Begin(job, steps) : job);
-            _ = isFree && busy.Add(job.Disk);
+            if (isFree)
+            {
+                busy.Add(job.Disk);
+                runs = [.. runs, job];
+            }
         }
 
         (Jobs, Steps) = ([.. after], [.. steps]);
@@ -57,6 +62,12 @@ internal sealed class BegunMerges
     private string? ReasonToWait(MergeJob job) => _live is null
         ? null
         : Merging.ReasonToWait(_next, job, _live == _observed.Catalog.Head.Process ? _observed.Hypervisor : new() { State = DomainState.Running, IsAlive = true });
+
+    /// <summary>Whether one writes what another reads: disks may have layers in common.</summary>
+    private bool Meets(MergeJob one, MergeJob other) => BuildsOn(one, other) || BuildsOn(other, one);
+
+    private bool BuildsOn(MergeJob job, MergeJob other) =>
+        _graph.Chain(job.Upper).Any(l => l.Id == other.Upper || l.Id == other.Lower);
 
     private bool Runs(MergeJob job) =>
         job.Process is not null && _observed.Merges.GetValueOrDefault(job.Id) is { State: MergeState.Running or MergeState.Ready };

@@ -197,9 +197,15 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         return [.. tops.Distinct().Select(graph.Chain)];
     }
 
-    /// <summary>The disks of the head of which snapshots froze a layer: it goes, and they must not build on it.</summary>
-    private static IEnumerable<ShortId> OnDisksOf(ImmutableArray<Snapshot> snapshots, Catalog catalog) =>
-        catalog.Head.Disks.Where(d => snapshots.SelectMany(s => s.Layers).Any(l => l.Disk == d.Target)).Select(d => d.Layer);
+    /// <summary>
+    /// The disks of the head of which snapshots froze a layer, and others on such a layer: it goes, and what builds on it is on record.
+    /// </summary>
+    private static IEnumerable<ShortId> OnDisksOf(ImmutableArray<Snapshot> snapshots, Catalog catalog)
+    {
+        var graph = new LayerGraph(catalog);
+        var frozen = snapshots.SelectMany(s => s.Layers).ToArray();
+        return catalog.Head.Disks.Where(d => frozen.Any(l => l.Disk == d.Target) || graph.Chain(d.Layer).Intersect(frozen).Any()).Select(d => d.Layer);
+    }
 
     /// <summary>
     /// The layers that a revert or fork leads to, or in which snapshots are looked for; none for other requests.
