@@ -45,9 +45,9 @@ internal sealed class FakeOrchard(World world) : Orchard
         return orchard;
     }
 
-    /// <summary>Its guest wrote to all of its disks together, or to none yet.</summary>
-    public override bool CanDefine(DomainDefinition definition) =>
-        definition.Disks.Select(d => world.Host.State.Last(d.Source!)).Distinct().Count() == 1;
+    /// <summary>Its guest wrote to all of its disks together, or to none yet; new firmware variables and a new TPM hold nothing.</summary>
+    public override bool CanDefine(DomainDefinition definition) => definition.Disks.Select(d => world.Host.State.Last(d.Source!))
+        .Concat(definition.Os.Firmware is null && definition.Tpm is null ? [] : [0L]).Distinct().Count() == 1;
 
     /// <summary>Also everything that the crash tests look at.</summary>
     public override void CheckFiles(IReadOnlyList<Sight> domains, Deed? deed = null)
