@@ -37,7 +37,8 @@ public sealed class UefiDeleteTests
         await SayAsync(domain, "last");
         await DeleteAsync(domain, "one", MergeDirection.Stream);
         Assert.Equal(Thrice("last"), await HearAsync(domain));
-        await domain.RunAsync(new RevertToTip(LiveDomain.Name, Assert.Single((await domain.ShowAsync()).Catalog.Tips).Id.Value, Force: false));
+        var tip = Assert.Single((await domain.ShowAsync()).Catalog.Tips);
+        await domain.RunAsync(new RevertToTip(LiveDomain.Name, tip.Id.Value, Force: false));
         Assert.Equal(Thrice("head"), await HearAsync(domain));
 
         // What lies on disk alone is seen by the firmware that boots next.
@@ -52,9 +53,12 @@ public sealed class UefiDeleteTests
     /// <summary>Deletes a snapshot below the guest, which is not to notice.</summary>
     private static async Task DeleteAsync(LiveDomain domain, string name, MergeDirection direction)
     {
-        var (before, heard) = (await LayersAsync(domain), await HearAsync(domain));
+        var (before, heard, processes) = (await LayersAsync(domain), await HearAsync(domain), domain.QemuProcesses);
         await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, name, metadataOnly: false) { Direction = direction, Wait = true });
-        Assert.Empty((await domain.ShowAsync()).Catalog.Jobs);
+        Assert.Equal(processes, domain.QemuProcesses);
+        var view = await domain.ShowAsync();
+        Assert.Empty(view.Catalog.Jobs);
+        Assert.Equal(view.Catalog.Snapshots.Count + view.Catalog.Tips.Length + 1, Directory.GetDirectories(view.Folder.TpmFolder).Length);
         Assert.Equal(before.Select(b => b - 1), await LayersAsync(domain));
         Assert.Equal(heard, await HearAsync(domain));
         Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
