@@ -44,6 +44,11 @@ internal sealed class LiveOrchard(LiveDomain domain) : Orchard
 
     protected override IEnumerable<string> Internals(string path)
     {
+        if (!File.Exists(path))
+        {
+            return [];
+        }
+
         using var image = Coppice.Images.Qcow2Image.Open(path);
         return [.. image.ReadSnapshots().Select(s => s.Name)];
     }

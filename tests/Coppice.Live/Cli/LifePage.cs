@@ -1,4 +1,5 @@
 using System.Text;
+using Coppice.Files;
 using Coppice.Live.Tree;
 
 namespace Coppice.Live.Cli;
@@ -29,6 +30,17 @@ internal sealed class LifePage(CliHome cli, LiveDomain domain)
         var output = await cli.DoAsync(command.Split(' '));
         var lines = output.Replace(domain.Folder, "/srv", StringComparison.Ordinal).Split('\n').Select(l => l.TrimEnd());
         _text.Append("\n```\n$ coppice ").Append(command).Append('\n').Append(string.Join('\n', lines).TrimEnd()).Append("\n```\n");
+    }
+
+    /// <summary>The layers and memory images of the domain, and how many names each file has.</summary>
+    public async Task FilesAsync()
+    {
+        var folder = (await domain.Home.ShowAsync("web", TestContext.Current.CancellationToken)).Folder.Path;
+        var files = Directory.GetFiles(folder, "*", SearchOption.AllDirectories)
+            .Where(f => Path.GetExtension(f) is ".qcow2" or ".mem").Order(StringComparer.Ordinal)
+            .Select(f => (Name: Path.GetFileName(f), FileSystem.Look(f)!.Links))
+            .Select(f => $"{f.Links,2} {(f.Links == 1 ? "name " : "names")}  {f.Name}");
+        _text.Append("\n```\n").AppendJoin('\n', files).Append("\n```\n");
     }
 
     public override string ToString() => _text.ToString();

@@ -18,7 +18,8 @@ public sealed partial class LifePageTests
     public async Task The_trees_of_docs_life_are_those_that_a_real_guest_leaves()
     {
         LiveDomain.Require();
-        await using var domain = await LiveDomain.BootAsync("vda");
+        await using var domain = await LiveDomain.BootEditedAsync(
+            (xml, _) => xml.Replace("<memory ", "<genid/><memory ", StringComparison.Ordinal));
         await domain.RunAsync(new RenameDomain(LiveDomain.Name, Web));
         await using var cli = new CliHome { Starter = ["env", $"COPPICE_HOME={domain.HomePath}"] };
         var page = new LifePage(cli, domain);
@@ -90,17 +91,24 @@ public sealed partial class LifePageTests
         await page.RunAsync("snapshot create web step-2 --disk-only");
         await page.RunAsync("snapshot delete web step-1 --plan");
         await page.RunAsync("snapshot delete web step-1");
-        page.Say("*clean* has two children, and ten forks share its file. It goes all the same; what it froze is kept for them.");
+        page.Say("*clean* has two children, and ten forks share its file, one of which runs. It goes all the same. The files before:");
+        await page.FilesAsync();
         await page.RunAsync("snapshot delete web clean");
+        page.Say("And after: its memory went. What it froze is under the name that it had, for those who build on it.");
+        await page.FilesAsync();
         await page.TreeAsync();
         Assert.Equal(("best", "best"), await HearAsync(domain));
         Assert.Equal(("better", "better"), await HearAsync(domain, "test-1"));
 
-        page.Head("Tidy", "Everything is where it belongs, and the rest can go.");
+        page.Head("Tidy", "Everything is what it was, and where it belongs; the old can go.");
+        await page.RunAsync("snapshot verify web --take");
         await page.RunAsync("tips list web");
+        await page.RunAsync("tips drop web --all");
+        await page.RunAsync("prune web --keep-last 2");
         await page.RunAsync("gc web");
         await page.RunAsync("check web");
         await page.TreeAsync();
+        Assert.Equal(("best", "best"), await HearAsync(domain));
     }
 
     private static async Task SayAsync(LiveDomain domain, string word)
