@@ -158,7 +158,7 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         {
             await run();
         }
-        catch (CoppiceException e) when (e.Kind is ErrorKind.Storage or ErrorKind.Hypervisor or ErrorKind.Cancelled)
+        catch (CoppiceException e) when (e.Kind is ErrorKind.Storage or ErrorKind.Hypervisor or ErrorKind.Cancelled or ErrorKind.Busy)
         {
         }
         finally

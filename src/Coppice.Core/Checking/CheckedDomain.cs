@@ -67,7 +67,7 @@ public sealed record CheckedDomain
     /// <summary>Images that were written after snapshots froze them.</summary>
     public ImmutableArray<RewrittenLayer> Rewritten { get; init; } = [];
 
-    /// <summary>Files of the catalog that its root does not name, and checksums of what it no longer has.</summary>
+    /// <summary>Files of the catalog that its root does not name.</summary>
     public ImmutableArray<string> UnnamedRecords { get; init; } = [];
 
     /// <summary>What is borrowed from a domain whose catalog does not say so, with the name of that domain.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using Coppice.Core;
 using Coppice.Files;
@@ -44,18 +43,29 @@ internal sealed class ChecksumStore(DomainFolder folder)
         return DurableFile.ReplaceAsync(PathOf(id), JsonSerializer.SerializeToUtf8Bytes(document, EngineJson.Document<ChecksumDocument>()));
     }
 
-    /// <summary>The files of what the catalog no longer has, and what an interrupted write left.</summary>
-    public ImmutableArray<string> Unnamed(Catalog catalog)
+    /// <summary>
+    /// Removes those of what the catalog no longer has, as far as that can be done: each operation does, and nobody misses them.
+    /// </summary>
+    public void Tidy(Catalog catalog)
     {
-        if (!Directory.Exists(folder.Checksums))
-        {
-            return [];
-        }
-
         var known = new LayerGraph(catalog).All.Select(l => l.Id.ToString()).Concat(catalog.Snapshots.Keys.Select(id => id.ToString()))
             .Select(PathOf).ToHashSet(StringComparer.Ordinal);
-        return [.. Directory.EnumerateFiles(folder.Checksums).Where(p => !known.Contains(p)).Order(StringComparer.Ordinal)];
+        try
+        {
+            var all = Directory.Exists(folder.Checksums) ? Directory.GetFiles(folder.Checksums, "*.json") : [];
+            foreach (var path in all.Where(p => IsOurs(Path.GetFileNameWithoutExtension(p)) && !known.Contains(p)))
+            {
+                DurableFile.Remove(path);
+            }
+        }
+        catch (Exception e) when (e is FileException or IOException or UnauthorizedAccessException)
+        {
+            // The next operation tries it again.
+        }
     }
+
+    /// <summary>A layer's id or a snapshot's.</summary>
+    private static bool IsOurs(string name) => name.All(c => char.IsAsciiHexDigitLower(c) || c is '-');
 
     private string PathOf(string id) => $"{folder.Checksums}/{id}.json";
 }

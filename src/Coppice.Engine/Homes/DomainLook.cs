@@ -39,7 +39,7 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
             Health = await HealthAsync(images, CheckedDomain.InUse(catalog, hypervisor), cancellation).ConfigureAwait(false),
             Rewritten = FrozenLayers.Rewritten(catalog, [.. needed.Select(l => graph.Chain(l.Id))], named, store.ReadRecordTimes()),
             Unlent = Unlent(catalog, graph),
-            UnnamedRecords = [.. store.Unnamed(), .. new ChecksumStore(folder).Unnamed(catalog)],
+            UnnamedRecords = store.Unnamed(),
             Found = [.. _found],
         };
     }

@@ -129,7 +129,9 @@ internal sealed class DomainSession : IDisposable
 
         var steps = _call.Steps(_folder);
         var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
-        return Results.Executed(plan, _store.Read(), [.. _finished, .. steps.Runs], [.. Warnings, .. warnings]);
+        var catalog = _store.Read();
+        new ChecksumStore(_folder).Tidy(catalog);
+        return Results.Executed(plan, catalog, [.. _finished, .. steps.Runs], [.. Warnings, .. warnings]);
     }
 
     public void Dispose() => _lock?.Dispose();

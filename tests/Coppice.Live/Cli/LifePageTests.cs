@@ -18,8 +18,9 @@ public sealed partial class LifePageTests
     public async Task The_trees_of_docs_life_are_those_that_a_real_guest_leaves()
     {
         LiveDomain.Require();
-        await using var domain = await LiveDomain.BootEditedAsync(
-            (xml, _) => xml.Replace("<memory ", "<genid/><memory ", StringComparison.Ordinal));
+        await using var domain = await LiveDomain.BootEditedAsync((xml, _) => xml
+            .Replace("<memory ", "<genid/><memory ", StringComparison.Ordinal)
+            .Replace(" device='disk'", " device='disk' snapshot='external'", StringComparison.Ordinal));
         await domain.RunAsync(new RenameDomain(LiveDomain.Name, Web));
         await using var cli = new CliHome { Starter = ["env", $"COPPICE_HOME={domain.HomePath}"] };
         var page = new LifePage(cli, domain);
@@ -91,10 +92,12 @@ public sealed partial class LifePageTests
         await page.RunAsync("snapshot create web step-2 --disk-only");
         await page.RunAsync("snapshot delete web step-1 --plan");
         await page.RunAsync("snapshot delete web step-1");
-        page.Say("*clean* has two children, and ten forks share its file, one of which runs. It goes all the same. The files before:");
-        await page.FilesAsync();
+        page.Say("*clean* has two children, and a branch that has all that it has. It goes all the same.");
         await page.RunAsync("snapshot delete web clean");
-        page.Say("And after: its memory went. What it froze is under the name that it had, for those who build on it.");
+        page.Say("On *release* build *step-2* and ten forks, one of which runs. The files of *web* before, and how many names each has:");
+        await page.FilesAsync();
+        await page.RunAsync("snapshot delete web release");
+        page.Say("And after: the name of its memory went, which the forks have under names of their own. What it froze stays for those who build on it.");
         await page.FilesAsync();
         await page.TreeAsync();
         Assert.Equal(("best", "best"), await HearAsync(domain));
