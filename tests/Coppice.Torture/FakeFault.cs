@@ -125,8 +125,14 @@ internal sealed class FakeFault(World world, Scenario scenario, string operation
         }
     }
 
-    /// <summary>A merge that is ready is finished first, as an operation of its own: there are more ways to stop than before and after.</summary>
-    private static bool IsMerging(Expectation expected) => expected.Old.Catalog?.Jobs.IsEmpty == false;
+    /// <summary>
+    /// A merge that is ready is finished first, or one that is begun is finished at once, as operations of their own: there are more
+    /// ways to stop than before and after.
+    /// </summary>
+    private static bool IsMerging(Expectation expected) => HasJobs(expected.Old)
+        || (expected.Between.Any(HasJobs) && !HasJobs(expected.New));
+
+    private static bool HasJobs(Outcome outcome) => outcome.Catalog?.Jobs.IsEmpty == false;
 
     private Task FailAsync(Expectation expected, Beginning first, Func<int, bool> fails, Action<Func<int, bool>> arm) =>
         TryAgainAsync(expected, first, () => arm(fails), () => world.RunAsync(_request));
