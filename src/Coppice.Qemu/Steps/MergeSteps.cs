@@ -138,7 +138,10 @@ internal sealed class MergeSteps(GuestlessProcess guestless, TimeProvider time)
         var mode = ModeOf(begin.Process, pair, context);
         foreach (var layer in new[] { pair.Kept, pair.Link?.Layer }.OfType<Layer>().Distinct())
         {
-            await MergeJobs.ReopenAsync(machine.Qmp, BlockNodes.WritableFile(layer, mode), cancellation);
+            if (begin.Guestless || layer != begin.Merge.Chain[0])
+            {
+                await MergeJobs.ReopenAsync(machine.Qmp, BlockNodes.WritableFile(layer, mode), cancellation);
+            }
         }
 
         if (begin.Merge.Direction is MergeDirection.Commit)
