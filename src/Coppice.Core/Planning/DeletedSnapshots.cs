@@ -152,11 +152,15 @@ public sealed class DeletedSnapshots
         (parent is { } id && _ids.Contains(id) && Files(_catalog.Snapshots[id]).Any(going.Contains))
             || tops.Any(top => _graph.Chain(top).Any(l => going.Contains(l.Id)));
 
-    /// <summary>The layers that only snapshots that go have: what a branch shares stays with the branch.</summary>
+    /// <summary>
+    /// The layers that only snapshots that go have: what a branch shares stays with the branch, and what is only read with every head
+    /// and tip that has it too.
+    /// </summary>
     private HashSet<ShortId> Going()
     {
         var going = _ids.SelectMany(id => Files(_catalog.Snapshots[id])).ToHashSet();
         going.ExceptWith(_catalog.Snapshots.Values.Where(s => !_ids.Contains(s.Id)).SelectMany(Files));
+        going.ExceptWith(_catalog.Tips.Select(t => t.Head).Append(_catalog.Head).SelectMany(h => h.Disks).Select(d => d.Layer));
         return going;
     }
 

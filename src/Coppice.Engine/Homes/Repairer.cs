@@ -13,13 +13,24 @@ internal sealed class Repairer(Call call, HomeFolder home, DomainFinder finder)
         using var homeLock = await call.LockHomeAsync(home).ConfigureAwait(false);
         var folder = finder.Find(request.Domain);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
-        if (!call.Options.PlanOnly)
+        var untold = call.Options.PlanOnly ? null : await TryLendAsync(folder).ConfigureAwait(false);
+        var domain = await new DomainLook(call.Home, folder, finder).ReadAsync(call.Cancellation).ConfigureAwait(false);
+        var plan = DomainCheck.Repair(domain, request.Orphans, call.Home.Ids.NextShort(), call.Home.Hypervisor, call.Home.Storage);
+        return await session.ExecuteAsync(untold is null ? plan : plan with { Warnings = [untold, .. plan.Warnings] }).ConfigureAwait(false);
+    }
+
+    /// <summary>Another domain that cannot be told keeps nothing here from being mended.</summary>
+    /// <returns>Why one could not; null if all were.</returns>
+    private async Task<string?> TryLendAsync(DomainFolder folder)
+    {
+        try
         {
             await new Lending(call.Home, home).RenewAsync(call, finder, folder, new CatalogStore(folder).Read()).ConfigureAwait(false);
+            return null;
         }
-
-        var domain = await new DomainLook(call.Home, folder, finder).ReadAsync(call.Cancellation).ConfigureAwait(false);
-        return await session.ExecuteAsync(DomainCheck.Repair(
-            domain, request.Orphans, call.Home.Ids.NextShort(), call.Home.Hypervisor, call.Home.Storage)).ConfigureAwait(false);
+        catch (CoppiceException e) when (e.Kind is not ErrorKind.Cancelled && !call.Announcer.IsAbandoned)
+        {
+            return $"who lends images was not told: {e.Message}";
+        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Coppice.Files;
 
 namespace Coppice.Qemu.Probing;
 
@@ -30,18 +29,16 @@ internal sealed class KvmProbe(string binary, TimeProvider time)
     /// <summary>Whether the probe guest runs with an accelerator.</summary>
     public async Task<bool> RunsAsync(string accelerator, CancellationToken cancellation)
     {
-        var folder = Directory.CreateTempSubdirectory("coppice-").FullName;
-        try
-        {
-            var rom = new byte[RomBytes];
-            s_code.CopyTo(rom, ResetVector);
-            await File.WriteAllBytesAsync($"{folder}/probe.rom", rom, cancellation);
-            return await RunAsync(accelerator, $"{folder}/probe.rom", cancellation) == ExitStatus;
-        }
-        finally
-        {
-            DurableFolder.Remove(folder);
-        }
+        // It has no name by the time that QEMU opens it, so that nothing is left of it whoever is killed.
+        var path = $"{Path.GetTempPath()}/coppice-{Guid.NewGuid():N}.rom";
+        await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite);
+        File.Delete(path);
+        var rom = new byte[RomBytes];
+        s_code.CopyTo(rom, ResetVector);
+        await file.WriteAsync(rom, cancellation);
+        await file.FlushAsync(cancellation);
+        var open = $"/proc/{Environment.ProcessId}/fd/{file.SafeFileHandle.DangerousGetHandle()}";
+        return await RunAsync(accelerator, open, cancellation) == ExitStatus;
     }
 
     private async Task<int?> RunAsync(string accelerator, string rom, CancellationToken cancellation)

@@ -29,7 +29,8 @@ internal sealed record Outcome(Catalog? Catalog, DomainState State, string Forks
 internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
 {
     private readonly string[] _trees = Trees(Old.Catalog, New.Catalog, Inspection.Tree);
-    private readonly string[] _treesAfterPowerLoss = Trees(Old.Catalog, New.Catalog, Inspection.AfterPowerLoss);
+    private readonly string[] _treesAfterPowerLoss =
+        [.. Trees(Old.Catalog, New.Catalog, Inspection.AfterPowerLoss), .. Trees(Old.Catalog, New.Catalog, Inspection.Staying)];
     private readonly bool _keepsItsShape = Shape(Old.Tree) == Shape(New.Tree);
 
     /// <summary>The other domains after each but the last of the operations that this one is made of: each of them stands.</summary>

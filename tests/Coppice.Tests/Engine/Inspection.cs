@@ -27,6 +27,10 @@ internal static class Inspection
     public static string AfterPowerLoss(Catalog catalog) =>
         catalog.Persistence is not Persistence.Transient ? Tree(catalog)
         : catalog.Snapshots.IsEmpty && catalog.Tips.IsEmpty ? "none"
+        : Staying(catalog);
+
+    /// <summary>The same of one that stays, since its guest has written to layers that would go with it.</summary>
+    public static string Staying(Catalog catalog) => catalog.Persistence is not Persistence.Transient ? Tree(catalog)
         : Tree(catalog with { Persistence = Persistence.Persistent, Head = catalog.Head with { Process = null } });
 
     public static DomainState StateOf(World world) => StateOf(world, world.Exists ? world.Catalog : null);
