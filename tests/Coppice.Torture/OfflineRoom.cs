@@ -32,6 +32,9 @@ internal sealed class OfflineRoom : Room
             await using var small = await SmallDisk.MountAsync($"{folder}/d", "64M");
             using var orchard = await ImageOrchard.PlantAsync(
                 Directory.CreateDirectory($"{folder}/d").FullName, Qemu($"{folder}/d"), keepsDocuments: false);
+
+            // What QEMU can do is asked once, in a folder of its own that a killed manager would leave.
+            await Qemu($"{folder}/d").CapabilitiesAsync(over);
             var images = new ImageChecks();
             for (var i = 0; i < Operations && !over.IsCancellationRequested; i++)
             {
