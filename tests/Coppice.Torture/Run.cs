@@ -5,6 +5,9 @@ namespace Coppice.Torture;
 /// <summary>All rooms at once, until the time is over or something is wrong.</summary>
 internal sealed class Run(Settings settings, IReadOnlyList<Room> rooms) : IDisposable
 {
+    // Minutes are enough on a busy machine; what takes longer waits for something that never comes.
+    private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(10);
+
     private readonly CancellationTokenSource _over = new();
     private readonly List<(Room Room, int Seed, Exception Error)> _wrong = [];
 
@@ -42,7 +45,7 @@ internal sealed class Run(Settings settings, IReadOnlyList<Room> rooms) : IDispo
             var begin = TimeProvider.System.GetTimestamp();
             try
             {
-                await room.RoundAsync(new Random(seed), _over.Token);
+                await Task.Run(() => room.RoundAsync(new Random(seed), _over.Token)).WaitAsync(s_longest);
                 room.Tally.Round();
             }
             catch (OperationCanceledException) when (_over.IsCancellationRequested)

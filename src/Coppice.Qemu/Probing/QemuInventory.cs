@@ -19,7 +19,8 @@ internal sealed record QemuInventory(
 {
     /// <summary>Asks a program, by starting it without any machine.</summary>
     /// <exception cref="CoppiceException">
-    /// It cannot be started or does not answer (<see cref="ErrorKind.Hypervisor"/>).
+    /// It cannot be started or does not answer (<see cref="ErrorKind.Hypervisor"/>), or there is no room for its files
+    /// (<see cref="ErrorKind.Storage"/>).
     /// </exception>
     public static async Task<QemuInventory> AskAsync(string binary, TimeProvider time, CancellationToken cancellation)
     {
@@ -37,7 +38,7 @@ internal sealed record QemuInventory(
                 folder.Commands, $"hypervisor {binary}", QmpConnection.AnswerTime, cancellation);
             return await ReadAsync(qmp, cancellation);
         }
-        catch (CoppiceException e) when (process.Pid is null)
+        catch (CoppiceException e) when (e.Kind is ErrorKind.Hypervisor && process.Pid is null)
         {
             throw new CoppiceException(
                 ErrorKind.Hypervisor, $"hypervisor {binary}", $"does not start: {process.Log().Trim()}",

@@ -29,13 +29,15 @@ internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvi
     private const int MaximumLogBytes = 64 << 10;
 
     // QEMU's sandbox forbids fork, so -daemonize is out. The pid is on disk before the program begins: there is no instant at
-    // which a process runs that nobody could find again. The folder is noted as the kernel names it, links resolved.
+    // which a process runs that nobody could find again. The folder is noted as the kernel names it, links resolved. What the
+    // shells say, they say into a pipe that only they hold: it closes when the program begins, or never will.
     private const string StartScript = """
         pid=$1 log=$2 pipes=$3
         shift 3
         for pipe in $pipes; do mkfifo -m 600 "$pipe" || exit; done
-        setsid sh -c 'pid=$1; shift; echo "$$ $(pwd -P)" >"$pid.new" && mv "$pid.new" "$pid" && exec "$@"' sh "$pid" "$@" \
-            </dev/null >/dev/null 2>"$log" &
+        setsid sh -c 'pid=$1 log=$2; shift 2
+            : >"$log" && echo "$$ $(pwd -P)" >"$pid.new" && mv "$pid.new" "$pid" && exec "$@" 2>>"$log"' sh "$pid" "$log" "$@" \
+            </dev/null >/dev/null &
         """;
 
     private const int MaximumPidBytes = 8192;
@@ -91,19 +93,23 @@ internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvi
     /// <param name="binary">The program.</param>
     /// <param name="arguments">Its arguments, with paths relative to the run folder.</param>
     /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="CoppiceException">Its files cannot be written (<see cref="ErrorKind.Storage"/>).</exception>
     public async Task StartAsync(string binary, IReadOnlyList<string> arguments, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = folder.Path };
+        var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = folder.Path, RedirectStandardError = true };
         foreach (var argument in (string[])["-c", StartScript, "sh", files.Pid, files.Log, files.Pipes, binary, .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
 
         using var shell = Process.Start(start)!;
+        var complaint = await shell.StandardError.ReadToEndAsync(cancellation);
         await shell.WaitForExitAsync(cancellation);
-        while (Pid is null && Log().Length == 0 && !File.Exists(PidPath))
+        if (!WasStarted)
         {
-            await Task.Delay(s_interval, time, cancellation);
+            throw new CoppiceException(
+                ErrorKind.Storage, $"run folder {folder.Path}", $"cannot be written, so nothing was started: {complaint.Trim()}",
+                "make room in it, and repeat the command");
         }
     }
 

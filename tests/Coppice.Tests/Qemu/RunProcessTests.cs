@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using Coppice.Core;
 using Coppice.Qemu.Processes;
 using Coppice.Tests.Images;
 
@@ -36,6 +37,21 @@ public sealed class RunProcessTests : IDisposable
 
         Assert.Equal("/", new FileInfo($"/proc/{process.Pid}/cwd").LinkTarget);
         await process.KillAsync(TestContext.Current.CancellationToken);
+        Assert.Null(process.Pid);
+    }
+
+    [Theory]
+    [InlineData("pid.new")]
+    [InlineData("guard.in")]
+    public async Task On_a_full_disk_nothing_is_started_and_the_error_says_so(string unwritable)
+    {
+        File.CreateSymbolicLink($"{_folder.Path}/{unwritable}", "/dev/full");
+        var process = new RunProcess(_folder, ProcessFiles.Qemu, TimeProvider.System);
+        var error = await Assert.ThrowsAsync<CoppiceException>(
+            () => process.StartAsync("/bin/sleep", ["60"], TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorKind.Storage, error.Kind);
+        Assert.Contains(_folder.Path, error.Message, StringComparison.Ordinal);
+        Assert.Contains(unwritable is "pid.new" ? "I/O error" : "guard.in", error.Message, StringComparison.Ordinal);
         Assert.Null(process.Pid);
     }
 
