@@ -17,7 +17,7 @@ internal sealed record Outcome(Catalog? Catalog, DomainState State, string Forks
     public static Outcome Of(World world, IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> domains)
     {
         var catalog = domains.FirstOrDefault(d => d.Folder == world.Domain).Catalog;
-        Catalog[] forks = [.. domains.Where(d => d.Folder != world.Domain).Select(d => d.Catalog)];
+        Catalog[] forks = [.. domains.Where(d => d.Folder != world.Domain).Select(d => d.Catalog).OrderBy(c => c.Name, StringComparer.Ordinal)];
         return new Outcome(catalog, Inspection.StateOf(world, catalog), string.Join("\n\n", forks.Select(Inspection.Tree)))
         {
             ForksAfterPowerLoss = string.Join("\n\n", forks.Select(Inspection.AfterPowerLoss).Where(t => t != "none")),

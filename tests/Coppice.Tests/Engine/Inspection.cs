@@ -10,7 +10,7 @@ internal static class Inspection
     /// <summary>The tree, without what counts revisions.</summary>
     public static string Tree(Catalog catalog)
     {
-        var snapshots = catalog.Snapshots.Values.OrderBy(s => s.Id.Value).Select(s =>
+        var snapshots = catalog.Snapshots.Values.OrderBy(s => s.Name, StringComparer.Ordinal).Select(s =>
             $"{s.Name} '{s.Description}' {s.Parent} {s.State} {s.Consistency} {s.Memory.File}{s.Memory.Layer} {s.Tpm} {string.Join(',', s.Disks)} {string.Join(',', s.Layers.Select(l => $"{l.Path}{l.Inside?.Tag}"))}");
         var tips = catalog.Tips.Select(t => $"tip {t.Id} {t.Memory.File} {Head(t.Head)}");
         return string.Join('\n', [$"name {catalog.Name} {catalog.Persistence}", .. snapshots, .. tips, .. catalog.Jobs.Select(j => $"{j}"), .. catalog.Renames.Select(r => $"{r}"), $"current {catalog.Current}", $"head {Head(catalog.Head)}"]);
