@@ -21,7 +21,8 @@ internal sealed class CommandLine : RootCommand
         Command[] words =
         [
             .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(), DiskCommands.Disk(), .. JobCommands.All(),
-            TipCommands.Tips(), CheckCommand.Check(), PruneCommand.Prune(), CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(),
+            TipCommands.Tips(), CheckCommand.Check(), PruneCommand.Prune(), PoolCommands.Pool(), PoolCommands.Memory(),
+            CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(),
             BackgroundChecksums.Command(),
         ];
         foreach (var word in words)

@@ -44,6 +44,10 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
 
     public override void Usage(UsageReport usage) => Write(new Answer { Usage = usage });
 
+    public override void Volumes(IReadOnlyList<VolumeReport> volumes) => Write(new Answer { Volumes = volumes });
+
+    public override void Memory(MemoryStatusReport status) => Write(new Answer { Memory = status });
+
     public override void Difference(DifferenceReport difference) => Write(new Answer { Difference = difference });
 
     public override void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted) =>

@@ -53,6 +53,10 @@ internal abstract class Output
 
     public abstract void Usage(UsageReport usage);
 
+    public abstract void Volumes(IReadOnlyList<VolumeReport> volumes);
+
+    public abstract void Memory(MemoryStatusReport status);
+
     public abstract void Difference(DifferenceReport difference);
 
     /// <param name="verified">What was read.</param>

@@ -13,6 +13,18 @@ public sealed record HomeFolder(string Path)
     /// <summary>The folder of a domain.</summary>
     public DomainFolder Domain(DomainId id) => new(this, $"{Domains}/{id}");
 
+    /// <summary>Where the memory volume is mounted, if the home has one.</summary>
+    public string Volume => $"{Path}/volume";
+
+    /// <summary>What the memory volume is, for whoever mounts it again.</summary>
+    public string VolumeRecord => $"{Path}/volume.json";
+
+    /// <summary>Held while the memory volume is made, mounted or removed.</summary>
+    public string VolumeLock => $"{Path}/volume.lock";
+
+    /// <summary>The file that the memory volume lies in.</summary>
+    public string VolumeFile => $"{Path}/volume.xfs";
+
     /// <summary>The sockets and pid file of a process.</summary>
     public string Process(ShortId process) => $"{Path}/run/{process}";
 }
@@ -43,14 +55,30 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>Links to the sockets of whichever process runs the domain: consoles, channels, VNC.</summary>
     public string Endpoints => $"{Path}/endpoints";
 
-    /// <summary>Memory images.</summary>
+    /// <summary>Memory images that are streams, and RAM that is of no use to anybody but the process that has it.</summary>
     public string MemoryFolder => $"{Path}/memory";
+
+    /// <summary>RAM of guests that run, and memory images cloned from it, on the memory volume of the home.</summary>
+    public string VolumeFolder => $"{Home.Volume}/{System.IO.Path.GetFileName(Path)}";
 
     /// <summary>A stored definition, in libvirt's format; written once, never replaced.</summary>
     public string Definition(ShortId id) => $"{Path}/definitions/{id}.xml";
 
     /// <summary>A memory image made by an operation.</summary>
     public string Memory(ShortId id) => $"{MemoryFolder}/{id}.mem";
+
+    /// <summary>Where memory images go that were laid out in some way, in a home with or without a memory volume.</summary>
+    public string MemoryFolderFor(MemoryFormat format, bool hasVolume) =>
+        format is MemoryFormat.Mapped && hasVolume ? VolumeFolder : MemoryFolder;
+
+    /// <summary>The RAM of a process on the memory volume, where it can be cloned.</summary>
+    public string Ram(ShortId process) => $"{VolumeFolder}/{process}{RamSuffix}";
+
+    /// <summary>The RAM of a process that began as a copy and is nobody else's.</summary>
+    public string PrivateRam(ShortId process) => $"{MemoryFolder}/{process}{RamSuffix}";
+
+    /// <summary>What the names of files end with that are the RAM of a process.</summary>
+    public const string RamSuffix = ".ram";
 
     /// <summary>Checksums of what does not change any more.</summary>
     public string Checksums => $"{Path}/checksums";
@@ -74,7 +102,7 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
         || file.Contains($"/{BesideImages}/", StringComparison.Ordinal);
 
     /// <summary>Whether a file lies where nobody but Coppice puts memory images.</summary>
-    public bool IsOwnMemory(string file) => file.StartsWith($"{MemoryFolder}/", StringComparison.Ordinal);
+    public bool IsOwnMemory(string file) => System.IO.Path.GetDirectoryName(file) is { } place && (place == MemoryFolder || place == VolumeFolder);
 
     /// <summary>The folder for the layers of a disk.</summary>
     public string Images(string disk) => $"{Path}/images/{disk}";

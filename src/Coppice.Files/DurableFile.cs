@@ -25,11 +25,33 @@ public static class DurableFile
         CreateAsync(path, Encoding.UTF8.GetBytes(content), cancellation);
 
     /// <summary>Makes a file that must not exist yet, for another program to fill. Nothing is flushed.</summary>
-    public static SafeFileHandle OpenNew(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="position">Where the other program begins to write; before that stays a hole.</param>
+    public static SafeFileHandle OpenNew(string path, long position = 0)
     {
         FileActs.Before(FileAct.Write, path);
-        return Native.Open(path, Native.WriteOnly | Native.Create | Native.Exclusive);
+        return At(position, path, Native.Open(path, Native.WriteOnly | Native.Create | Native.Exclusive));
     }
+
+    /// <summary>Makes a file of zeros that must not exist yet, with all of its room taken (posix_fallocate). Nothing is flushed.</summary>
+    public static void Allocate(string path, long bytes)
+    {
+        FileActs.Before(FileAct.Write, path);
+        FileException.Guard(path, () =>
+        {
+            using var file = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = bytes,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+            file.SetLength(bytes);
+        });
+    }
+
+    /// <summary>Opens a file for another program to read.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="position">Where the other program begins to read.</param>
+    public static SafeFileHandle OpenAt(string path, long position) => At(position, path, Native.Open(path, Native.ReadOnly));
 
     /// <summary>Gives a file another name in the same folder.</summary>
     public static void Rename(string from, string to)
@@ -103,6 +125,20 @@ public static class DurableFile
         }
 
         return read == content.Length ? content : content[..read];
+    }
+
+    private static SafeFileHandle At(long position, string path, SafeFileHandle file)
+    {
+        try
+        {
+            Native.Seek(file, path, position);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     private static void Replace(string path, ReadOnlySpan<byte> content)

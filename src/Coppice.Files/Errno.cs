@@ -14,11 +14,14 @@ internal static class Errno
     public const int OtherFileSystem = 18;
     public const int NoDevice = 19;
     public const int NotADirectory = 20;
+    public const int Invalid = 22;
+    public const int NoSuchRequest = 25;
     public const int NoSpace = 28;
     public const int ReadOnly = 30;
     public const int TooManyLinks = 31;
     public const int NameTooLong = 36;
     public const int NotEmpty = 39;
+    public const int NotSupported = 95;
     public const int NotConnected = 107;
     public const int Shutdown = 108;
     public const int Stale = 116;

@@ -21,6 +21,9 @@ internal enum FileAct
     /// <summary>A file gets the path named as a second name.</summary>
     Link,
 
+    /// <summary>A file gets the bytes of another one, which both share.</summary>
+    Clone,
+
     /// <summary>A file or folder is removed.</summary>
     Remove,
 

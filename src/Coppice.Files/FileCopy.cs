@@ -11,7 +11,6 @@ public sealed record CopiedFile(long WrittenBytes, bool IsClone);
 /// <summary>Copies large files that are mostly holes. What is zero in the source becomes a hole.</summary>
 public static partial class FileCopy
 {
-    private const ulong CloneRequest = 0x40049409; // FICLONE, see ioctl_ficlone(2)
     private const int SeekData = 3, SeekHole = 4;
     private const int Piece = 1 << 20, Grain = 64 << 10;
 
@@ -25,12 +24,25 @@ public static partial class FileCopy
     {
         ArgumentNullException.ThrowIfNull(source);
         using var target = DurableFile.OpenNew(path);
-        var isClone = ioctl(target, CloneRequest, source) == 0;
-        var written = isClone ? 0 : FileException.Guard(path, () => Copy(source, target, progress, cancellation));
+        var isClone = FileClone.TryWhole(source, target);
+        var written = isClone ? 0 : FileException.Guard(path, () => Copy(source, target, LengthOf(source), progress, cancellation));
         FileActs.Before(FileAct.Flush, path);
         Native.Flush(target, path);
         return new CopiedFile(written, isClone);
     }
+
+    /// <summary>Copies the beginning of a file into one that is empty. Nothing is flushed.</summary>
+    /// <param name="source">What is copied, open for reading; at least so long.</param>
+    /// <param name="target">Open for writing.</param>
+    /// <param name="path">Its path, for errors.</param>
+    /// <param name="bytes">How long the target is afterwards; a multiple of the file system's blocks.</param>
+    /// <param name="cancellation">Ends it; a part is left.</param>
+    /// <exception cref="FileException">A read or a write failed; a part may be left.</exception>
+    public static CopiedFile CopyBeginning(
+        SafeFileHandle source, SafeFileHandle target, string path, long bytes, CancellationToken cancellation) =>
+        FileClone.TryRange(source, target, path, bytes)
+            ? new CopiedFile(0, IsClone: true)
+            : new CopiedFile(FileException.Guard(path, () => Copy(source, target, bytes, null, cancellation)), IsClone: false);
 
     /// <summary>The length of an open file, or of a block device.</summary>
     public static long LengthOf(SafeFileHandle source)
@@ -39,9 +51,10 @@ public static partial class FileCopy
         return Math.Max(lseek(source, 0, (int)SeekOrigin.End), 0);
     }
 
-    private static long Copy(SafeFileHandle source, SafeFileHandle target, Action<long>? progress, CancellationToken cancellation)
+    private static long Copy(
+        SafeFileHandle source, SafeFileHandle target, long length, Action<long>? progress, CancellationToken cancellation)
     {
-        var (length, written) = (LengthOf(source), 0L);
+        var written = 0L;
         var buffer = new byte[Piece];
         for (var at = NextData(source, 0, length); at < length; at = NextData(source, at, length))
         {
@@ -94,8 +107,5 @@ public static partial class FileCopy
 #pragma warning disable IDE1006, CA1707 // The names are the system's.
     [LibraryImport("libc", SetLastError = true)]
     private static partial long lseek(SafeFileHandle file, long offset, int whence);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int ioctl(SafeFileHandle target, ulong request, SafeFileHandle source);
 #pragma warning restore IDE1006, CA1707
 }

@@ -70,6 +70,15 @@ internal static partial class Native
         }
     }
 
+    /// <summary>Where the next read or write begins of whoever has the open file, other processes too.</summary>
+    public static void Seek(SafeFileHandle handle, string path, long position)
+    {
+        while (SeekCore(handle, position, 0) < 0)
+        {
+            Retry(path);
+        }
+    }
+
     /// <summary>Gives a file a second name. Symbolic links are not followed.</summary>
     public static void Link(string path, string name)
     {
@@ -99,6 +108,9 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FsyncCore(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long SeekCore(SafeFileHandle handle, long position, int whence);
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int LinkCore(string path, string name);

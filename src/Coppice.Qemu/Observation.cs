@@ -15,7 +15,7 @@ internal sealed class Observation(TimeProvider time)
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
     public async Task<HypervisorObservation> ObserveAsync(
-        RunFolder folder, DomainDefinition definition, CancellationToken cancellation)
+        RunFolder folder, string ram, DomainDefinition definition, CancellationToken cancellation)
     {
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         if (process.Pid is not { } pid)
@@ -37,6 +37,7 @@ internal sealed class Observation(TimeProvider time)
                 Unplugged = unplugged,
                 GoneCards = await GoneCardsAsync(qmp, definition, cancellation),
                 Version = qmp.Version.ToString(),
+                Ram = File.Exists(ram) ? ram : null,
                 MemoryEstimate = Estimate(pid, definition.Memory),
             };
         }
@@ -110,7 +111,7 @@ internal sealed class Observation(TimeProvider time)
         {
             touched = File.ReadLines($"/proc/{pid}/status")
                 .Select(l => l.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
-                .Where(words => words is ["RssAnon:" or "RssShmem:", _, "kB"])
+                .Where(words => words is ["RssAnon:" or "RssShmem:" or "RssFile:", _, "kB"])
                 .Sum(words => 1024 * long.Parse(words[1], CultureInfo.InvariantCulture));
         }
         catch (Exception e) when (e is IOException or FormatException)

@@ -23,8 +23,6 @@ public sealed class QemuHypervisor : IHypervisor
         TakeOverKind = "qemu.take-over", EndKind = "qemu.end", SignalKind = "qemu.signal", RemoveInternalKind = "qemu.remove-internal",
         ResizeKind = "qemu.resize", LinkKind = "qemu.set-link", GuestTimeKind = "qemu.set-guest-time";
 
-    private const long BytesPerSecond = 400L << 20;
-
     private static readonly TimeSpan s_switchPause = TimeSpan.FromMilliseconds(40);
 
     private readonly QemuOptions _options;
@@ -73,7 +71,7 @@ public sealed class QemuHypervisor : IHypervisor
     public Task<HypervisorObservation> ObserveAsync(
         DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => process is { } id
         ? NamedAsync(
-            "observe", () => new Observation(_time).ObserveAsync(RunFolder.Of(folder.Home, id), definition, cancellation))
+            "observe", () => new Observation(_time).ObserveAsync(RunFolder.Of(folder.Home, id), folder.Ram(id), definition, cancellation))
         : Task.FromResult(HypervisorObservation.Off);
 
     /// <inheritdoc/>
@@ -94,7 +92,7 @@ public sealed class QemuHypervisor : IHypervisor
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
-            request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
+            request.Ram is { } ram ? new RamFileArguments(ram.Path, request.Definition.Memory.Bytes) : null, request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
             request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null,
             [.. TapPlug.Of(request.Definition)], request.Beside, DeviceArguments.Cables(request.Definition));
         var loading = request switch
@@ -143,11 +141,11 @@ public sealed class QemuHypervisor : IHypervisor
         {
             Files =
             [
-                .. Written(request.Memory, request.MemoryEstimate),
+                .. MemoryCost.Files(request.Memory, request.MemoryEstimate),
                 .. request.Internals.Select(l => new FileChange(
                     FileEffect.Change, l.Path, l.Id == request.Memory.Layer ? request.MemoryEstimate : default)),
             ],
-            ExpectedPause = s_switchPause + (kept ? Writing(request.MemoryEstimate) : TimeSpan.Zero),
+            ExpectedPause = s_switchPause + MemoryCost.Pause(request.Memory, request.MemoryEstimate, request.RamExtents),
         };
     }
 
@@ -161,8 +159,8 @@ public sealed class QemuHypervisor : IHypervisor
             LeaveKind, kept ? $"stop process {request.Process}, keeping its memory" : $"stop process {request.Process}",
             StepUndo.Exact, request, StepJson.Default.LeaveRequest) with
         {
-            Files = Written(request.Memory, request.MemoryEstimate),
-            ExpectedPause = s_switchPause + (kept ? Writing(request.MemoryEstimate) : TimeSpan.Zero),
+            Files = MemoryCost.Files(request.Memory, request.MemoryEstimate),
+            ExpectedPause = s_switchPause + MemoryCost.Pause(request.Memory, request.MemoryEstimate, request.RamExtents),
         };
     }
 
@@ -329,11 +327,6 @@ public sealed class QemuHypervisor : IHypervisor
                 json.SignalArguments, signal.ApplyAsync, signal.UndoAsync, signal.ProbeAsync),
         };
     }
-
-    private static ImmutableArray<FileChange> Written(MemoryImage memory, ByteCount estimate) =>
-        memory.File is { } file ? [new FileChange(FileEffect.Create, file, estimate)] : [];
-
-    private static TimeSpan Writing(ByteCount bytes) => TimeSpan.FromSeconds((double)bytes.Bytes / BytesPerSecond);
 
     private static async Task<T> NamedAsync<T>(string subject, Func<Task<T>> act)
     {

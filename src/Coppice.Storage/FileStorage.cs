@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Images;
+using Coppice.Storage.Volumes;
 
 namespace Coppice.Storage;
 
@@ -14,6 +15,7 @@ public sealed class FileStorage : IStorage
 {
     private readonly Dictionary<string, StepKind> _kinds;
     private readonly LeakSteps _leaks;
+    private readonly VolumeStore _volumes;
 
     /// <summary>Makes the backend.</summary>
     /// <param name="time">Measures time limits.</param>
@@ -22,6 +24,7 @@ public sealed class FileStorage : IStorage
         var qemuImg = new QemuImg(time);
         var internals = new InternalSteps(qemuImg);
         _leaks = new LeakSteps(qemuImg);
+        _volumes = new VolumeStore(time);
         _kinds = new()
         {
             [OverlaySteps.CreateKind] = new OverlaySteps(qemuImg).Kind,
@@ -75,6 +78,19 @@ public sealed class FileStorage : IStorage
         return Task.Run(
             () => layer.Type is StorageType.Block ? BlockDevices.Observe(folder, layer) : Observe(folder, layer), cancellation);
     }
+
+    /// <inheritdoc/>
+    public Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.Run(() => VolumeStore.Observe(home), cancellation);
+
+    /// <inheritdoc/>
+    public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation) =>
+        _volumes.MakeAsync(home, volume, cancellation);
+
+    /// <inheritdoc/>
+    public Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation) => _volumes.MountAsync(home, cancellation);
+
+    /// <inheritdoc/>
+    public Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation) => _volumes.RemoveAsync(home, cancellation);
 
     /// <inheritdoc/>
     public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(

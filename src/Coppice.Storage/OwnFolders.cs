@@ -13,7 +13,7 @@ internal static class OwnFolders
         var beside = layers.Where(l => l is { Type: StorageType.File }).Select(l => Beside(folder, l)).OfType<string>()
             .Distinct(StringComparer.Ordinal);
         return beside.Prepend($"{folder.Path}/images").SelectMany(OfDisks)
-            .Concat(Entries(folder.MemoryFolder)).Concat(Entries(folder.TpmFolder)).Select(e => e.FullName);
+            .Concat(Entries(folder.MemoryFolder)).Concat(Entries(folder.VolumeFolder)).Concat(Entries(folder.TpmFolder)).Select(e => e.FullName);
     }
 
     /// <summary>What files are; those that are not there, or links that lead nowhere, are left out.</summary>

@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Coppice.Core;
@@ -20,6 +18,8 @@ internal sealed class QemuImg(TimeProvider time)
     private static readonly string[] s_onNothing = ["--target-is-zero"];
 
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
+
+    private readonly HostProgram _program = new("qemu-img", "qemu-utils", time);
 
     /// <summary>Makes an empty qcow2 image. <c>-u</c>: the backing image is named but not opened.</summary>
     public Task CreateOverlayAsync(string path, OverlayArguments arguments, CancellationToken cancellation) => RunAsync(
@@ -214,42 +214,8 @@ internal sealed class QemuImg(TimeProvider time)
     private async Task<(int Code, string Errors)> TryAsync(
         IEnumerable<string> arguments, TimeSpan most, string subject, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(most, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        using var process = Start(arguments);
-        var errors = process.StandardError.ReadToEndAsync(either.Token);
-        var output = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, either.Token);
-        try
-        {
-            await Task.WhenAll(output, process.WaitForExitAsync(either.Token)).ConfigureAwait(false);
-            return (process.ExitCode, await errors.ConfigureAwait(false));
-        }
-        catch (OperationCanceledException e)
-        {
-            process.Kill();
-            cancellation.ThrowIfCancellationRequested();
-            throw new CoppiceException(
-                ErrorKind.Storage, subject, $"qemu-img did not end within {most.TotalSeconds:0} s", "look at the file system", e);
-        }
-    }
-
-    private static Process Start(IEnumerable<string> arguments)
-    {
-        var start = new ProcessStartInfo("qemu-img", arguments)
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-            Environment = { ["LC_ALL"] = "C" },
-        };
-        try
-        {
-            return Process.Start(start)!;
-        }
-        catch (Win32Exception e)
-        {
-            throw new CoppiceException(
-                ErrorKind.Storage, "qemu-img", "cannot be started", "install the package qemu-utils", e);
-        }
+        var answer = await _program.RunAsync(arguments, most, subject, cancellation).ConfigureAwait(false);
+        return (answer.Code, answer.Errors);
     }
 
     private static CoppiceException Failed(string subject, string errors)

@@ -47,7 +47,7 @@ internal sealed class FakeRoom : Room
     /// </summary>
     private async Task LiveAsync(Random random, CancellationToken over)
     {
-        using var orchard = await FakeOrchard.PlantAsync();
+        using var orchard = await FakeOrchard.PlantAsync(hasVolume: random.Next(2) == 0);
         for (var i = 0; i < Operations && !over.IsCancellationRequested; i++)
         {
             var before = await orchard.LookAsync();

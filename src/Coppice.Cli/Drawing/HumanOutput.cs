@@ -168,6 +168,10 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
 
     public override void Usage(UsageReport usage) => new UsageDrawing(usage).Draw(surroundings);
 
+    public override void Volumes(IReadOnlyList<VolumeReport> volumes) => MemoryDrawing.Draw(volumes, surroundings);
+
+    public override void Memory(MemoryStatusReport status) => MemoryDrawing.Draw(status, surroundings);
+
     public override void Difference(DifferenceReport difference) => new DifferenceDrawing(difference).Draw(surroundings);
 
     public override void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted)

@@ -59,6 +59,7 @@ internal static class SnapshotDrawing
 
     private static string Place(MemoryReport memory) => memory switch
     {
+        { File: { } file, IsVolatile: true } => $"external: {file}, gone after a loss of power",
         { File: { } file } => $"external: {file}",
         { Disk: { } disk } => $"internal: {disk}",
         _ => memory.Mode,

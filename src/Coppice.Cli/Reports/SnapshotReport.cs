@@ -48,10 +48,10 @@ internal sealed record SnapshotReport(
     bool? Unverified = null);
 
 /// <summary>The memory of a snapshot.</summary>
-internal sealed record MemoryReport(string Mode, string? File, string? Disk, string? Format)
+internal sealed record MemoryReport(string Mode, string? File, string? Disk, string? Format, bool IsVolatile)
 {
     public static MemoryReport Of(MemoryImage memory) =>
-        new(Word.Of(memory.Mode), memory.File, memory.Disk, memory.Mode == MemoryMode.External ? Word.Of(memory.Format) : null);
+        new(Word.Of(memory.Mode), memory.File, memory.Disk, memory.Mode == MemoryMode.External ? Word.Of(memory.Format) : null, memory.IsVolatile);
 }
 
 /// <summary>A disk of a snapshot and the image that keeps its content; null if it took no part.</summary>

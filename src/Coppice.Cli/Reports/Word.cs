@@ -27,6 +27,9 @@ internal static class Word
     public const string External = "external";
     public const string Manual = "manual";
 
+    public const string Mapped = "mapped";
+    public const string Stream = "stream";
+
     public const string Offline = "offline";
     public const string Online = "online";
     public const string DiskOnly = "diskOnly";
@@ -96,7 +99,7 @@ internal static class Word
         _ => Crash,
     };
 
-    public static string Of(MemoryFormat format) => format == MemoryFormat.Mapped ? "mapped" : "stream";
+    public static string Of(MemoryFormat format) => format == MemoryFormat.Mapped ? Mapped : Stream;
 
     public static string Of(DiskKind kind) => kind switch { DiskKind.Cdrom => Cdrom, DiskKind.Flash => Flash, _ => Disk };
 

@@ -20,7 +20,7 @@ internal static class OrphanSearch
         });
         var files =
             from file in domain.Stored
-            where !domain.Named.ContainsKey(file.Key) && !used.Contains(file.Key)
+            where !domain.Named.ContainsKey(file.Key) && !used.Contains(file.Key) && !IsRamInUse(domain, file.Key)
             orderby file.Key
             let finding = Of(domain, file.Key, file.Value, hypervisor, storage)
             select !finding.Repair.IsEmpty && WhyItMayBeNeeded(domain, file.Value, identities) is { } why
@@ -39,6 +39,11 @@ internal static class OrphanSearch
             {
                 Repair = [remove],
             },
+            OwnFileKind.Ram => new Finding(
+                FindingKind.Leftover, $"RAM {path}", $"is of a process that has ended, and takes {file.Allocated}", RepairIt)
+            {
+                Repair = [remove],
+            },
             OwnFileKind.Layer or OwnFileKind.Variables => Kept($"layer {path}", file, remove),
             OwnFileKind.Memory => Kept($"memory image {path}", file, remove),
             OwnFileKind.Definition => Kept($"definition {path}", file, remove),
@@ -53,6 +58,11 @@ internal static class OrphanSearch
                 "keep your files elsewhere: the folder goes with the domain"),
         };
     }
+
+    /// <summary>One of a process that the catalog has, or that lives all the same.</summary>
+    private static bool IsRamInUse(CheckedDomain domain, string path) =>
+        OwnFile.KindOf(domain.Folder, path) is OwnFileKind.Ram && new ShortId(Path.GetFileNameWithoutExtension(path)) is var process
+        && (domain.Catalog.Processes.Contains(process) || domain.Processes.Any(p => p.Id == process));
 
     private static Finding Kept(string subject, FileObservation file, Step remove) => new(
         FindingKind.Orphan, subject, $"is named by no catalog, and takes {file.Allocated}; perhaps a forgotten snapshot kept it",

@@ -18,6 +18,9 @@ public enum OwnFileKind
     /// <summary>A memory image.</summary>
     Memory,
 
+    /// <summary>The RAM of a process.</summary>
+    Ram,
+
     /// <summary>What a TPM keeps.</summary>
     Tpm,
 
@@ -49,7 +52,8 @@ public static class OwnFile
 
         return (Path.GetDirectoryName(path), Path.GetExtension(name)) switch
         {
-            ({ } place, ".mem") when place == folder.MemoryFolder => If(IsId(name[..^4]), OwnFileKind.Memory),
+            (_, ".mem") when folder.IsOwnMemory(path) => If(IsId(name[..^4]), OwnFileKind.Memory),
+            (_, DomainFolder.RamSuffix) when folder.IsOwnMemory(path) => If(IsId(name[..^4]), OwnFileKind.Ram),
             ({ } place, _) when place == folder.TpmFolder => If(IsId(name), OwnFileKind.Tpm),
             (_, ".xml") when IsId(name[..^4]) && path == folder.Definition(new ShortId(name[..^4])) => OwnFileKind.Definition,
             (_, ".qcow2" or ".raw") when folder.IsOwnLayer(path) => If(LayerFileName.Read(path) is not null, OwnFileKind.Layer),

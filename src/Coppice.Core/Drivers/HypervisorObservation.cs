@@ -30,7 +30,10 @@ public sealed record HypervisorObservation
     /// </summary>
     public ImmutableSortedSet<int> GoneCards { get; init; } = [];
 
-    /// <summary>About how many bytes a memory image would have.</summary>
+    /// <summary>The file on a memory volume that is the RAM of the process; null if its RAM is nowhere else.</summary>
+    public string? Ram { get; init; }
+
+    /// <summary>About how many bytes a memory image would have that is a stream.</summary>
     public ByteCount MemoryEstimate { get; init; }
 
     /// <summary>

@@ -32,6 +32,11 @@ public sealed record LaunchRequest(
     /// <summary>The internal snapshot that holds internal memory. It is read, never written, and may be in use.</summary>
     public Layer? MemoryHolder { get; init; }
 
+    /// <summary>
+    /// The file that is its RAM; null for memory that is nowhere else. A mapped image needs one: it is cloned there, or copied.
+    /// </summary>
+    public RamPlace? Ram { get; init; }
+
     /// <summary>What its TPM keeps; null if the definition has none. Loaded memory brings its own, which replaces this.</summary>
     public ShortId? Tpm { get; init; }
 
@@ -69,12 +74,18 @@ public sealed record DiskSwitch(string Target, Layer From, Layer To);
 /// <summary>Keep the memory and the disks of an active domain, all of one instant.</summary>
 /// <param name="Process">The process.</param>
 /// <param name="State">What it was doing; undoing returns to it.</param>
-/// <param name="Memory">Where the memory goes; <see cref="MemoryImage.None"/> if it is not kept.</param>
+/// <param name="Memory">
+/// Where the memory goes; <see cref="MemoryImage.None"/> if it is not kept. A mapped image is a clone of the process's RAM, which must
+/// be clonable, with the device state behind it.
+/// </param>
 /// <param name="Disks">The disks that move.</param>
 /// <param name="MemoryEstimate">About how many bytes the memory image will have.</param>
 public sealed record CheckpointRequest(
     ShortId Process, DomainState State, MemoryImage Memory, ImmutableArray<DiskSwitch> Disks, ByteCount MemoryEstimate)
 {
+    /// <summary>In how many pieces the RAM lies that is cloned.</summary>
+    public int RamExtents { get; init; }
+
     /// <summary>
     /// The internal snapshots to make in images that the process writes to, all with one tag. Internal memory goes into the
     /// one that its <see cref="MemoryImage.Layer"/> names.
@@ -96,7 +107,11 @@ public sealed record CheckpointRequest(
 /// <param name="SuccessorRuns">Whether the successor is to run, rather than stay paused.</param>
 /// <param name="MemoryEstimate">About how many bytes the memory image will have.</param>
 public sealed record LeaveRequest(
-    ShortId Process, DomainState State, MemoryImage Memory, ShortId? Successor, bool SuccessorRuns, ByteCount MemoryEstimate);
+    ShortId Process, DomainState State, MemoryImage Memory, ShortId? Successor, bool SuccessorRuns, ByteCount MemoryEstimate)
+{
+    /// <summary>In how many pieces the RAM lies that is cloned.</summary>
+    public int RamExtents { get; init; }
+}
 
 /// <summary>A plain command to an active domain.</summary>
 public enum DomainSignal

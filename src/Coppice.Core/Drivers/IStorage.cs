@@ -105,6 +105,32 @@ public interface IStorage : IStepExecutor
     /// <summary>What is to be known of a layer before the next one is planned on it.</summary>
     Task<LayerObservation> ObserveAsync(DomainFolder folder, Layer layer, CancellationToken cancellation);
 
+    /// <summary>
+    /// The memory volume of a home, with the RAM of all guests on it; null if it has none, or one that is not mounted. Reads only.
+    /// </summary>
+    Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation);
+
+    /// <summary>
+    /// Makes the memory volume of a home, and mounts it. Its room is taken at once, so that no guest ever finds it missing. What an
+    /// attempt before left half made goes first.
+    /// </summary>
+    /// <exception cref="CoppiceException">
+    /// There is one already (<see cref="ErrorKind.AlreadyExists"/>), it cannot clone files (<see cref="ErrorKind.MissingCapability"/>),
+    /// is too small (<see cref="ErrorKind.InvalidInput"/>), or there is no room or no permission (<see cref="ErrorKind.Storage"/>).
+    /// </exception>
+    Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation);
+
+    /// <summary>
+    /// Mounts the memory volume of a home again, as after a restart of the host; a volatile one is empty then. Nothing happens if it is
+    /// mounted, or there is none.
+    /// </summary>
+    /// <exception cref="CoppiceException">It cannot be mounted (<see cref="ErrorKind.Storage"/>).</exception>
+    Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation);
+
+    /// <summary>Removes the memory volume of a home, with all that is on it. Can be repeated; nothing happens if there is none.</summary>
+    /// <exception cref="CoppiceException">A process has files open there (<see cref="ErrorKind.Busy"/>).</exception>
+    Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation);
+
     /// <summary>What the files at some paths are; a path at which there is none is left out.</summary>
     Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
         IEnumerable<string> paths, CancellationToken cancellation);

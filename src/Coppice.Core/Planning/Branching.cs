@@ -49,7 +49,7 @@ internal static class Branching
                 "leave --memory out");
         }
 
-        var place = new SnapshotFiles(context.Observed, context.Graph).Memory(asked.File);
+        var place = new SnapshotFiles(context.Observed, context.Graph).Memory(source.Memory.Format, asked.File);
         if (place.Origin is not LayerOrigin.Coppice)
         {
             throw Refused(context, source, "--memory", $"{place.File} is a device", "name a new file");
@@ -57,7 +57,7 @@ internal static class Branching
 
         if (!context.Observed.TakesMemoryLink)
         {
-            MemoryRoom.Require(context, place.File!);
+            MemoryRoom.Require(context, place);
         }
 
         return SharedMemory.In(context, source, place.File!, context.Observed.TakesMemoryLink);

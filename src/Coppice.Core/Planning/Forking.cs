@@ -100,7 +100,8 @@ internal static class Forking
         }
 
         var links = memory.File is not null && fork.TakesMemoryLink;
-        var file = links ? $"{fork.Folder.MemoryFolder}/{Path.GetFileName(memory.File)}" : fork.Folder.Memory(context.Observed.Ids.NextShort());
+        var name = links ? Path.GetFileName(memory.File!) : Path.GetFileName(fork.Folder.Memory(context.Observed.Ids.NextShort()));
+        var file = $"{fork.Folder.MemoryFolderFor(memory.Format, context.Observed.Volume is not null)}/{name}";
         return SharedMemory.In(context, snapshot, file, links);
     }
 

@@ -45,7 +45,7 @@ internal sealed record LeftBehind(Tip? Tip = null, Snapshot? Snapshot = null)
             {
                 WrittenBy = context.WriterOf(MemoryMode.External),
             };
-            MemoryRoom.Require(context, memory.File!);
+            MemoryRoom.Require(context, memory);
         }
 
         return new LeftBehind(new Tip

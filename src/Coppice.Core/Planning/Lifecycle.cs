@@ -17,6 +17,7 @@ internal static class Lifecycle
         var process = context.Observed.Ids.NextShort();
         var chains = context.Chains(context.Head.Disks, []);
         var saved = request.Anew ? null : context.Head.Saved;
+        var ram = GuestRam.Of(context, process, context.Observed.Definition, saved?.Image ?? MemoryImage.None);
         var runs = !request.Paused && saved?.State is not DomainState.Paused;
         var head = runs ? context.DirtyHead : context.Head;
         var change = context.NoChange with { Head = head with { Process = process, Saved = null }, Refrozen = taken };
@@ -25,12 +26,13 @@ internal static class Lifecycle
         var clock = request.SyncTime && saved is not null
             ? GuestTime.Set(context, process, context.Observed.Definition, runs, letItRun)
             : null;
-        return context.Plan(saved is null ? "boot" : "saved memory (stream)") with
+        return context.Plan(saved is null ? "boot" : $"saved memory ({saved.Image.Layout})") with
         {
             Prepare =
             [
                 context.Hypervisor.Launch(new(process, context.Observed.Definition, chains, saved?.Image ?? MemoryImage.None)
                 {
+                    Ram = ram.Place,
                     Tpm = context.Head.Tpm,
                     Predecessor = context.Head.Process,
                     KeepsGeneration = saved is not null,
@@ -44,7 +46,7 @@ internal static class Lifecycle
                 .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
-            Warnings = [.. OutsideChanges.Warnings(context)],
+            Warnings = [.. OutsideChanges.Warnings(context), .. ram.Warning is { } slow ? [slow] : Array.Empty<string>()],
         };
     }
 
@@ -64,18 +66,17 @@ internal static class Lifecycle
                 ErrorKind.WrongState, context.Subject, "has a guest that could not go on from there", "stop or kill it instead");
         }
 
-        var memory = new MemoryImage
-        {
-            Mode = MemoryMode.External, File = context.Observed.Folder.Memory(context.Observed.Ids.NextShort()),
-            WrittenBy = context.WriterOf(MemoryMode.External),
-        };
-        MemoryRoom.Require(context, memory.File);
-        return context.Plan("memory (stream) to a file") with
+        var memory = new SnapshotFiles(context.Observed, context.Graph).SavedMemory() with { WrittenBy = context.WriterOf(MemoryMode.External) };
+        MemoryRoom.Require(context, memory);
+        return context.Plan($"memory ({memory.Layout}) to a file") with
         {
             // A guest whose memory was saved before has to run for an instant to be saved again.
             Mark = context.Dirtied,
             Switch = context.Hypervisor.Leave(new(
-                process, context.State, memory, Successor: null, SuccessorRuns: false, context.Observed.Hypervisor.MemoryEstimate)),
+                process, context.State, memory, Successor: null, SuccessorRuns: false, context.Observed.Hypervisor.MemoryEstimate)
+            {
+                RamExtents = context.Observed.ClonableRam?.Extents ?? 0,
+            }),
             Commit = context.NoChange with
             {
                 Head = context.DirtyHead with { Process = null, Saved = new SavedMemory(memory, context.State) },

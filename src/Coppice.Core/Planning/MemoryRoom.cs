@@ -3,21 +3,39 @@ namespace Coppice.Core;
 /// <summary>Refuses a memory image that would not fit, before anything is touched.</summary>
 internal static class MemoryRoom
 {
-    /// <summary>Requires room for the memory of the domain in its memory folder.</summary>
-    /// <param name="context">What was observed.</param>
-    /// <param name="file">The file it goes to; one outside the domain's own folder is not judged.</param>
-    /// <exception cref="CoppiceException">It does not fit (<see cref="ErrorKind.Storage"/>).</exception>
-    public static void Require(PlanContext context, string file)
-    {
-        var needed = context.Observed.Hypervisor.MemoryEstimate;
-        var folder = context.Observed.Folder.MemoryFolder;
-        if (!file.StartsWith(folder + "/", StringComparison.Ordinal) || context.Observed.Layers.IsEmpty)
-        {
-            return;
-        }
+    // What devices keep, with the picture on the screen.
+    private static readonly ByteCount s_deviceState = new(16 << 20);
 
-        var free = context.Observed.Layers.Values.Min(l => l.FreeForMemory.Bytes);
-        Require(folder, needed, new ByteCount(free), "free some space, or name a file elsewhere with --memory external:FILE");
+    /// <summary>Requires room for the memory of the domain, where Coppice itself has put it.</summary>
+    /// <param name="context">What was observed.</param>
+    /// <param name="memory">The image that is to be made; one in a file outside the domain's own folders is not judged.</param>
+    /// <exception cref="CoppiceException">It does not fit (<see cref="ErrorKind.Storage"/>).</exception>
+    public static void Require(PlanContext context, MemoryImage memory)
+    {
+        var (folder, file) = (context.Observed.Folder, memory.File!);
+        if (Path.GetDirectoryName(file) == folder.VolumeFolder && context.Observed.Volume is { } volume)
+        {
+            RequireOn(context, volume);
+        }
+        else if (Path.GetDirectoryName(file) == folder.MemoryFolder && !context.Observed.Layers.IsEmpty)
+        {
+            var free = context.Observed.Layers.Values.Min(l => l.FreeForMemory.Bytes);
+            Require(
+                folder.MemoryFolder, context.Observed.Hypervisor.MemoryEstimate, new ByteCount(free),
+                "free some space, or name a file elsewhere with --memory external:FILE");
+        }
+    }
+
+    /// <summary>A clone takes no room, but from then on all that its guest writes does, and all that others write.</summary>
+    private static void RequireOn(PlanContext context, MemoryVolume volume)
+    {
+        if (volume.MissingFor(s_deviceState, context.Observed.Hypervisor.Ram) is { Bytes: > 0 } missing)
+        {
+            throw new CoppiceException(
+                ErrorKind.Storage, $"memory volume {volume.Folder}",
+                $"{missing} would be missing if the guests on it wrote to all of their RAM, and a guest without room is killed",
+                "delete snapshots or stop other domains, or keep this memory as a stream, for which the guest waits: --memory external:FILE");
+        }
     }
 
     /// <summary>Requires room for the memory of the domain in the image of a disk.</summary>

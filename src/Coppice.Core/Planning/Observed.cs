@@ -29,6 +29,14 @@ public sealed record Observed
     /// <summary>The files that Coppice made for the domain, by path.</summary>
     public ImmutableDictionary<string, FileObservation> Files { get; init; } = ImmutableDictionary<string, FileObservation>.Empty;
 
+    /// <summary>The memory volume of the home; null if it has none.</summary>
+    public MemoryVolume? Volume { get; init; }
+
+    /// <summary>
+    /// The RAM of the domain that runs, if a checkpoint of it can be a clone of that file; null otherwise.
+    /// </summary>
+    public RamFile? ClonableRam => Volume is not null && Hypervisor.Ram is { } path ? Volume.Rams.GetValueOrDefault(path) : null;
+
     /// <summary>Where the new domain goes, if one is forked.</summary>
     public ForkPlaces? Fork { get; init; }
 

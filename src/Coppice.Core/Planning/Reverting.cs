@@ -144,6 +144,7 @@ internal static class Reverting
         var runs = active && destination.State is not DomainState.Paused;
         var definition = context.Observed.Definitions[destination.Definition];
         ImmutableArray<Tip> discarded = [.. context.Catalog.Tips.Where(t => t.Current is { } from && destination.IsDiscarded(from))];
+        var ram = process is { } started ? GuestRam.Of(context, started, definition, destination.Memory) : null;
         var expired = TipKeeping.Expired(context, left.Tip, destination.Tip, discarded);
         var change = ChangeTo(destination, process, runs, left) with { Refrozen = taken };
         var reclaimed = Reclaiming.After(
@@ -162,7 +163,7 @@ internal static class Reverting
                 .. Overlaid(context, destination),
                 .. destination.BranchMemory is { } memory ? [memory] : Array.Empty<Step>(),
                 .. destination.TpmCopy is { } copy ? [context.Hypervisor.CopyTpm(context.Observed.Folder, copy)] : Array.Empty<Step>(),
-                .. Launched(context, destination, definition, process),
+                .. Launched(context, destination, definition, process, ram?.Place),
             ],
             Switch = Left(context, left, process, runs),
             Commit = reclaimed.Change,
@@ -176,6 +177,7 @@ internal static class Reverting
             Warnings =
             [
                 .. OutsideChanges.Warnings(context),
+                .. ram?.Warning is { } slow ? [slow] : Array.Empty<string>(),
                 .. GoesToo(context, destination),
                 .. destination.Discarded.Select(s => $"snapshot '{s.Name}' goes: it builds on {destination.Name}"),
                 .. discarded.Select(t => $"tip {t.Id}, left at {t.LeftAt:u}, goes: it builds on {destination.Name}"),
@@ -244,17 +246,18 @@ internal static class Reverting
             : context.Storage.CopyInternal(made.Layer, made.From, parent, CopyRoom.Require(context, made.Layer, made.From));
 
     private static IEnumerable<Step> Launched(
-        PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId? process) =>
+        PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId? process, RamPlace? ram) =>
         process is { } id
-            ? [context.Hypervisor.Launch(SuccessorOf(context, destination, definition, id))]
+            ? [context.Hypervisor.Launch(SuccessorOf(context, destination, definition, id, ram))]
             : [];
 
     private static LaunchRequest SuccessorOf(
-        PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId process)
+        PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId process, RamPlace? ram)
     {
         var chains = context.Chains(destination.Disks, [.. destination.Made.Select(m => m.Layer)]);
         return new LaunchRequest(process, definition, chains, destination.Memory)
         {
+            Ram = ram,
             MemoryHolder = destination.Memory.Layer is { } holder ? context.Graph[holder] : null,
             Tpm = destination.Tpm,
             Beside = context.LiveProcess,
@@ -263,7 +266,10 @@ internal static class Reverting
 
     private static Step? Left(PlanContext context, LeftBehind left, ShortId? successor, bool runs) => context.LiveProcess is { } old
         ? context.Hypervisor.Leave(new(
-            old, context.State, left.Memory, successor, runs, context.Observed.Hypervisor.MemoryEstimate))
+            old, context.State, left.Memory, successor, runs, context.Observed.Hypervisor.MemoryEstimate)
+        {
+            RamExtents = context.Observed.ClonableRam?.Extents ?? 0,
+        })
         : null;
 
     private static DomainState StateAfter(Snapshot snapshot, RevertState asked) => asked switch
@@ -286,9 +292,9 @@ internal static class Reverting
         {
             { IsActive: false } => layers,
             { Memory.Mode: MemoryMode.None } => $"{layers}, boot",
-            { Tip: not null } => "memory (stream) in a new process",
+            { Tip: not null } => $"memory ({destination.Memory.Layout}) in a new process",
             { Memory.Mode: MemoryMode.Internal } => $"{layers}, memory (stream read from {destination.Memory.Disk}) in a new process",
-            _ => $"{layers}, memory (stream) in a new process",
+            _ => $"{layers}, memory ({destination.Memory.Layout}) in a new process",
         };
     }
 }

@@ -24,6 +24,7 @@ internal static class SharedMemory
         var copy = new MemoryImage
         {
             Mode = MemoryMode.External, File = file, Format = memory.Format, WrittenBy = memory.WrittenBy,
+            IsVolatile = context.Observed.Volume is { IsVolatile: true } volume && file.StartsWith($"{volume.Folder}/", StringComparison.Ordinal),
         };
         return (copy, context.Storage.CopyMemory(memory, holder, file, size));
     }

@@ -193,6 +193,7 @@ internal static class SnapshotCreation
             {
                 Internals = internals,
                 TpmCopy = tpm,
+                RamExtents = context.Observed.ClonableRam?.Extents ?? 0,
                 StaysPaused = IsManual(resolved),
             },
             resolved.Quiesce ? context.Observed.Definition : null)
@@ -205,9 +206,9 @@ internal static class SnapshotCreation
 
     public static void RequireRoom(PlanContext context, ResolvedSnapshot resolved)
     {
-        if (resolved.Memory.File is { } file)
+        if (resolved.Memory.File is not null)
         {
-            MemoryRoom.Require(context, file);
+            MemoryRoom.Require(context, resolved.Memory);
         }
         else if (resolved.Memory.Disk is { } disk)
         {
@@ -219,7 +220,7 @@ internal static class SnapshotCreation
     {
         var memory = resolved.Memory.Mode switch
         {
-            MemoryMode.External => "external memory (stream)",
+            MemoryMode.External => $"external memory ({resolved.Memory.Layout})",
             MemoryMode.Internal => $"internal memory in {resolved.Memory.Disk}",
             _ => "no memory",
         };

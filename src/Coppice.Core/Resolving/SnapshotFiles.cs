@@ -31,17 +31,28 @@ internal sealed class SnapshotFiles
         }
     }
 
-    /// <summary>The memory image of a snapshot.</summary>
+    /// <summary>The memory image of a snapshot: a clone of the RAM if that can be one, and no other file was asked for.</summary>
     /// <param name="given">The file that was asked for; null to have one made.</param>
     /// <exception cref="CoppiceException">It is not absolute or taken.</exception>
-    public MemoryImage Memory(string? given)
-    {
-        var file = Take("memory file", given ?? _observed.Folder.Memory(_observed.Ids.NextShort()), "this memory image");
+    public MemoryImage Memory(string? given) =>
+        Memory(given is null && _observed.ClonableRam is not null ? MemoryFormat.Mapped : MemoryFormat.Stream, given);
 
+    /// <summary>The memory image of a domain that is about to be off, perhaps for longer than a volatile volume lasts.</summary>
+    public MemoryImage SavedMemory() => _observed.Volume is { IsVolatile: true } ? Memory(MemoryFormat.Stream, null) : Memory(null);
+
+    /// <summary>A memory image of some layout.</summary>
+    /// <exception cref="CoppiceException">The file that was asked for is not absolute or taken.</exception>
+    public MemoryImage Memory(MemoryFormat format, string? given)
+    {
+        var (folder, volume) = (_observed.Folder, _observed.Volume);
+        var made = $"{folder.MemoryFolderFor(format, volume is not null)}/{Path.GetFileName(folder.Memory(_observed.Ids.NextShort()))}";
+        var file = Take("memory file", given ?? made, "this memory image");
         return new MemoryImage
         {
             Mode = MemoryMode.External,
             File = file,
+            Format = format,
+            IsVolatile = volume is { IsVolatile: true } && file.StartsWith($"{volume.Folder}/", StringComparison.Ordinal),
 
             // A device node that somebody brought (R102) is written to, but must outlive the snapshot.
             Origin = DevicePath.Names(file) ? LayerOrigin.User : LayerOrigin.Coppice,

@@ -76,7 +76,7 @@ public enum MemoryFormat
     /// <summary>A migration stream: device state and RAM, read from beginning to end.</summary>
     Stream,
 
-    /// <summary>A file that can be mapped as RAM, beside a small device state.</summary>
+    /// <summary>A file that begins with the RAM, as it can be mapped, and ends with the device state, a migration stream without RAM.</summary>
     Mapped,
 }
 
@@ -101,8 +101,15 @@ public sealed record MemoryImage
     /// <summary>Who made the file, which decides who may remove it.</summary>
     public LayerOrigin Origin { get; init; } = LayerOrigin.Coppice;
 
+    /// <summary>It lies on a volatile memory volume, and is gone after a loss of power.</summary>
+    public bool IsVolatile { get; init; }
+
     /// <summary>The version of the hypervisor that wrote it, as it says itself; null if it is not known.</summary>
     public string? WrittenBy { get; init; }
+
+    /// <summary>The layout in a word.</summary>
+    [JsonIgnore]
+    public string Layout => Format is MemoryFormat.Mapped ? "mapped" : "stream";
 
     /// <summary>No memory.</summary>
     public static MemoryImage None { get; } = new() { Mode = MemoryMode.None };

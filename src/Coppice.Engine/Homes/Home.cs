@@ -110,7 +110,9 @@ public sealed partial class Home
 
     private async Task<OperationResult> RunAsync(Call call)
     {
+        var unmounted = await MountIfMissingAsync(call).ConfigureAwait(false);
         var settled = call.Request is DomainRequest about ? await TidyBeforeAsync(call, about).ConfigureAwait(false) : [];
+        settled = unmounted is null ? settled : [unmounted, .. settled];
         var result = await call.TellingAsync(settled, () => CarryOutAsync(call)).ConfigureAwait(false);
         return await TidyAfterAsync(call, result).ConfigureAwait(false);
     }

@@ -26,6 +26,7 @@ internal static class NewDomainFolder
         }
         catch when (!call.Announcer.IsAbandoned && !store.Exists && !Recovery.IsMaking(folder))
         {
+            DurableFolder.RemoveIfEmpty(folder.VolumeFolder);
             DurableFolder.Remove(folder.Path);
             throw;
         }

@@ -38,6 +38,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 ],
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
+        var volume = plain ? null : await options.Storage.ObserveVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
         var merges = plain ? null : await new MergeObserver(options, folder, stored, foreseen is not null)
             .ObserveAsync(request, catalog.Without(stale), files, cancellation).ConfigureAwait(false);
         return new Observed
@@ -46,16 +47,17 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Catalog = catalog,
             Definition = definition,
             Definitions = definitions,
+            Volume = volume,
             Hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head),
             Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
                 : await LayersAsync(catalog, Destination(request, catalog), restoration, cancellation).ConfigureAwait(false),
-            Fork = request is ForkSnapshot fork ? await PlacesAsync(fork, catalog, cancellation).ConfigureAwait(false) : null,
+            Fork = request is ForkSnapshot fork ? await PlacesAsync(fork, catalog, volume, cancellation).ConfigureAwait(false) : null,
             ExportPlace = request is ExportDomain export
                 ? await options.Storage.ObservePlaceAsync(export.Folder, cancellation).ConfigureAwait(false)
                 : null,
             TakesMemoryLink = request is CreateSnapshot { Branch: { } branch, Memory: { Mode: MemoryMode.External } wanted }
-                && await TakesLinkAsync(catalog.Find(branch.From), wanted, cancellation).ConfigureAwait(false),
+                && await TakesLinkAsync(catalog.Find(branch.From), wanted, volume, cancellation).ConfigureAwait(false),
             StaleLoans = stale,
             Overlays = overlays,
             Files = files,
@@ -162,7 +164,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         return layers.DistinctBy(l => l.Layer).ToImmutableDictionary(l => l.Layer);
     }
 
-    private async Task<ForkPlaces> PlacesAsync(ForkSnapshot request, Catalog catalog, CancellationToken cancellation)
+    private async Task<ForkPlaces> PlacesAsync(
+        ForkSnapshot request, Catalog catalog, MemoryVolume? volume, CancellationToken cancellation)
     {
         var id = new DomainId(options.Ids.NextGuid());
         var fork = folder.Home.Domain(id);
@@ -175,13 +178,14 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Layers = await new Lending(options, folder.Home)
                 .FindPlacesAsync(fork, snapshot.Disks.Where(d => graph.Has(d.Layer)).SelectMany(d => graph.Chain(d.Layer)), cancellation).ConfigureAwait(false),
             TakesMemoryLink = snapshot.Memory.File is { } memory
-                && await options.Storage.CanLinkAsync(memory, fork.MemoryFolder, cancellation).ConfigureAwait(false),
+                && await options.Storage.CanLinkAsync(memory, fork.MemoryFolderFor(snapshot.Memory.Format, volume is not null), cancellation).ConfigureAwait(false),
         };
     }
 
-    private async Task<bool> TakesLinkAsync(Snapshot snapshot, MemoryRequest wanted, CancellationToken cancellation) =>
+    private async Task<bool> TakesLinkAsync(
+        Snapshot snapshot, MemoryRequest wanted, MemoryVolume? volume, CancellationToken cancellation) =>
         snapshot.Memory.File is { } memory
-        && Path.GetDirectoryName(wanted.File ?? $"{folder.MemoryFolder}/any") is { Length: > 0 } place
+        && Path.GetDirectoryName(wanted.File ?? $"{folder.MemoryFolderFor(snapshot.Memory.Format, volume is not null)}/any") is { Length: > 0 } place
         && await options.Storage.CanLinkAsync(memory, place, cancellation).ConfigureAwait(false);
 
     private static ImmutableArray<ImmutableArray<Layer>> ChainsToCheck(Request request, Catalog catalog)

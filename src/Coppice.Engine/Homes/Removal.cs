@@ -68,6 +68,7 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
 
         if (warnings.Count == 0)
         {
+            DurableFolder.Remove(folder.VolumeFolder);
             DurableFolder.Remove(folder.Path, folder.ForgottenRoot);
             steps.Tell(OperationPoint.Ended, plan);
         }

@@ -75,11 +75,19 @@ internal static class QemuCommandLine
             "-cpu", Cpu(definition),
             "-smp", Cpus(definition),
             "-m", new QemuOption($"size={definition.Memory.Bytes / 1024}k").ToString(),
-            "-object", new QemuOption("memory-backend-ram").With("id", "ram0").With("size", definition.Memory.Bytes).ToString(),
+            "-object", Ram(request).ToString(),
             "-rtc", new QemuOption($"base={(definition.Clock.Offset is ClockOffset.LocalTime ? "localtime" : "utc")}")
                 .With("driftfix", Timer(definition, "rtc")?.TickPolicy is TickPolicy.CatchUp ? "slew" : null).ToString(),
             .. Actions(definition),
         ];
+    }
+
+    // Only what is shared with a file can be cloned. A file that is somebody else's is read, page by page.
+    private static QemuOption Ram(LaunchRequest request)
+    {
+        var backend = new QemuOption(request.Ram is null ? "memory-backend-ram" : "memory-backend-file")
+            .With("id", "ram0").With("size", request.Definition.Memory.Bytes);
+        return request.Ram is { } file ? backend.With("mem-path", file.Path).With("share", file.IsClonable) : backend;
     }
 
     private static string Cpus(DomainDefinition definition)

@@ -158,11 +158,15 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     }
 
     /// <summary>Gets ready to write or load memory, so that less is left to do when the guest stands still.</summary>
-    public async Task PrepareMigrationAsync(SafeFileHandle file, CancellationToken cancellation)
+    /// <param name="file">Where it is written or read, from its position on.</param>
+    /// <param name="withRam">Whether RAM is in it, or only what devices keep, beside RAM in a file of its own.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    public async Task PrepareMigrationAsync(SafeFileHandle file, bool withRam, CancellationToken cancellation)
     {
         var events = new JsonObject { ["capability"] = "events", ["state"] = true };
+        var leavesRam = new JsonObject { ["capability"] = "x-ignore-shared", ["state"] = !withRam };
         await Qmp.ExecuteAsync(
-            "migrate-set-capabilities", new JsonObject { ["capabilities"] = new JsonArray(events) }, cancellation);
+            "migrate-set-capabilities", new JsonObject { ["capabilities"] = new JsonArray(events, leavesRam) }, cancellation);
         await Qmp.ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = UnlimitedBandwidth }, cancellation);
         await Qmp.SendFileAsync(MemoryFile, file, cancellation);
     }

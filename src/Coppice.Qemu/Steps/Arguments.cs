@@ -13,6 +13,7 @@ namespace Coppice.Qemu.Steps;
 /// <param name="Domain">The domain's name, for errors.</param>
 /// <param name="Binary">The program.</param>
 /// <param name="CommandLine">Its arguments; sockets are relative to its run folder.</param>
+/// <param name="Ram">The file that is its RAM, if one is.</param>
 /// <param name="Memory">The memory to load.</param>
 /// <param name="MemoryHolder">The internal snapshot that holds it, if one does.</param>
 /// <param name="Images">The files it opens, by node name, for errors.</param>
@@ -26,9 +27,14 @@ namespace Coppice.Qemu.Steps;
 /// <param name="Beside">The process that may have them still, and ends before this one takes over.</param>
 /// <param name="Cables">Whether the cables of cards are plugged in, where that is said.</param>
 internal sealed record LaunchArguments(
-    ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, MemoryImage Memory,
+    ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, RamFileArguments? Ram, MemoryImage Memory,
     Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives,
     ShortId? Tpm, ShortId? Predecessor, string? OnlyOn, ImmutableArray<TapPlug> Taps, ShortId? Beside, ImmutableSortedDictionary<string, bool> Cables);
+
+/// <summary>A file that is the RAM of a process.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Bytes">How large it is.</param>
+internal sealed record RamFileArguments(string Path, long Bytes);
 
 /// <summary>A checkpoint.</summary>
 /// <param name="Request">What is kept.</param>

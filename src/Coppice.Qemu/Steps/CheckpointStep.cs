@@ -35,13 +35,14 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             ? await GuestFreeze.PrepareAsync(machine, folder, agent, context, time, cancellation)
             : null;
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
-        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
+        using var memory = await MemoryFile.OpenAsync(machine, request.Process, request.Memory, context, cancellation);
         foreach (var image in request.Disks.Select(d => d.From.Path).Concat(request.Internals.Select(l => l.Path)).Distinct())
         {
             // The stop flushes the images too, but the guest stands still meanwhile: now there is less left to flush.
             await Task.Run(() => DurableFile.Flush(image), cancellation);
         }
 
+        await (memory?.FlushRamAsync(time, cancellation) ?? Task.CompletedTask);
         var resumes = request.State is DomainState.Running;
         var order = new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null) { Frozen = freeze?.Guarded };
         await guards.ArmAsync(order, cancellation);
@@ -55,7 +56,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             TpmState.Of(context.Folder, copy.From).Flush();
         }
 
-        var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
+        var written = memory is null ? default : await memory.FinishAsync(folder, context, cancellation);
         return new StepReport
         {
             Mechanism = Mechanism(step, stood.Woken),
@@ -65,7 +66,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         };
 
         Task<Stood> OrGoOnAsync() => Standstill.OrGoOnAsync(
-            machine, request.State, () => StandAsync(machine, request, parts, context, cancellation));
+            machine, request.State, () => StandAsync(machine, request, memory, parts, context, cancellation));
     }
 
     public async Task UndoAsync(CheckpointArguments step, StepContext context, CancellationToken cancellation)
@@ -90,7 +91,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             }
         }
 
-        Standstill.RemoveMemory(request.Memory, folder, context);
+        MemoryFile.Remove(request.Memory, folder, context);
         if (request.TpmCopy is { } copy)
         {
             TpmState.Of(context.Folder, copy.To).Remove();
@@ -125,7 +126,8 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 
     /// <summary>What is done while the guest stands still.</summary>
     private static async Task<Stood> StandAsync(
-        Machine machine, CheckpointRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
+        Machine machine, CheckpointRequest request, MemoryFile? memory, Stopwatches parts, StepContext context,
+        CancellationToken cancellation)
     {
         var before = parts.Elapsed;
         await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
@@ -149,10 +151,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
                 "transaction", new JsonObject { ["actions"] = new JsonArray(actions) }, cancellation));
         }
 
-        if (request.Memory.Mode is MemoryMode.External)
-        {
-            await parts.TimeAsync("migrate", () => Standstill.SaveMemoryAsync(machine, request.Memory, context, cancellation));
-        }
+        await (memory?.SaveAsync(machine, parts, context, cancellation) ?? Task.CompletedTask);
 
         // Saving memory waits for a command that the TPM was carrying out: now what it keeps is what the memory knows.
         var tpm = request.TpmCopy is { } copy ? TpmState.Of(context.Folder, copy.From).Read() : null;
@@ -228,6 +227,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         var request = step.Request;
         var memory = request.Memory.Mode switch
         {
+            MemoryMode.External when request.Memory.Format is MemoryFormat.Mapped => "memory by a clone of the RAM file, device state by migration",
             MemoryMode.External => "memory by migration stream to a descriptor",
             MemoryMode.Internal => $"memory by snapshot-save into {request.Memory.Disk}",
             _ => "no memory",

@@ -26,6 +26,8 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
 
         await tpm.EndAsync(folder, cancellation);
         var left = RemoveLinks(folder, end.Kept);
+        DurableFile.Remove(context.Folder.Ram(end.Process));
+        DurableFile.Remove(context.Folder.PrivateRam(end.Process));
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))
         {

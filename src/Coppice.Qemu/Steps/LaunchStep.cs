@@ -30,6 +30,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
                 await StartTpmAsync(launch, TpmState.Of(context.Folder, state), context, cancellation);
             }
 
+            await parts.TimeAsync("RAM", () => Task.Run(() => StartingRam.Make(launch.Ram, launch.Memory, cancellation), cancellation));
             await process.StartAsync(launch.Binary, launch.CommandLine, cancellation);
             var qmp = await process.ConnectAsync(folder.Commands, $"domain '{launch.Domain}'", s_limit, cancellation);
             await using var machine = new Machine(qmp, time);
@@ -40,7 +41,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
                 RequireSameVersion(launch, qmp.Version);
                 await parts.TimeAsync("load", () => launch.MemoryHolder is { } holder
                     ? StoredMemory.LoadAsync(machine, holder, context, cancellation)
-                    : LoadAsync(machine, launch.Memory, context, cancellation));
+                    : LoadAsync(machine, launch, context, cancellation));
 
                 // A card takes from memory whether its cable was in.
                 foreach (var (card, isUp) in launch.Cables)
@@ -140,25 +141,13 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
         }
     }
 
-    private static async Task LoadAsync(Machine machine, MemoryImage memory, StepContext context, CancellationToken cancellation)
+    private static async Task LoadAsync(
+        Machine machine, LaunchArguments launch, StepContext context, CancellationToken cancellation)
     {
-        using var file = OpenMemory(memory.File!);
-        await machine.PrepareMigrationAsync(file, cancellation);
+        var isMapped = launch.Memory.Format is MemoryFormat.Mapped;
+        using var file = StartingRam.Open(launch.Memory, isMapped ? launch.Ram!.Bytes : 0);
+        await machine.PrepareMigrationAsync(file, withRam: !isMapped, cancellation);
         await machine.LoadMemoryAsync(context.Progress, cancellation);
-    }
-
-    private static SafeFileHandle OpenMemory(string path)
-    {
-        try
-        {
-            return File.OpenHandle(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            var kind = e is FileNotFoundException or DirectoryNotFoundException ? ErrorKind.NotFound : ErrorKind.Storage;
-            throw new CoppiceException(
-                kind, $"memory image {path}", "cannot be read", "restore the file, or revert to another snapshot", e);
-        }
     }
 
     /// <summary>Tap devices on their way to a process. QEMU has files of its own by the time that these are closed.</summary>

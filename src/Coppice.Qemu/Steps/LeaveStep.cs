@@ -17,13 +17,14 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
             ?? throw Standstill.Gone(request.Process);
         await guards.WaitForOthersAsync(context, cancellation);
         Standstill.RequireSavable(request.Memory, folder, time);
-        using var memory = await Standstill.OpenMemoryAsync(machine, request.Memory, context, cancellation);
+        using var memory = await MemoryFile.OpenAsync(machine, request.Process, request.Memory, context, cancellation);
+        await (memory?.FlushRamAsync(time, cancellation) ?? Task.CompletedTask);
         var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
         var otherwise = request.State is DomainState.Running ? folder : null;
         await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, otherwise, successor), cancellation);
         var parts = new Stopwatches(time);
         var report = await Standstill.OrGoOnAsync(
-            machine, request.State, () => StandAsync(machine, folder, request, parts, context, cancellation));
+            machine, request.State, () => StandAsync(machine, folder, request, memory, parts, context, cancellation));
         var pauses = request is { State: DomainState.Running, SuccessorRuns: true };
         return report with { StandingAtEnd = pauses ? parts.Elapsed : null };
     }
@@ -36,7 +37,7 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
             await guards.DisarmAsync(context, cancellation);
         }
 
-        Standstill.RemoveMemory(request.Memory, folder, context);
+        MemoryFile.Remove(request.Memory, folder, context);
     }
 
     /// <summary>Whether the guest stands. Then the step may be done or half done: undoing it is right for both.</summary>
@@ -49,20 +50,23 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
     }
 
     private static async Task<StepReport> StandAsync(
-        Machine machine, RunFolder folder, LeaveRequest request, Stopwatches parts, StepContext context, CancellationToken cancellation)
+        Machine machine, RunFolder folder, LeaveRequest request, MemoryFile? memory, Stopwatches parts, StepContext context,
+        CancellationToken cancellation)
     {
         await parts.TimeAsync("stop", () => machine.StopAsync(cancellation));
-        if (request.Memory.Mode is MemoryMode.None)
+        if (memory is null)
         {
             return new StepReport { Mechanism = "stop", Timings = parts.Timings };
         }
 
         await machine.ReawakenAsync(cancellation);
-        await parts.TimeAsync("migrate", () => Standstill.SaveMemoryAsync(machine, request.Memory, context, cancellation));
-        var written = await Standstill.FinishMemoryAsync(request.Memory, folder, context, cancellation);
+        await memory.SaveAsync(machine, parts, context, cancellation);
+        var written = await memory.FinishAsync(folder, context, cancellation);
         return new StepReport
         {
-            Mechanism = "stop, memory by migration stream to a descriptor",
+            Mechanism = request.Memory.Format is MemoryFormat.Mapped
+                ? "stop, memory by a clone of the RAM file, device state by migration"
+                : "stop, memory by migration stream to a descriptor",
             Written = written,
             Timings = parts.Timings,
         };

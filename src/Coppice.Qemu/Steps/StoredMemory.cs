@@ -22,7 +22,7 @@ internal static class StoredMemory
         using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         using (var end = new SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false))
         {
-            await machine.PrepareMigrationAsync(end, cancellation);
+            await machine.PrepareMigrationAsync(end, withRam: true, cancellation);
         }
 
         pipe.DisposeLocalCopyOfClientHandle();

@@ -88,6 +88,7 @@ internal sealed class FakeCheckpoints(FakeHost host)
     {
         var request = step.Request;
         var process = host.Require(request.Process);
+        RequireClonable(request.Memory, process);
         foreach (var to in request.Disks.Select(d => d.To.Path))
         {
             if (host.State.Images.GetValueOrDefault(to) is not { Blocks.Count: 0 })
@@ -170,7 +171,7 @@ internal sealed class FakeCheckpoints(FakeHost host)
 
     private StepReport Leave(LeaveRequest request, StepContext context)
     {
-        host.Require(request.Process);
+        RequireClonable(request.Memory, host.Require(request.Process));
         var guard = new FakeGuard(
             request.State, context.Operation, context.Folder.CatalogRoot, request.Successor, request.SuccessorRuns);
         host.Act("stop", s => FakeHost.Set(s, request.Process, p => p with { State = DomainState.Paused, Guard = guard, IsLeft = true }));
@@ -180,13 +181,23 @@ internal sealed class FakeCheckpoints(FakeHost host)
         return new StepReport { StandingAtEnd = pauses ? s_standing : null };
     }
 
+    private static void RequireClonable(MemoryImage memory, FakeProcess process)
+    {
+        if (memory.Format is MemoryFormat.Mapped && process.Ram is not { IsClonable: true })
+        {
+            throw new CoppiceException(ErrorKind.WrongState, "the RAM of the process", "is in no file that could be cloned");
+        }
+    }
+
     private void Keep(MemoryImage memory, long counter, bool complete)
     {
         if (memory.File is { } file)
         {
             host.Act(complete ? "complete memory" : "write memory", s => s with
             {
-                Memories = complete ? s.Memories.SetItem(file, new(counter, true)) : s.Memories.Add(file, new(counter, false)),
+                Memories = complete
+                    ? s.Memories.SetItem(file, new(counter, true) { Format = memory.Format })
+                    : s.Memories.Add(file, new(counter, false) { Format = memory.Format }),
             });
         }
     }

@@ -20,6 +20,9 @@ public sealed class FakeHost
     /// <summary>All there is.</summary>
     public FakeHostState State { get; set; } = FakeHostState.New;
 
+    /// <summary>Its memory volume; null if it has none.</summary>
+    public NewMemoryVolume? Volume { get; set; }
+
     /// <summary>Folders on a file system of their own: no link leads there or away.</summary>
     public HashSet<string> Mounts { get; } = new(StringComparer.Ordinal);
 

@@ -38,6 +38,9 @@ public sealed record FakeMemory(long Counter, bool IsComplete)
 {
     /// <summary>The name that the file had first, if it has several; null if it has one.</summary>
     public string? FirstName { get; init; }
+
+    /// <summary>How it is laid out, whatever a catalog says.</summary>
+    public MemoryFormat Format { get; init; }
 }
 
 /// <summary>What a guard does when the manager dies.</summary>
@@ -73,6 +76,9 @@ public sealed record FakeProcess(
 
     /// <summary>The names of the tap devices that it has.</summary>
     public ImmutableArray<string> Taps { get; init; } = [];
+
+    /// <summary>The file that is its RAM; null if none is.</summary>
+    public RamPlace? Ram { get; init; }
 }
 
 /// <summary>All that a machine holds. Immutable, so that it can be kept and put back.</summary>

@@ -21,7 +21,7 @@ internal sealed class FakeLaunches(FakeHost host)
         var devices = request.Definition.Devices;
         var arguments = new LaunchArguments(
             request.Process, [.. request.Disks.Select(d => Drive(request, d))], [.. request.Disks.SelectMany(d => d.Layers)], request.Memory,
-            request.MemoryHolder, request.Tpm, FakeTaps.Of(request.Definition), request.Beside,
+            request.Ram, request.MemoryHolder, request.Tpm, FakeTaps.Of(request.Definition), request.Beside,
             devices.OfType<CharacterDevice>().Any(d => d.Name == GuestAgentChannel.Name),
             [.. devices.OfType<NetworkDevice>().Index().Where(n => n.Item.LinkIsUp is false).Select(n => n.Index)],
             FakeCards.Of(request.Definition));
@@ -91,13 +91,18 @@ internal sealed class FakeLaunches(FakeHost host)
             throw new CoppiceException(ErrorKind.Hypervisor, $"memory image {request.Memory.File}", "is missing or cut off");
         }
 
+        if (request is { Memory.Format: MemoryFormat.Mapped, Ram: null })
+        {
+            throw new CoppiceException(ErrorKind.Hypervisor, $"memory image {request.Memory.File}", "has no RAM that it could be mapped as");
+        }
+
         var counter = memory ?? drives.Where(d => d.IsWritable).Select(d => host.State.Last(d.Path)).DefaultIfEmpty().Max();
         var domain = new DomainId(Guid.ParseExact(Path.GetFileName(context.Folder.Path), "D"));
         host.Act("launch", s => Loaded(s) with
         {
             Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)
             {
-                Taps = taps, HasAgent = request.HasAgent, Pulled = [.. request.Pulled], Cards = request.Cards,
+                Ram = request.Ram, Taps = taps, HasAgent = request.HasAgent, Pulled = [.. request.Pulled], Cards = request.Cards,
             }),
         });
 
@@ -108,7 +113,9 @@ internal sealed class FakeLaunches(FakeHost host)
     private long? MemoryOf(LaunchArguments request) => request switch
     {
         { MemoryHolder: { } holder } => host.State.Images[holder.Path].Internals.GetValueOrDefault(holder.Inside!.Tag)?.Memory,
-        { Memory.File: { } file } => host.State.Memories.GetValueOrDefault(file) is { IsComplete: true } found ? found.Counter : null,
+        { Memory.File: { } file } => host.State.Memories.GetValueOrDefault(file) is { IsComplete: true } found && found.Format == request.Memory.Format
+            ? found.Counter
+            : null,
         _ => null,
     };
 

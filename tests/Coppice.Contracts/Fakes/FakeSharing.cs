@@ -112,7 +112,10 @@ internal sealed class FakeSharing(FakeHost host)
             ? host.State.Images[holder.Path].Internals.GetValueOrDefault(holder.Inside!.Tag)?.Memory
             : host.State.Memories.GetValueOrDefault(copy.Memory.File!)?.Counter;
         var memory = new FakeMemory(
-            counter ?? throw new CoppiceException(ErrorKind.NotFound, $"memory for {copy.Path}", "is missing", "name another snapshot"), true);
+            counter ?? throw new CoppiceException(ErrorKind.NotFound, $"memory for {copy.Path}", "is missing", "name another snapshot"), true)
+        {
+            Format = copy.Memory.Format,
+        };
         host.Act($"create {copy.Path}", s => s with { Memories = s.Memories.Add(copy.Path, memory) });
     }
 }

@@ -5,7 +5,7 @@ using Coppice.Core;
 namespace Coppice.Contracts.Fakes;
 
 internal sealed record LaunchArguments(
-    ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, Layer? MemoryHolder, ShortId? Tpm,
+    ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, RamPlace? Ram, Layer? MemoryHolder, ShortId? Tpm,
     ImmutableArray<TapDevice> Taps, ShortId? Beside, bool HasAgent, ImmutableArray<int> Pulled,
     ImmutableSortedDictionary<int, string> Cards);
 

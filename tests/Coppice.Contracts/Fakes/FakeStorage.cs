@@ -17,6 +17,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
     private readonly FakeInternals _internals = new(host);
     private readonly FakeSharing _sharing = new(host);
     private readonly FakeCopies _copies = new(host);
+    private readonly FakeVolumes _volumes = new(host);
 
     public string Prefix => "store";
 
@@ -88,6 +89,22 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         });
     }
 
+    public Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.FromResult(_volumes.Observe(home));
+
+    public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation)
+    {
+        _volumes.Make(home, volume);
+        return Task.CompletedTask;
+    }
+
+    public Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation)
+    {
+        _volumes.Remove(home);
+        return Task.CompletedTask;
+    }
+
     public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
         IEnumerable<string> paths, CancellationToken cancellation) => Task.FromResult(
         paths.Distinct().Where(_files.Exists).ToImmutableDictionary(
@@ -103,7 +120,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         DomainFolder folder, ImmutableArray<Layer> layers, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        string[] places = [$"{folder.Path}/images", folder.MemoryFolder, folder.TpmFolder];
+        string[] places = [$"{folder.Path}/images", folder.MemoryFolder, folder.VolumeFolder, folder.TpmFolder];
         var real = places.Where(Directory.Exists).SelectMany(p => Directory.EnumerateFiles(p, "*", SearchOption.AllDirectories));
         var known = host.State.Images.Keys.Concat(host.State.Memories.Keys).Where(p =>
             folder.IsOwnLayer(p) || places.Any(place => p.StartsWith($"{place}/", StringComparison.Ordinal)));

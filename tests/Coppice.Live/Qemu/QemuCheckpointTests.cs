@@ -84,7 +84,7 @@ public class QemuCheckpointTests
             for (var i = 0; i < 30; i++)
             {
                 using var memory = File.OpenHandle(file, FileMode.Create, FileAccess.Write);
-                await machine.PrepareMigrationAsync(memory, QemuBed.Cancellation);
+                await machine.PrepareMigrationAsync(memory, withRam: true, QemuBed.Cancellation);
                 Assert.Equal(i > 0, await machine.ReawakenAsync(QemuBed.Cancellation));
                 await machine.SaveMemoryAsync(new Progress<StepProgress>(), QemuBed.Cancellation);
                 Assert.NotEqual(0, new FileInfo(file).Length);

@@ -168,5 +168,5 @@ public sealed class DrawingTests
 
     private static Coppice.Cli.Reports.SnapshotReport Report(int i) => new(
         $"{i}", $"s{i}", "", DateTimeOffset.UnixEpoch, "off", false, i == 0 ? null : new($"{i - 1}", $"s{i - 1}"), [], "offline", "external", "exact", 0,
-        new("none", null, null, null), []);
+        new("none", null, null, null, false), []);
 }

@@ -87,7 +87,8 @@ public sealed class JsonTests
                   "mode": "external",
                   "file": "FOLDER/home/domains/id-00002/memory/id-00003.mem",
                   "disk": null,
-                  "format": "stream"
+                  "format": "stream",
+                  "isVolatile": false
                 },
                 "disks": [
                   {

@@ -57,6 +57,9 @@ internal sealed class World : IDisposable
 
     public bool Exists => new CatalogStore(Domain).Exists;
 
+    /// <summary>From then on guests have their RAM on a memory volume.</summary>
+    public void AddVolume(bool isVolatile = false) => Host.Volume = new NewMemoryVolume(new ByteCount(1L << 40), isVolatile);
+
     /// <summary>The domain and its forks, as far as they exist. Read anew each time.</summary>
     public IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> All => [.. Folders.Select(f => (f, new CatalogStore(f).Read()))];
 

@@ -138,6 +138,14 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<ImmutableDictionary<string, FileObservation>> ListAsync(
         DomainFolder folder, ImmutableArray<Layer> layers, CancellationToken cancellation) => throw Paper();
 
+    public Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
+
+    public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation) => throw Paper();
+
+    public Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
+
+    public Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
+
     public Task<DiskDifference> CompareAsync(
         ImmutableArray<Layer> one, ImmutableArray<Layer> other, CancellationToken cancellation) => throw Paper();
 

@@ -54,7 +54,7 @@ public sealed class MemoryFileTests : IDisposable
         Assert.False(File.Exists(Partial));
     }
 
-    private void Undo() => Standstill.RemoveMemory(
+    private void Undo() => MemoryFile.Remove(
         new MemoryImage { Mode = MemoryMode.External, File = FilePath },
         Run,
         new StepContext(new HomeFolder(_folder).Domain(new DomainId(Guid.Empty)), new ShortId("0badcafe"), new Progress<StepProgress>()));

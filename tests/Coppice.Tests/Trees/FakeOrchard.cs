@@ -27,9 +27,15 @@ internal sealed class FakeOrchard(World world) : Orchard
     public override NewDisk Spare => new("/images/more.qcow2", ImageFormat.Qcow2);
 
     /// <summary>A home with two domains in it.</summary>
-    public static async Task<FakeOrchard> PlantAsync()
+    /// <param name="hasVolume">Whether it has a memory volume.</param>
+    public static async Task<FakeOrchard> PlantAsync(bool hasVolume = false)
     {
         var world = new World();
+        if (hasVolume)
+        {
+            world.AddVolume();
+        }
+
         world.Host.MergesGoOnWhenAsked = true;
         var orchard = new FakeOrchard(world) { Documents = [] };
         foreach (var disk in orchard.Definitions.SelectMany(d => d.Disks).Where(d => !world.Host.State.Images.ContainsKey(d.Source!)))

@@ -26,6 +26,13 @@ internal static class Before
         await world.RunAsync(new SaveDomain(Name));
     }
 
+    /// <summary>In a home with a memory volume.</summary>
+    public static Func<World, Task> Mapped(Func<World, Task> before) => world =>
+    {
+        world.AddVolume();
+        return before(world);
+    };
+
     public static Task Off(World world) => Task.CompletedTask;
 
     public static Task<OperationResult> OffWithSnapshot(World world) =>

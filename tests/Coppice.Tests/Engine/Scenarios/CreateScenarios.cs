@@ -12,6 +12,8 @@ internal static class CreateScenarios
     public static Dictionary<string, Scenario> All => new(StringComparer.Ordinal)
     {
         ["create running"] = new(new CreateSnapshot(Name) { Name = "new" }, Running),
+        ["create mapped"] = new(new CreateSnapshot(Name) { Name = "new" }, Mapped(Running)),
+        ["create mapped, TPM"] = new(new CreateSnapshot(Name) { Name = "new" }, Mapped(Tpm)),
         ["create paused"] = new(new CreateSnapshot(Name) { Name = "new" }, Paused),
         ["create off"] = new(new CreateSnapshot(Name) { Name = "new", Disks = [.. External("vda", "vdb")] }, Off),
         ["create halt"] = new(new CreateSnapshot(Name) { Name = "new", Halt = true }, Running),

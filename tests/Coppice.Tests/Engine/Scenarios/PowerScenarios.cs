@@ -11,6 +11,9 @@ internal static class PowerScenarios
     public static Dictionary<string, Scenario> All => new(StringComparer.Ordinal)
     {
         ["start"] = new(new StartDomain(Name, Paused: false), Off),
+        ["start mapped"] = new(new StartDomain(Name, Paused: false), Mapped(Off)),
+        ["start saved, mapped"] = new(new StartDomain(Name, Paused: false), Mapped(Saved)),
+        ["save mapped"] = new(new SaveDomain(Name), Mapped(WithSnapshots)),
         ["start paused"] = new(new StartDomain(Name, Paused: true), Off),
         ["start, tap device"] = new(new StartDomain(Name, Paused: false), w => w.RunAsync(new DefineDomain(World.OnNetworks()))),
         ["start, clean"] = new(new StartDomain(Name, Paused: false), async w => { await Clean(w); await w.RunAsync(new KillDomain(Name)); }),

@@ -12,6 +12,8 @@ internal static class RevertScenarios
     public static Dictionary<string, Scenario> All => new(StringComparer.Ordinal)
     {
         ["revert"] = new(Revert("one"), WithSnapshots),
+        ["revert mapped"] = new(Revert("one"), Mapped(WithSnapshots)),
+        ["revert mapped to off"] = new(Revert("off"), Mapped(WithSnapshots)),
         ["revert discarding"] = new(Revert("one") with { DiscardCurrent = true }, WithSnapshots, Discards: true),
         ["revert, setting the clock"] = new(Revert("one") with { SyncTime = true }, WithAgent),
         ["revert paused"] = new(Revert("one") with { State = RevertState.Paused }, WithSnapshots),

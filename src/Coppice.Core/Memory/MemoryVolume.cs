@@ -1,0 +1,65 @@
+using System.Collections.Immutable;
+
+namespace Coppice.Core;
+
+/// <summary>A file system of its own for the RAM of guests. It clones files, so that a checkpoint does not wait for RAM.</summary>
+public sealed record MemoryVolume
+{
+    // What the file system itself may still need for its trees, as extents are shared and unshared.
+    private const long LeastReserve = 32L << 20;
+    private const int ReservedParts = 50;
+
+    /// <summary>Where it is mounted.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Nothing on it outlives a loss of power.</summary>
+    public bool IsVolatile { get; init; }
+
+    /// <summary>What is free.</summary>
+    public required ByteCount Free { get; init; }
+
+    /// <summary>How large it is.</summary>
+    public required ByteCount Capacity { get; init; }
+
+    /// <summary>The RAM of the guests on it, of all domains, by path.</summary>
+    public ImmutableDictionary<string, RamFile> Rams { get; init; } = ImmutableDictionary<string, RamFile>.Empty;
+
+    /// <summary>The same once a process has ended, and its RAM is nobody's.</summary>
+    public MemoryVolume Without(string ram) => this with { Rams = Rams.Remove(ram) };
+
+    /// <summary>What the guests on it may still write before all of their RAM is their own.</summary>
+    /// <param name="cloned">The RAM that is about to be cloned, by path: after that its guest writes to new blocks. Null for none.</param>
+    public ByteCount Promised(string? cloned = null) =>
+        new(Rams.Sum(r => r.Value.Size.Bytes - (r.Key == cloned ? 0 : r.Value.Own.Bytes)));
+
+    /// <summary>
+    /// How much room is missing for something more, once every guest has written to all of its RAM: 0 if it fits. A guest that finds no
+    /// room for a page is killed, so room is never promised twice.
+    /// </summary>
+    /// <param name="more">What is to come.</param>
+    /// <param name="cloned">The RAM that is about to be cloned; null for none.</param>
+    public ByteCount MissingFor(ByteCount more, string? cloned = null)
+    {
+        var reserve = Math.Max(LeastReserve, Capacity.Bytes / ReservedParts);
+        return new ByteCount(Math.Max(0, Promised(cloned).Bytes + more.Bytes + reserve - Free.Bytes));
+    }
+}
+
+/// <summary>The RAM of a guest, as a file.</summary>
+/// <param name="Size">How large it is.</param>
+/// <param name="Own">What of it no memory image shares: writing there takes no more room.</param>
+/// <param name="Extents">In how many pieces it lies on disk. Cloning it takes time for each.</param>
+public sealed record RamFile(ByteCount Size, ByteCount Own, int Extents);
+
+/// <summary>A file that is the RAM of a process. It is made when the process is started, and removed when it is ended.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="IsClonable">
+/// It lies on a memory volume, and what the guest writes goes there. Otherwise it only holds what the guest begins with.
+/// </param>
+public sealed record RamPlace(string Path, bool IsClonable);
+
+/// <summary>A memory volume that is to be made.</summary>
+/// <param name="Size">How large it is; null for a folder of a file system that is there.</param>
+/// <param name="IsVolatile">It lies in the host's memory, so that nothing is written to any disk, and nothing outlives the host.</param>
+/// <param name="Folder">A folder on a file system that clones files, to be used as the volume; null to make one.</param>
+public sealed record NewMemoryVolume(ByteCount? Size, bool IsVolatile = false, string? Folder = null);

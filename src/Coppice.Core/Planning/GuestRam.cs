@@ -1,0 +1,26 @@
+namespace Coppice.Core;
+
+/// <summary>Where a process that is about to be started has its RAM.</summary>
+/// <param name="Place">The file; null for memory that is nowhere else.</param>
+/// <param name="Warning">What is slower than it could be, in a home that has a memory volume; null if nothing is.</param>
+internal sealed record GuestRam(RamPlace? Place, string? Warning)
+{
+    /// <summary>On the memory volume if it can be. Memory that is to be mapped needs a file wherever there is room.</summary>
+    public static GuestRam Of(PlanContext context, ShortId process, DomainDefinition definition, MemoryImage memory)
+    {
+        var folder = context.Observed.Folder;
+
+        // Of the domain one process runs at a time: what another one was promised is this one's.
+        var volume = context.Head.Process is { } other ? context.Observed.Volume?.Without(folder.Ram(other)) : context.Observed.Volume;
+        var way = MemoryWay.Of(definition, volume);
+        if (way.Format is MemoryFormat.Mapped)
+        {
+            return new GuestRam(new RamPlace(folder.Ram(process), IsClonable: true), null);
+        }
+
+        var warning = volume is null ? null : $"checkpoints will wait for RAM: {way.Reason}; {way.NextStep}, then start it anew";
+        return memory.Format is MemoryFormat.Mapped
+            ? new GuestRam(new RamPlace(folder.PrivateRam(process), IsClonable: false), warning)
+            : new GuestRam(null, warning);
+    }
+}

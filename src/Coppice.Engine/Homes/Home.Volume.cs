@@ -1,0 +1,94 @@
+using Coppice.Core;
+
+namespace Coppice.Engine;
+
+/// <summary>The memory volume of a home.</summary>
+public sealed partial class Home
+{
+    /// <summary>The volume as it is; null if there is none, or it is not mounted. Waits for no lock.</summary>
+    public Task<MemoryVolume?> ShowVolumeAsync(CancellationToken cancellation = default) =>
+        _options.Storage.ObserveVolumeAsync(_folder, cancellation);
+
+    /// <summary>Makes the volume. Domains that are started from then on have their RAM there.</summary>
+    /// <exception cref="CoppiceException">It was not made; nothing of it is left.</exception>
+    public Task MakeVolumeAsync(NewMemoryVolume volume, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(volume);
+        return _options.Storage.MakeVolumeAsync(_folder, volume, cancellation);
+    }
+
+    /// <summary>Mounts the volume again, as after a restart of the host. Commands that change something do that by themselves.</summary>
+    /// <exception cref="CoppiceException">It cannot be mounted (<see cref="ErrorKind.Storage"/>).</exception>
+    public Task MountVolumeAsync(CancellationToken cancellation = default) => _options.Storage.MountVolumeAsync(_folder, cancellation);
+
+    /// <summary>Removes the volume, if nothing is on it that could be missed.</summary>
+    /// <exception cref="CoppiceException">
+    /// A domain runs on it, or keeps memory there, or cannot be read, so that this cannot be told (<see cref="ErrorKind.WrongState"/>).
+    /// </exception>
+    public async Task RemoveVolumeAsync(CancellationToken cancellation = default)
+    {
+        using var held = await HeldLock.TakeAsync(
+            _folder.Lock, $"home {_folder.Path}", "pool delete-memory", new RunOptions().LockWait, _options.Time, cancellation).ConfigureAwait(false);
+        foreach (var (view, broken) in await ViewAllAsync(cancellation).ConfigureAwait(false))
+        {
+            var use = broken is not null
+                ? (Path.GetFileName(broken.Folder.Path), "cannot be read, and may keep memory there", "see what is wrong: coppice check")
+                : UseOf(view!);
+            if (use is var (domain, problem, nextStep))
+            {
+                throw new CoppiceException(ErrorKind.WrongState, $"memory volume of {_folder.Path}", $"is needed: domain '{domain}' {problem}", nextStep);
+            }
+        }
+
+        await _options.Storage.RemoveVolumeAsync(_folder, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>How the memory of a domain is kept, now and after its next start.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>).</exception>
+    public async Task<MemoryView> ShowMemoryAsync(string nameOrId, CancellationToken cancellation = default)
+    {
+        var view = await ShowAsync(nameOrId, cancellation).ConfigureAwait(false);
+        var volume = await ShowVolumeAsync(cancellation).ConfigureAwait(false);
+        return new MemoryView(
+            view, volume, view.Hypervisor.Ram is { } ram ? volume?.Rams.GetValueOrDefault(ram) : null,
+            MemoryWay.Of(view.Definition, view.Catalog.Head.Process is { } process ? volume?.Without(view.Folder.Ram(process)) : volume));
+    }
+
+    private (string Domain, string Problem, string NextStep)? UseOf(DomainView view)
+    {
+        var name = view.Catalog.Name;
+        return view switch
+        {
+            { Hypervisor.Ram: not null } => (name, "has its RAM there", $"stop it: coppice stop {name}"),
+            _ when view.Catalog.Memories.Any(m => m.File is { } file && file.StartsWith($"{_folder.Volume}/", StringComparison.Ordinal)) =>
+                (name, "keeps memory of snapshots there", $"delete these, or undefine it: coppice snapshot list {name}"),
+            _ => null,
+        };
+    }
+
+    /// <summary>A host that was restarted has the volume mounted again before a guest needs it.</summary>
+    private async Task<string?> MountIfMissingAsync(Call call)
+    {
+        if (call.Options.PlanOnly || !File.Exists(_folder.VolumeRecord))
+        {
+            return null;
+        }
+
+        try
+        {
+            await _options.Storage.MountVolumeAsync(_folder, call.Cancellation).ConfigureAwait(false);
+            return null;
+        }
+        catch (CoppiceException e)
+        {
+            return $"the memory volume is not mounted, so that checkpoints wait for RAM: {e.Message}";
+        }
+    }
+}
+
+/// <summary>How the memory of a domain is kept.</summary>
+/// <param name="Domain">The domain.</param>
+/// <param name="Volume">The memory volume of its home; null if there is none.</param>
+/// <param name="Ram">Its RAM, if it runs and a checkpoint of it is a clone; null otherwise.</param>
+/// <param name="AfterStart">How it is kept once it has been started anew.</param>
+public sealed record MemoryView(DomainView Domain, MemoryVolume? Volume, RamFile? Ram, MemoryWay AfterStart);

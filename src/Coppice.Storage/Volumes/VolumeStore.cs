@@ -1,0 +1,208 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Files;
+
+namespace Coppice.Storage.Volumes;
+
+/// <summary>
+/// The memory volume of a home: XFS in a file whose room is taken in full, mounted below the home; or a folder on a file system that
+/// clones files, with a link to it in that place. What is on record is what there is: it is written before the first mount, and removed
+/// after the last.
+/// </summary>
+internal sealed class VolumeStore(TimeProvider time)
+{
+    // mkfs.xfs makes none smaller.
+    private const long SmallestBytes = 300L << 20;
+    private const string InMemory = "/dev/shm";
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+
+    private readonly LoopMount _mount = new(time);
+
+    /// <summary>The volume as it is now; null if there is none, or it is not mounted.</summary>
+    public static MemoryVolume? Observe(HomeFolder home)
+    {
+        if (!File.Exists(home.VolumeRecord) || VolumeRecord.Read(home) is not { } record || !IsThere(home, record))
+        {
+            return null;
+        }
+
+        return new MemoryVolume
+        {
+            Folder = home.Volume,
+            IsVolatile = record.Kind is VolumeKind.Volatile,
+            Free = new ByteCount(DurableFolder.FreeBytes(home.Volume)),
+            Capacity = new ByteCount(DurableFolder.CapacityBytes(home.Volume)),
+            Rams = Rams(home.Volume),
+        };
+    }
+
+    /// <summary>Makes and mounts it.</summary>
+    public async Task MakeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation)
+    {
+        using var held = await LockAsync(home, cancellation).ConfigureAwait(false);
+        if (VolumeRecord.Read(home) is { } there)
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"memory volume of {home.Path}", $"is there already, in {there.Path}", "remove it first: coppice pool delete-memory");
+        }
+
+        var record = volume switch
+        {
+            { Folder: { } folder } => InFolder(folder, home),
+            { Size: { Bytes: < SmallestBytes } size } => throw new CoppiceException(
+                ErrorKind.InvalidInput, $"size {size} of a memory volume", "is too small", $"give it at least {new ByteCount(SmallestBytes)}"),
+            { Size: { } size, IsVolatile: true } => VolumeRecord.Of(VolumeKind.Volatile, VolatileFile(home), size.Bytes),
+            { Size: { } size } => VolumeRecord.Of(VolumeKind.File, home.VolumeFile, size.Bytes),
+            _ => throw new CoppiceException(ErrorKind.InvalidInput, "memory volume", "has no size", "add --size, such as 16G"),
+        };
+        if (record.Kind is not VolumeKind.Folder)
+        {
+            await _mount.FormatAsync(record.Path, record.Bytes, cancellation).ConfigureAwait(false);
+        }
+
+        await record.WriteAsync(home, cancellation).ConfigureAwait(false);
+        try
+        {
+            await MountAsync(home, record, cancellation).ConfigureAwait(false);
+        }
+        catch
+        {
+            await RemoveAsync(home, record, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Mounts it if it is not.</summary>
+    public async Task MountAsync(HomeFolder home, CancellationToken cancellation)
+    {
+        if (VolumeRecord.Read(home) is { } record && !IsThere(home, record))
+        {
+            using var held = await LockAsync(home, cancellation).ConfigureAwait(false);
+            if (!IsThere(home, record))
+            {
+                await MountAsync(home, record, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Removes it with all that is on it.</summary>
+    public async Task RemoveAsync(HomeFolder home, CancellationToken cancellation)
+    {
+        if (VolumeRecord.Read(home) is { } record)
+        {
+            using var held = await LockAsync(home, cancellation).ConfigureAwait(false);
+            await RemoveAsync(home, record, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async Task MountAsync(HomeFolder home, VolumeRecord record, CancellationToken cancellation)
+    {
+        if (record.Kind is VolumeKind.Folder)
+        {
+            File.Delete(home.Volume);
+            File.CreateSymbolicLink(home.Volume, record.Path);
+            return;
+        }
+
+        // The host has forgotten what was in its memory.
+        if (record.Kind is VolumeKind.Volatile && !File.Exists(record.Path))
+        {
+            await _mount.FormatAsync(record.Path, record.Bytes, cancellation).ConfigureAwait(false);
+        }
+
+        DurableFolder.Create(home.Volume);
+        await _mount.MountAsync(record.Path, home.Volume, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task RemoveAsync(HomeFolder home, VolumeRecord record, CancellationToken cancellation)
+    {
+        if (record.Kind is VolumeKind.Folder)
+        {
+            File.Delete(home.Volume);
+        }
+        else
+        {
+            if (IsThere(home, record))
+            {
+                await _mount.UnmountAsync(home.Volume, cancellation).ConfigureAwait(false);
+            }
+
+            DurableFolder.RemoveIfEmpty(home.Volume);
+            DurableFile.Remove(record.Path);
+        }
+
+        DurableFile.Remove(home.VolumeRecord);
+        DurableFolder.Flush(home.Path);
+    }
+
+    private async Task<FileLock> LockAsync(HomeFolder home, CancellationToken cancellation)
+    {
+        DurableFolder.Create(home.Path);
+        return await FileLock.AcquireAsync(home.VolumeLock, s_patience, time, cancellation).ConfigureAwait(false)
+            ?? throw new CoppiceException(
+                ErrorKind.Busy, $"memory volume of {home.Path}", "is being made, mounted or removed by another command", "try again when it is done");
+    }
+
+    private static bool IsThere(HomeFolder home, VolumeRecord record) => record.Kind is VolumeKind.Folder
+        ? new DirectoryInfo(home.Volume) is { Exists: true, LinkTarget: not null }
+        : Directory.Exists(home.Volume) && !FileSystem.AreSame(home.Path, home.Volume);
+
+    /// <summary>The RAM of all guests; a file that goes meanwhile is left out.</summary>
+    private static ImmutableDictionary<string, RamFile> Rams(string volume)
+    {
+        var rams = ImmutableDictionary.CreateBuilder<string, RamFile>(StringComparer.Ordinal);
+        foreach (var domain in Directory.EnumerateDirectories(volume))
+        {
+            foreach (var file in new DirectoryInfo(domain).EnumerateFiles($"*{DomainFolder.RamSuffix}"))
+            {
+                try
+                {
+                    var extents = FileExtents.Of(file.FullName) ?? new FileExtents(0, 0, 0);
+                    rams[file.FullName] = new RamFile(new ByteCount(file.Length), new ByteCount(extents.OwnBytes), extents.Count);
+                }
+                catch (Exception e) when (e is FileNotFoundException or FileException { IsMissing: true })
+                {
+                }
+            }
+        }
+
+        return rams.ToImmutable();
+    }
+
+    private static VolumeRecord InFolder(string folder, HomeFolder home)
+    {
+        DurableFolder.Create(folder);
+        if (Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"folder {folder}", "is not empty", "name a new folder: what is in it belongs to the memory volume");
+        }
+
+        return CanClone(folder)
+            ? VolumeRecord.Of(VolumeKind.Folder, folder, 0)
+            : throw new CoppiceException(
+                ErrorKind.MissingCapability, $"folder {folder}", "is on a file system that cannot clone files",
+                "name one on XFS or btrfs, or have a volume made: --size");
+    }
+
+    private static bool CanClone(string folder)
+    {
+        var (one, other) = ($"{folder}/clone.1", $"{folder}/clone.2");
+        try
+        {
+            File.WriteAllBytes(one, new byte[64 << 10]);
+            using var source = DurableFile.OpenAt(one, 0);
+            using var target = DurableFile.OpenNew(other);
+            return FileClone.TryRange(source, target, other, 64 << 10);
+        }
+        finally
+        {
+            File.Delete(one);
+            File.Delete(other);
+        }
+    }
+
+    // One host may have several homes.
+    private static string VolatileFile(HomeFolder home) =>
+        $"{InMemory}/coppice-{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(home.Path)))[..12]}.xfs";
+}
