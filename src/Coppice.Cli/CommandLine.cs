@@ -18,6 +18,7 @@ internal sealed class CommandLine : RootCommand
         Options.Add(Json);
         Options.Add(Home);
         Options.Add(Connect);
+        Options.Add(Trace);
         Command[] words =
         [
             .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(), DiskCommands.Disk(), .. JobCommands.All(),
@@ -44,6 +45,12 @@ internal sealed class CommandLine : RootCommand
         Description = "The folder that holds all domains; else COPPICE_HOME, else /var/lib/coppice for root or "
             + "$XDG_DATA_HOME/coppice",
         HelpName = "FOLDER",
+        Recursive = true,
+    };
+
+    public Option<bool> Trace { get; } = new("--trace")
+    {
+        Description = "Print how long each step of an operation took, to standard error",
         Recursive = true,
     };
 

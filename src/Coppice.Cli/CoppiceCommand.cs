@@ -151,10 +151,12 @@ internal sealed class CoppiceCommand : Command
         var carried = await CarryOutEachAsync(invocation, first is null ? [] : [first], cancellation);
         if (carried.Failed.Count == 0)
         {
+            using var trace = invocation.NewTrace();
             using var progress = new ProgressLine(invocation.Surroundings);
-            var options = new RunOptions { PlanOnly = invocation.Get(_plan), OnEvent = progress.Show };
+            var options = new RunOptions { PlanOnly = invocation.Get(_plan), OnEvent = trace.Before(progress.Show) };
             foreach (var outcome in await invocation.Home.ForkAsync(forks, options, cancellation))
             {
+                trace.Add(outcome.Result);
                 carried.Add(outcome.Result, outcome.Request, first is null || outcome.IsMade ? outcome.Error : Unmade(outcome));
             }
 
@@ -213,9 +215,11 @@ internal sealed class CoppiceCommand : Command
 
     private async Task<OperationResult> CarryOutAsync(Invocation invocation, Request request, CancellationToken cancellation)
     {
+        using var trace = invocation.NewTrace();
         using var progress = new ProgressLine(invocation.Surroundings);
-        var options = new RunOptions { PlanOnly = invocation.Get(_plan), OnEvent = progress.Show };
+        var options = new RunOptions { PlanOnly = invocation.Get(_plan), OnEvent = trace.Before(progress.Show) };
         var result = await invocation.Home.RunAsync(request, options, cancellation);
+        trace.Add(result);
         progress.Clear();
         await BackgroundChecksums.StartAsync(invocation, request, result);
         return result;

@@ -65,6 +65,9 @@ internal sealed class Invocation
         }
     }
 
+    /// <summary>Notes times, if that was asked for.</summary>
+    public Trace NewTrace() => new(Surroundings, _parse.GetValue(_line.Trace));
+
     /// <summary>Every domain; what became of some while they were looked for is printed.</summary>
     public async Task<DomainList> ListAsync(CancellationToken cancellation)
     {

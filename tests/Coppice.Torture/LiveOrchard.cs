@@ -38,7 +38,12 @@ internal sealed class LiveOrchard(LiveDomain domain) : Orchard
 
     protected override IEnumerable<string> Present() =>
         Directory.EnumerateFiles(domain.Folder, "*", SearchOption.AllDirectories)
-            .Where(f => Path.GetDirectoryName(f) != domain.Folder && !s_others.Any(o => f.Contains(o, StringComparison.Ordinal)));
+            .Where(f => Path.GetDirectoryName(f) != domain.Folder && !s_others.Any(o => f.Contains(o, StringComparison.Ordinal)) && !IsRam(f));
+
+    /// <summary>That of a process on record, which goes with it.</summary>
+    private bool IsRam(string file) => Path.GetExtension(file) == DomainFolder.RamSuffix && Directory.EnumerateDirectories($"{domain.HomePath}/domains")
+        .Select(d => new CatalogStore(new DomainFolder(new HomeFolder(domain.HomePath), d)))
+        .Any(store => store.Exists && store.Read().Processes.Contains(new ShortId(Path.GetFileNameWithoutExtension(file))));
 
     protected override bool IsShared(string path) => false;
 

@@ -29,9 +29,10 @@ internal sealed class LiveRoom : Room
 
     public override async Task RoundAsync(Random random, CancellationToken over)
     {
-        await using var domain = await LiveDomain.BootAsync();
+        var isMapped = random.Next(2) == 0 && LiveVolume.Missing is null;
+        await using var domain = await (isMapped ? LiveDomain.BootMappedAsync() : LiveDomain.BootAsync());
         var folder = (await domain.ShowAsync()).Folder;
-        await using var small = random.Next(2) == 0 ? await SmallDisk.MountAsync(folder.MemoryFolder, RoomForMemory) : null;
+        await using var small = random.Next(2) == 0 && !isMapped ? await SmallDisk.MountAsync(folder.MemoryFolder, RoomForMemory) : null;
         try
         {
             await CheckpointTests.StartGentleLoadAsync(domain);
@@ -49,7 +50,11 @@ internal sealed class LiveRoom : Room
         }
     }
 
-    public override async ValueTask CloseAsync() => await new Cradle().DisposeAsync();
+    public override async ValueTask CloseAsync()
+    {
+        await new Cradle().DisposeAsync();
+        await new LiveVolume().DisposeAsync();
+    }
 
     private async Task OperateAsync(LiveDomain domain, LiveChecks checks, Random random, DomainFolder folder, bool isSmall)
     {

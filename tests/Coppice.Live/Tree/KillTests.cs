@@ -11,6 +11,12 @@ public sealed class CreateInsideKillTests() : KillTests("create inside");
 
 public sealed class RevertKillTests() : KillTests("revert");
 
+/// <summary>RAM that is cloned.</summary>
+public sealed class CreateMappedKillTests() : KillTests("create", isMapped: true);
+
+/// <summary>The same, on the way back.</summary>
+public sealed class RevertMappedKillTests() : KillTests("revert", isMapped: true);
+
 public sealed class UndoKillTests() : KillTests("undo");
 
 /// <summary>
@@ -18,7 +24,7 @@ public sealed class UndoKillTests() : KillTests("undo");
 /// while the guest stands still. Afterwards the guest runs again by itself, the tree is the old or the new one and no
 /// acknowledged write is lost.
 /// </summary>
-public abstract class KillTests(string operation)
+public abstract class KillTests(string operation, bool isMapped = false)
 {
     // A kill that came too late shows that the rehearsal was slower than what follows, as on a host that was busy then.
     private const double Shorter = 0.7;
@@ -27,7 +33,7 @@ public abstract class KillTests(string operation)
     public async Task The_guest_of_a_manager_killed_at_any_point_runs_on_and_the_tree_is_the_old_or_the_new_one()
     {
         LiveDomain.Require();
-        await using var domain = await PrepareAsync();
+        await using var domain = await PrepareAsync(isMapped);
         var random = Sampling.Random();
         for (var point = Sampling.Everything ? 0 : random.Next(4); ; point += Sampling.Everything ? 1 : random.Next(2, 6))
         {
@@ -44,7 +50,7 @@ public abstract class KillTests(string operation)
     public async Task The_guest_of_a_manager_killed_at_a_random_instant_of_the_pause_runs_on_by_itself()
     {
         LiveDomain.Require();
-        await using var domain = await PrepareAsync();
+        await using var domain = await PrepareAsync(isMapped);
         var longest = await RehearseAsync(domain);
         var random = Sampling.Random();
         var (rounds, hits, slowest) = (0, 0, TimeSpan.Zero);
@@ -67,7 +73,7 @@ public abstract class KillTests(string operation)
     public async Task A_loss_of_manager_and_QEMU_together_loses_no_acknowledged_write()
     {
         LiveDomain.Require();
-        await using var domain = await PrepareAsync();
+        await using var domain = await PrepareAsync(isMapped);
         var longest = await RehearseAsync(domain);
         var random = Sampling.Random();
         var hits = 0;
@@ -82,9 +88,14 @@ public abstract class KillTests(string operation)
         Assert.True(hits > 0, "no loss hit the step in which the guest stands still");
     }
 
-    internal static async Task<LiveDomain> PrepareAsync()
+    internal static async Task<LiveDomain> PrepareAsync(bool isMapped = false)
     {
-        var domain = await LiveDomain.BootAsync();
+        if (isMapped)
+        {
+            LiveVolume.Require();
+        }
+
+        var domain = await (isMapped ? LiveDomain.BootMappedAsync() : LiveDomain.BootAsync());
         await CheckpointTests.StartGentleLoadAsync(domain);
         await domain.CreateAsync("base");
         await domain.RevertAsync("base");

@@ -17,6 +17,7 @@ public sealed class LiveDomain : IAsyncDisposable
     public const string Name = "witness";
     private const string External = " snapshot='external'";
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
+    private string? _volume;
 
     private LiveDomain(string folder, string qemu)
     {
@@ -70,6 +71,17 @@ public sealed class LiveDomain : IAsyncDisposable
     public static async Task<LiveDomain> BootAsync(params string[] disks) =>
         await StartAsync(new LiveDomain(await Cradle.CopyAsync(WithDefault(disks)), QemuPrograms.Usual));
 
+    /// <summary>The same, in a home with a memory volume; see <see cref="LiveVolume.Require"/>.</summary>
+    public static async Task<LiveDomain> BootMappedAsync(params string[] disks) =>
+        await StartAsync(await MapAsync(new LiveDomain(await Cradle.CopyAsync(WithDefault(disks)), QemuPrograms.Usual)));
+
+    /// <summary>
+    /// Boots one with a memory volume on a QEMU program, with two disks and a definition that is edited first; the edit is given the
+    /// XML and its folder.
+    /// </summary>
+    public static async Task<LiveDomain> BootMappedAsync(string qemu, Func<string, string, string> edit) =>
+        await StartAsync(await MapAsync(await DefineOnAsync(qemu, External, WithDefault([]), edit)));
+
     /// <summary>Defines one and boots it there and then.</summary>
     public static async Task<LiveDomain> ColdBootAsync(params string[] disks) =>
         await StartAsync(await DefineOnAsync(QemuPrograms.Usual, External, WithDefault(disks)));
@@ -87,6 +99,13 @@ public sealed class LiveDomain : IAsyncDisposable
         await StartAsync(await DefineOnAsync(QemuPrograms.Usual, "", ["vda"], edit));
 
     private static string[] WithDefault(string[] disks) => disks is [] ? ["vda", "vdb"] : disks;
+
+    private static async Task<LiveDomain> MapAsync(LiveDomain domain)
+    {
+        domain._volume = await LiveVolume.NewFolderAsync();
+        await domain.Home.MakeVolumeAsync(new NewMemoryVolume(null, Folder: domain._volume), Cancellation);
+        return domain;
+    }
 
     private static async Task<LiveDomain> StartAsync(LiveDomain domain)
     {
@@ -174,6 +193,10 @@ public sealed class LiveDomain : IAsyncDisposable
     {
         await KillQemuAsync();
         Directory.Delete(Folder, recursive: true);
+        if (_volume is not null)
+        {
+            Directory.Delete(_volume, recursive: true);
+        }
     }
 
     public Task KillQemuAsync() => EndAllAsync(HomePath);
