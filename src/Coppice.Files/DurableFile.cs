@@ -53,6 +53,24 @@ public static class DurableFile
     /// <param name="position">Where the other program begins to read.</param>
     public static SafeFileHandle OpenAt(string path, long position) => At(position, path, Native.Open(path, Native.ReadOnly));
 
+    /// <summary>Writes into an open file. Nothing is flushed.</summary>
+    /// <param name="file">Open for writing.</param>
+    /// <param name="path">Its path, for errors.</param>
+    /// <param name="content">What is written.</param>
+    /// <param name="position">Where.</param>
+    public static void WriteAt(SafeFileHandle file, string path, ReadOnlySpan<byte> content, long position)
+    {
+        FileActs.Before(FileAct.Write, path);
+        try
+        {
+            RandomAccess.Write(file, content, position);
+        }
+        catch (IOException e)
+        {
+            throw FileException.Of(path, Errno.From(e), e);
+        }
+    }
+
     /// <summary>Gives a file another name in the same folder.</summary>
     public static void Rename(string from, string to)
     {

@@ -163,12 +163,18 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// <param name="cancellation">Ends the waiting.</param>
     public async Task PrepareMigrationAsync(SafeFileHandle file, bool withRam, CancellationToken cancellation)
     {
-        var events = new JsonObject { ["capability"] = "events", ["state"] = true };
-        var leavesRam = new JsonObject { ["capability"] = "x-ignore-shared", ["state"] = !withRam };
-        await Qmp.ExecuteAsync(
-            "migrate-set-capabilities", new JsonObject { ["capabilities"] = new JsonArray(events, leavesRam) }, cancellation);
+        await ChooseRamAsync(withRam, cancellation);
         await Qmp.ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = UnlimitedBandwidth }, cancellation);
         await Qmp.SendFileAsync(MemoryFile, file, cancellation);
+    }
+
+    /// <summary>Whether what is saved or loaded next has RAM in it, or only what devices keep.</summary>
+    public Task ChooseRamAsync(bool withRam, CancellationToken cancellation)
+    {
+        var events = new JsonObject { ["capability"] = "events", ["state"] = true };
+        var leavesRam = new JsonObject { ["capability"] = "x-ignore-shared", ["state"] = !withRam };
+        return Qmp.ExecuteAsync(
+            "migrate-set-capabilities", new JsonObject { ["capabilities"] = new JsonArray(events, leavesRam) }, cancellation);
     }
 
     /// <summary>Writes device state and RAM to the file that was prepared.</summary>

@@ -42,6 +42,9 @@ internal sealed record RunFolder(string Path)
     /// <summary>Names the memory file that an operation made from the process, once it is whole.</summary>
     public string Finished(ShortId operation) => $"{Path}/memory.{operation}";
 
+    /// <summary>The image in which an operation has the state of devices saved; it goes with the operation.</summary>
+    public string DeviceState(ShortId operation) => $"{Path}/devices.{operation}.qcow2";
+
     /// <summary>It is there once a merge was finished in the process.</summary>
     public string Merged(ShortId job) => $"{Path}/merged.{job}";
 

@@ -83,6 +83,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
                     await GuestFreeze.ThawLeftAsync(machine, folder, agent, context, time, cancellation);
                 }
 
+                await MemoryFile.AbandonAsync(machine, request.Memory, folder, context, cancellation);
                 await InternalSnapshots.UndoAsync(machine, request.Internals, context, cancellation);
                 foreach (var disk in request.Disks)
                 {
@@ -227,7 +228,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         var request = step.Request;
         var memory = request.Memory.Mode switch
         {
-            MemoryMode.External when request.Memory.Format is MemoryFormat.Mapped => "memory by a clone of the RAM file, device state by migration",
+            MemoryMode.External when request.Memory.Format is MemoryFormat.Mapped => "memory by a clone of the RAM file, device state by snapshot-save",
             MemoryMode.External => "memory by migration stream to a descriptor",
             MemoryMode.Internal => $"memory by snapshot-save into {request.Memory.Disk}",
             _ => "no memory",

@@ -11,7 +11,7 @@ namespace Coppice.Qemu.Steps;
 internal static class InternalSnapshots
 {
     // What QEMU says when the image has no room for the memory, or its disk fails.
-    private const string CannotWrite = "writing VM state";
+    public const string CannotWrite = "writing VM state";
 
     // What QEMU says of one that is not there, and of an image that is only read: it is left to a later command.
     private static readonly string[] s_notThere = ["does not exist", "Need a root block node"];

@@ -32,9 +32,10 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
     public async Task UndoAsync(LeaveRequest request, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, request.Process);
-        await using (await Standstill.GoOnAsync(folder, request.State, time, cancellation))
+        await using (var machine = await Standstill.GoOnAsync(folder, request.State, time, cancellation))
         {
             await guards.DisarmAsync(context, cancellation);
+            await (machine is null ? Task.CompletedTask : MemoryFile.AbandonAsync(machine, request.Memory, folder, context, cancellation));
         }
 
         MemoryFile.Remove(request.Memory, folder, context);
@@ -65,7 +66,7 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         return new StepReport
         {
             Mechanism = request.Memory.Format is MemoryFormat.Mapped
-                ? "stop, memory by a clone of the RAM file, device state by migration"
+                ? "stop, memory by a clone of the RAM file, device state by snapshot-save"
                 : "stop, memory by migration stream to a descriptor",
             Written = written,
             Timings = parts.Timings,

@@ -25,26 +25,25 @@ internal sealed class MemoryFile : IDisposable
     private readonly MemoryImage _memory;
     private readonly SafeFileHandle _file;
     private readonly string _partial;
-    private readonly (SafeFileHandle File, string Path, long Bytes)? _ram;
+    private readonly (SafeFileHandle File, string Path, long Bytes, DeviceState Devices)? _ram;
 
-    private MemoryFile(MemoryImage memory, string partial, string? ram)
+    private MemoryFile(MemoryImage memory, string partial, string? ram, DeviceState devices)
     {
         (_memory, _partial) = (memory, partial);
+        _file = DurableFile.OpenNew(partial);
         if (ram is null)
         {
-            _file = DurableFile.OpenNew(partial);
             return;
         }
 
-        var source = DurableFile.OpenAt(ram, 0);
         try
         {
-            _ram = (source, ram, FileCopy.LengthOf(source));
-            _file = DurableFile.OpenNew(partial, _ram.Value.Bytes);
+            var source = DurableFile.OpenAt(ram, 0);
+            _ram = (source, ram, FileCopy.LengthOf(source), devices);
         }
         catch
         {
-            source.Dispose();
+            _file.Dispose();
             throw;
         }
     }
@@ -80,10 +79,11 @@ internal sealed class MemoryFile : IDisposable
         }
 
         DurableFolder.Create(Path.GetDirectoryName(memory.File!)!);
-        var file = new MemoryFile(memory, PartialOf(memory, context), ram);
+        var devices = new DeviceState(machine, RunFolder.Of(context.Folder.Home, process), context);
+        var file = new MemoryFile(memory, PartialOf(memory, context), ram, devices);
         try
         {
-            await machine.PrepareMigrationAsync(file._file, withRam: ram is null, cancellation);
+            await (ram is null ? machine.PrepareMigrationAsync(file._file, withRam: true, cancellation) : devices.PrepareAsync(cancellation));
             return file;
         }
         catch
@@ -107,16 +107,13 @@ internal sealed class MemoryFile : IDisposable
         }
     }
 
-    /// <summary>Lets QEMU write, and clones the RAM. The guest must stand still.</summary>
+    /// <summary>Lets QEMU write, or save what devices keep while the RAM is cloned. The guest must stand still.</summary>
     /// <exception cref="CoppiceException">There is no room for it (<see cref="ErrorKind.Storage"/>).</exception>
-    public async Task SaveAsync(Machine machine, Stopwatches parts, StepContext context, CancellationToken cancellation)
-    {
-        await parts.TimeAsync("migrate", () => SaveAsync(machine, context, cancellation));
-        if (_ram is { } ram)
-        {
-            await parts.TimeAsync("clone", () => Task.Run(() => Clone(ram.File, ram.Path, ram.Bytes), CancellationToken.None));
-        }
-    }
+    public Task SaveAsync(Machine machine, Stopwatches parts, StepContext context, CancellationToken cancellation) => _ram is { } ram
+        ? parts.TimeAsync(
+            ("devices", () => ram.Devices.SaveAsync(cancellation)),
+            ("clone", () => Task.Run(() => Clone(ram.File, ram.Path, ram.Bytes), CancellationToken.None)))
+        : parts.TimeAsync("migrate", () => SaveAsync(machine, context, cancellation));
 
     /// <summary>Makes the file durable and gives it its name.</summary>
     /// <returns>Its size, without the bytes that it shares with the RAM.</returns>
@@ -124,6 +121,7 @@ internal sealed class MemoryFile : IDisposable
     public async Task<ByteCount> FinishAsync(RunFolder folder, StepContext context, CancellationToken cancellation)
     {
         var path = _memory.File!;
+        await (_ram is { } saved ? saved.Devices.MoveToAsync(_file, saved.Bytes, cancellation) : Task.CompletedTask);
         await Task.Run(() => DurableFile.Flush(_partial), cancellation);
 
         // Once the partial file is gone, this alone tells the undo that the file is ours to remove.
@@ -165,6 +163,7 @@ internal sealed class MemoryFile : IDisposable
         }
 
         DurableFile.Remove(partial);
+        DurableFile.Remove(folder.DeviceState(context.Operation));
     }
 
     /// <inheritdoc/>
@@ -187,6 +186,10 @@ internal sealed class MemoryFile : IDisposable
                 "free some space or mend the file system, and try again", e);
         }
     }
+
+    /// <summary>Lets go of what QEMU has open for a file that is not going to be.</summary>
+    public static Task AbandonAsync(Machine machine, MemoryImage memory, RunFolder folder, StepContext context, CancellationToken cancellation) =>
+        memory.Format is MemoryFormat.Mapped ? new DeviceState(machine, folder, context).RemoveAsync(cancellation) : Task.CompletedTask;
 
     private void Clone(SafeFileHandle source, string path, long bytes)
     {
