@@ -74,6 +74,7 @@ public static class ElementTables
     public static readonly FrozenDictionary<string, string> ChangesHardware = FrozenDictionary.ToFrozenDictionary(new[]
     {
         Hardware("memory slots for hot-plug", "maxMemory"),
+        Hardware("huge pages", "memoryBacking/hugepages"),
         Hardware("CPU hot-plug", "vcpu/@current", "vcpus"),
         Hardware("NUMA nodes", "cpu/numa"),
         Hardware("what the CPU tells about itself", "cpu/cache", "cpu/maxphysaddr", "cpu/model/@vendor_id"),
@@ -124,6 +125,8 @@ public static class ElementTables
     /// <summary>What to do about some of them, where removing the element has consequences that are not plain.</summary>
     public static readonly FrozenDictionary<string, string> NextSteps = FrozenDictionary.ToFrozenDictionary(new[]
     {
+        Hardware(
+            "remove it: RAM in ordinary pages can be cloned, so that checkpoints do not wait for it", "memoryBacking/hugepages"),
         Hardware(
             "remove it; whoever can read the folder of the domain can then read what its TPM keeps", "devices/tpm/backend/encryption"),
     }.SelectMany(row => row));

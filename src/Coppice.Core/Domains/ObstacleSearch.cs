@@ -33,6 +33,11 @@ internal static class ObstacleSearch
 
     private static IEnumerable<Obstacle> OfElement(XElement element, string path, string shown)
     {
+        if (ElementTables.IsHarmless(path))
+        {
+            return element.Elements().SelectMany(e => OfHarmless(ElementTables.ChildPath(path, e.Name), $"{shown}/{e.Name.LocalName}"));
+        }
+
         if (!ElementTables.IsUnderstood(path))
         {
             return Judge(path, shown);
@@ -42,6 +47,9 @@ internal static class ObstacleSearch
             ? [Unsupported(shown + Below(element, attribute), attribute.Value, values)]
             : Inside(element, path, shown);
     }
+
+    /// <summary>Within what is harmless only what is known not to be matters.</summary>
+    private static IEnumerable<Obstacle> OfHarmless(string path, string shown) => ElementTables.Changes(path) is null ? [] : Judge(path, shown);
 
     private static IEnumerable<Obstacle> Inside(XElement element, string path, string shown)
     {
