@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text;
 using Coppice.Core;
+using Coppice.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Cli;
@@ -62,7 +62,7 @@ internal sealed record Surroundings
             ErrorIsTerminal = !Console.IsErrorRedirected,
             Variable = name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
             Time = TimeProvider.System,
-            Ids = new IdSource(RandomNumberGenerator.Fill),
+            Ids = new IdSource(RandomBytes.Fill),
             Drivers = Composition.Drivers,
             StartAside = AsideProcess.Start,
         };

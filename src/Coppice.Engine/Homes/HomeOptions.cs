@@ -18,5 +18,5 @@ public sealed record HomeOptions
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Where new ids come from; tests give a seed.</summary>
-    public IdSource Ids { get; init; } = new(System.Security.Cryptography.RandomNumberGenerator.Fill);
+    public IdSource Ids { get; init; } = new(Files.RandomBytes.Fill);
 }

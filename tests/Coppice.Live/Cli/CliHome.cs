@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Coppice.Core;
 using Coppice.Live.Tree;
+using Coppice.Storage;
 
 namespace Coppice.Live.Cli;
 
@@ -111,6 +113,7 @@ public sealed class CliHome : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await LiveDomain.EndAllAsync(Home);
+        await new FileStorage(TimeProvider.System).RemoveVolumeAsync(new HomeFolder(Home), CancellationToken.None);
         Directory.Delete(Folder, recursive: true);
     }
 }
