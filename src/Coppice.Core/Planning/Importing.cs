@@ -121,7 +121,7 @@ internal sealed class Importing
         };
     }
 
-    private MemoryImage Moved(MemoryImage image) => image.File is { } file ? image with { File = _memories[file] } : image;
+    private MemoryImage Moved(MemoryImage image) => image.File is { } file ? image with { File = _memories[file], IsVolatile = false } : image;
 
     private Layer Moved(Layer layer) => layer with { Path = $"{_observed.Home.Images(layer.Disk)}/{Path.GetFileName(layer.Path)}" };
 
