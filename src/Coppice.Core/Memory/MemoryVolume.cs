@@ -24,6 +24,9 @@ public sealed record MemoryVolume
     /// <summary>The RAM of the guests on it, of all domains, by path.</summary>
     public ImmutableDictionary<string, RamFile> Rams { get; init; } = ImmutableDictionary<string, RamFile>.Empty;
 
+    /// <summary>Whether a file lies on it, or would.</summary>
+    public bool Holds(string file) => file.StartsWith($"{Folder}/", StringComparison.Ordinal);
+
     /// <summary>The same once a process has ended, and its RAM is nobody's.</summary>
     public MemoryVolume Without(string ram) => this with { Rams = Rams.Remove(ram) };
 

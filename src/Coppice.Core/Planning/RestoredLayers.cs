@@ -77,7 +77,7 @@ internal sealed class RestoredLayers
     {
         var places = _graph.All.Where(l => l.Type is StorageType.File).Select(l => l.Path)
             .Concat(_catalog.Memories.Select(m => m.File).OfType<string>())
-            .Where(p => !DevicePath.Names(p)).Select(p => Path.GetDirectoryName(p)!).Append(_folder.Path);
+            .Where(p => !DevicePath.Names(p)).Select(p => Path.GetDirectoryName(p)!).Append(_folder.Path).Append(_folder.VolumeFolder);
         var isAmongRecords = !isOwn && file.StartsWith($"{_folder.Home.Domains}/", StringComparison.Ordinal);
         var isThere = places.Any(p => file.StartsWith($"{p}/", StringComparison.Ordinal));
         if (Path.GetFullPath(file) != file || isAmongRecords || !isThere)

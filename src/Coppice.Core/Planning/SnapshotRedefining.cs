@@ -54,7 +54,7 @@ internal static class SnapshotRedefining
         RequireFiles(context, restoration);
         var (definition, written) = Definition(context, restoration);
         var id = document.Id ?? context.Observed.Ids.NextSnapshot();
-        var snapshot = restoration.Record(catalog, context.Observed.Folder, id, definition);
+        var snapshot = restoration.Record(catalog, context.Observed, id, definition);
         var own = snapshot.Layers.Select(l => l.Id).ToHashSet();
         var commit = context.NoChange with
         {

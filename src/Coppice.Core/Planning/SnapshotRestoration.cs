@@ -92,10 +92,10 @@ public sealed class SnapshotRestoration
 
     /// <summary>The record.</summary>
     /// <param name="catalog">The catalog it is to stand in.</param>
-    /// <param name="folder">The domain's folder.</param>
+    /// <param name="observed">Where the domain is, and the memory volume of its home.</param>
     /// <param name="id">Its uuid, if the document gives none.</param>
     /// <param name="definition">The stored definition.</param>
-    internal Snapshot Record(Catalog catalog, DomainFolder folder, SnapshotId id, ShortId definition) => new()
+    internal Snapshot Record(Catalog catalog, Observed observed, SnapshotId id, ShortId definition) => new()
     {
         Id = Document.Id ?? id,
         Name = Document.Name!,
@@ -104,14 +104,14 @@ public sealed class SnapshotRestoration
         State = _content.State,
         Parent = SnapshotRedefinition.Parent(Document, catalog),
         Definition = definition,
-        Memory = Memory(catalog, folder),
+        Memory = Memory(catalog, observed),
         IsQuiesced = _content.IsQuiesced,
         Tpm = _content.Tpm,
         Disks = _content.Disks,
         Layers = _layers.Own,
     };
 
-    private MemoryImage Memory(Catalog catalog, DomainFolder folder) => Document.Memory switch
+    private MemoryImage Memory(Catalog catalog, Observed observed) => Document.Memory switch
     {
         { Mode: MemoryMode.External, File: { } file } => new MemoryImage
         {
@@ -120,7 +120,8 @@ public sealed class SnapshotRestoration
             Format = _content.MemoryFormat,
             WrittenBy = _content.MemoryWrittenBy,
             Origin = catalog.Memories.FirstOrDefault(m => m.File == file)?.Origin
-                ?? (folder.IsOwnMemory(file) ? LayerOrigin.Coppice : LayerOrigin.User),
+                ?? (observed.Folder.IsOwnMemory(file) ? LayerOrigin.Coppice : LayerOrigin.User),
+            IsVolatile = observed.Volume is { IsVolatile: true } volume && volume.Holds(file),
         },
         { Mode: MemoryMode.Internal } => new MemoryImage
         {
