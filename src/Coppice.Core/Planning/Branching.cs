@@ -55,7 +55,7 @@ internal static class Branching
             throw Refused(context, source, "--memory", $"{place.File} is a device", "name a new file");
         }
 
-        if (!context.Observed.TakesMemoryLink)
+        if (!context.Observed.TakesMemoryLink && context.Observed.Volume?.Holds(place.File!) is not true)
         {
             MemoryRoom.Require(context, place);
         }

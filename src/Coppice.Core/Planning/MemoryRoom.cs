@@ -38,6 +38,19 @@ internal static class MemoryRoom
         }
     }
 
+    /// <summary>Requires room for a copy of a memory image, if it is to lie on the memory volume: there it shares nothing.</summary>
+    /// <exception cref="CoppiceException">It does not fit (<see cref="ErrorKind.Storage"/>).</exception>
+    public static void RequireCopy(PlanContext context, string file, ByteCount size)
+    {
+        if (context.Observed.Volume is { } volume && volume.Holds(file) && volume.MissingFor(size) is { Bytes: > 0 } missing)
+        {
+            throw new CoppiceException(
+                ErrorKind.Storage, $"memory volume {volume.Folder}",
+                $"a copy of the memory image takes {size} there: {missing} would be missing if the guests on it wrote to all of their RAM",
+                "delete snapshots or stop other domains");
+        }
+    }
+
     /// <summary>Requires room for the memory of the domain in the image of a disk.</summary>
     /// <exception cref="CoppiceException">It does not fit (<see cref="ErrorKind.Storage"/>).</exception>
     public static void RequireInside(PlanContext context, HeadDisk disk)

@@ -9,6 +9,7 @@ internal static class SharedMemory
     /// <param name="snapshot">The snapshot; it has memory.</param>
     /// <param name="file">The new file; it does not exist yet.</param>
     /// <param name="takesLink">Whether the memory can have a second name there.</param>
+    /// <exception cref="CoppiceException">A copy takes room that guests were promised (<see cref="ErrorKind.Storage"/>).</exception>
     public static (MemoryImage Memory, Step Made) In(PlanContext context, Snapshot snapshot, string file, bool takesLink)
     {
         var memory = snapshot.Memory;
@@ -24,8 +25,9 @@ internal static class SharedMemory
         var copy = new MemoryImage
         {
             Mode = MemoryMode.External, File = file, Format = memory.Format, WrittenBy = memory.WrittenBy,
-            IsVolatile = context.Observed.Volume is { IsVolatile: true } volume && file.StartsWith($"{volume.Folder}/", StringComparison.Ordinal),
+            IsVolatile = context.Observed.Volume is { IsVolatile: true } volume && volume.Holds(file),
         };
+        MemoryRoom.RequireCopy(context, file, size);
         return (copy, context.Storage.CopyMemory(memory, holder, file, size));
     }
 }

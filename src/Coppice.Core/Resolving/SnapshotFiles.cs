@@ -52,7 +52,7 @@ internal sealed class SnapshotFiles
             Mode = MemoryMode.External,
             File = file,
             Format = format,
-            IsVolatile = volume is { IsVolatile: true } && file.StartsWith($"{volume.Folder}/", StringComparison.Ordinal),
+            IsVolatile = volume is { IsVolatile: true } && volume.Holds(file),
 
             // A device node that somebody brought (R102) is written to, but must outlive the snapshot.
             Origin = DevicePath.Names(file) ? LayerOrigin.User : LayerOrigin.Coppice,
