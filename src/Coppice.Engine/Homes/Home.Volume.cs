@@ -27,6 +27,11 @@ public sealed partial class Home
     /// </exception>
     public async Task RemoveVolumeAsync(CancellationToken cancellation = default)
     {
+        if (!Directory.Exists(_folder.Path))
+        {
+            return;
+        }
+
         using var held = await HeldLock.TakeAsync(
             _folder.Lock, $"home {_folder.Path}", "pool delete-memory", new RunOptions().LockWait, _options.Time, cancellation).ConfigureAwait(false);
         foreach (var (view, broken) in await ViewAllAsync(cancellation).ConfigureAwait(false))
