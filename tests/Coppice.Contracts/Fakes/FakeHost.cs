@@ -29,6 +29,9 @@ public sealed class FakeHost
     /// <summary>The run folders of processes that have ended by themselves, with the domains of these.</summary>
     public Dictionary<ShortId, DomainId> Deserted { get; } = [];
 
+    /// <summary>The files on its memory volume that were the RAM of processes that have ended by themselves.</summary>
+    public HashSet<string> LeftRams { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The bridges and tap devices that there are.</summary>
     public HashSet<string> Networks { get; } = new(StringComparer.Ordinal);
 
@@ -122,6 +125,7 @@ public sealed class FakeHost
     {
         Act(how, s => s.Without(process));
         Deserted.Remove(process);
+        LeftRams.RemoveWhere(r => Path.GetFileNameWithoutExtension(r) == $"{process}");
     }
 
     /// <summary>Images are about to be read.</summary>

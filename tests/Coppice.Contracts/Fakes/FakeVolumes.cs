@@ -13,8 +13,8 @@ internal sealed class FakeVolumes(FakeHost host)
             IsVolatile = made.IsVolatile,
             Capacity = made.Size!.Value,
             Free = made.Size.Value,
-            Rams = host.State.Processes.Values.Select(p => p.Ram).OfType<RamPlace>().Where(r => r.IsClonable)
-                .ToImmutableDictionary(r => r.Path, _ => new RamFile(FakeHost.FileSize, default, 1)),
+            Rams = host.State.Processes.Values.Select(p => p.Ram).OfType<RamPlace>().Where(r => r.IsClonable).Select(r => r.Path)
+                .Union(host.LeftRams).ToImmutableDictionary(r => r, _ => new RamFile(FakeHost.FileSize, default, 1)),
         }
         : null;
 

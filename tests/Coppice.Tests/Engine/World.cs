@@ -57,8 +57,12 @@ internal sealed class World : IDisposable
 
     public bool Exists => new CatalogStore(Domain).Exists;
 
-    /// <summary>From then on guests have their RAM on a memory volume.</summary>
-    public void AddVolume(bool isVolatile = false) => Host.Volume = new NewMemoryVolume(new ByteCount(1L << 40), isVolatile);
+    /// <summary>From then on guests have their RAM on a memory volume, which is a file system of its own.</summary>
+    public void AddVolume(bool isVolatile = false, long mebibytes = 1 << 20)
+    {
+        Host.Volume = new NewMemoryVolume(new ByteCount(mebibytes << 20), isVolatile);
+        Host.Mounts.Add(Folder.Volume);
+    }
 
     /// <summary>The domain and its forks, as far as they exist. Read anew each time.</summary>
     public IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> All => [.. Folders.Select(f => (f, new CatalogStore(f).Read()))];
