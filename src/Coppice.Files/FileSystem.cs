@@ -46,6 +46,7 @@ public static partial class FileSystem
     // Of struct statx, see statx(2).
     private const int BufferSize = 256;
     private const int LinksOffset = 16;
+    private const int OwnerOffset = 20;
     private const int ModeOffset = 28;
     private const int InodeOffset = 32;
     private const int BlocksOffset = 48;
@@ -55,7 +56,8 @@ public static partial class FileSystem
     private const int NanosecondsOffset = 8;
     private const int DeviceOffset = 136;
 
-    private const int KindMask = 0xF000;
+    private const int KindMask = 0xF000, OthersMask = 0x3F;
+    private const int NoFollow = 0x100;
 
     /// <summary>Whether two paths are on one file system; a path that does not exist yet counts as its nearest folder.</summary>
     public static bool AreSame(string first, string second) => Device(first) == Device(second);
@@ -91,6 +93,14 @@ public static partial class FileSystem
         FileException.Guard(path, () => File.SetLastWriteTimeUtc(path, at.UtcDateTime));
     }
 
+    /// <summary>Whether there is a file, no link to one, that is this user's and nobody else's to read or write.</summary>
+    public static bool IsPrivate(string path)
+    {
+        Span<byte> buffer = stackalloc byte[BufferSize];
+        return TryLook(path, buffer, NoFollow) && KindOf(buffer) is FileKind.Regular && (uint)Number(buffer, OwnerOffset) == UserId()
+            && (BinaryPrimitives.ReadUInt16LittleEndian(buffer[ModeOffset..]) & OthersMask) == 0;
+    }
+
     /// <summary>Whether a path leads to a device, through symbolic links.</summary>
     internal static bool IsDevice(string path)
     {
@@ -110,8 +120,8 @@ public static partial class FileSystem
         return TryLook(path, buffer) ? Number(buffer, DeviceOffset) : 0;
     }
 
-    private static bool TryLook(string path, Span<byte> buffer) =>
-        Statx(WorkingFolder, path, 0, BasicFields, ref MemoryMarshal.GetReference(buffer)) == 0;
+    private static bool TryLook(string path, Span<byte> buffer, int flags = 0) =>
+        Statx(WorkingFolder, path, flags, BasicFields, ref MemoryMarshal.GetReference(buffer)) == 0;
 
     private static FileKind KindOf(ReadOnlySpan<byte> buffer)
     {
@@ -128,4 +138,7 @@ public static partial class FileSystem
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, ref byte buffer);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint UserId();
 }

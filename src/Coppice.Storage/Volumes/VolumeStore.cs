@@ -104,8 +104,8 @@ internal sealed class VolumeStore(TimeProvider time)
             return;
         }
 
-        // The host has forgotten what was in its memory.
-        if (record.Kind is VolumeKind.Volatile && !File.Exists(record.Path))
+        // The host has forgotten what was in its memory. What is there instead may be anybody's, since all users may make files there.
+        if (record.Kind is VolumeKind.Volatile && !FileSystem.IsPrivate(record.Path))
         {
             await _mount.FormatAsync(record.Path, record.Bytes, cancellation).ConfigureAwait(false);
         }
