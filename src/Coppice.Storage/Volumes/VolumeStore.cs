@@ -118,6 +118,14 @@ internal sealed class VolumeStore(TimeProvider time)
     {
         if (record.Kind is VolumeKind.Folder)
         {
+            foreach (var domain in Directory.Exists(record.Path) ? Directory.GetDirectories(record.Path) : [])
+            {
+                if (Guid.TryParseExact(Path.GetFileName(domain), "D", out _))
+                {
+                    DurableFolder.Remove(domain);
+                }
+            }
+
             File.Delete(home.Volume);
         }
         else
