@@ -18,9 +18,13 @@ internal sealed class FakeVolumes(FakeHost host)
         }
         : null;
 
-    public void Make(HomeFolder home, NewMemoryVolume volume) => host.Volume = host.Volume is null
-        ? volume with { Size = volume.Size ?? new ByteCount(1L << 40) }
-        : throw new CoppiceException(ErrorKind.AlreadyExists, $"memory volume of {home.Path}", "is there already", "remove it first");
+    public void Make(HomeFolder home, NewMemoryVolume volume)
+    {
+        Directory.CreateDirectory(home.Path);
+        host.Volume = host.Volume is null
+            ? volume with { Size = volume.Size ?? new ByteCount(1L << 40) }
+            : throw new CoppiceException(ErrorKind.AlreadyExists, $"memory volume of {home.Path}", "is there already", "remove it first");
+    }
 
     public void Remove(HomeFolder home)
     {

@@ -154,6 +154,57 @@ public sealed class DurableFileTests : IDisposable
         Assert.Equal("whole\nnext\n", File.ReadAllText(File1));
     }
 
+    [Fact]
+    public void What_is_written_behind_a_position_leaves_a_hole_before_it()
+    {
+        using (var file = DurableFile.OpenNew(File1, 1 << 20))
+        {
+            Assert.Equal(1 << 20, Seek(file, 0, whence: 1));
+            Assert.Equal(3, Write(file, "end"u8.ToArray(), 3));
+        }
+
+        Assert.Equal((1 << 20) + 3, new FileInfo(File1).Length);
+        Assert.InRange(FileSystem.Look(File1)!.AllocatedBytes, 1, 1 << 16);
+        using var end = DurableFile.OpenAt(File1, 1 << 20);
+        Assert.Equal(1 << 20, Seek(end, 0, whence: 1));
+        Assert.True(Assert.Throws<FileException>(() => DurableFile.OpenNew(File1, 5)).IsTaken);
+        Assert.True(Assert.Throws<FileException>(() => DurableFile.OpenAt(File1 + "-not", 0)).IsMissing);
+        Assert.Throws<FileException>(() => DurableFile.OpenNew(File1 + "-new", -1));
+    }
+
+    [Fact]
+    public void The_room_of_a_file_is_taken_at_once_or_not_at_all()
+    {
+        DurableFile.Allocate(File1, 4 << 20);
+        Assert.Equal(4 << 20, new FileInfo(File1).Length);
+        Assert.InRange(FileSystem.Look(File1)!.AllocatedBytes, 4 << 20, 5 << 20);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
+        Assert.True(Assert.Throws<FileException>(() => DurableFile.Allocate(File1, 4096)).IsTaken);
+        var full = Assert.Throws<FileException>(() => DurableFile.Allocate(File1 + "-large", 1L << 50));
+        Assert.Equal(File1 + "-large", full.Path);
+        Assert.False(File.Exists(File1 + "-large"));
+    }
+
+    [Fact]
+    public void A_file_is_private_that_nobody_else_can_read_or_write()
+    {
+        Assert.False(FileSystem.IsPrivate(File1));
+        DurableFile.Allocate(File1, 1);
+        Assert.True(FileSystem.IsPrivate(File1));
+        File.CreateSymbolicLink(File1 + "-link", File1);
+        Assert.False(FileSystem.IsPrivate(File1 + "-link"));
+        File.SetUnixFileMode(File1, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        Assert.False(FileSystem.IsPrivate(File1));
+        Assert.False(FileSystem.IsPrivate(_folder));
+        Assert.True(Environment.UserName is "root" || !FileSystem.IsPrivate("/etc/shadow"));
+    }
+
+    [DllImport("libc", EntryPoint = "lseek")]
+    private static extern long Seek(SafeFileHandle file, long offset, int whence);
+
+    [DllImport("libc", EntryPoint = "write")]
+    private static extern long Write(SafeFileHandle file, byte[] content, long length);
+
     [DllImport("libc", EntryPoint = "dup")]
     private static extern int Duplicate(int descriptor);
 }
