@@ -50,6 +50,14 @@ internal sealed class LoopMount(TimeProvider time)
     private async Task<string> AttachAsync(string path, CancellationToken cancellation)
     {
         var losetup = new HostProgram("losetup", "mount", time);
+        var left = await losetup.RunAsync(
+            ["--noheadings", "--output", "NAME", "--associated", path], s_limit, path, cancellation).ConfigureAwait(false);
+        foreach (var device in left.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            // By a command that was killed before it had mounted it.
+            await RunAsync("losetup", "mount", path, ["--detach", device], cancellation).ConfigureAwait(false);
+        }
+
         string[] find = ["--find", "--show"];
         var direct = await losetup.RunAsync([.. find, "--direct-io=on", "--", path], s_limit, path, cancellation).ConfigureAwait(false);
         var answer = direct.Code == 0 ? direct : await losetup.RunAsync([.. find, "--", path], s_limit, path, cancellation).ConfigureAwait(false);

@@ -115,6 +115,13 @@ public sealed class MemoryVolumeTests : IAsyncDisposable
         Assert.Null(await _storage.ObserveVolumeAsync(home, Cancellation));
         await MakeAsync(home);
         Assert.NotNull(await _storage.ObserveVolumeAsync(home, Cancellation));
+
+        await VolumeHost.RunAsync("umount", home.Volume);
+        await VolumeHost.RunAsync("losetup", "--find", home.VolumeFile);
+        await _storage.MountVolumeAsync(home, Cancellation);
+        Assert.Single(await VolumeHost.LoopsAsync(home.VolumeFile));
+        await _storage.RemoveVolumeAsync(home, Cancellation);
+        Assert.Empty(Directory.GetFiles(home.Path, "*.xfs"));
     }
 
     [Fact]
