@@ -22,6 +22,9 @@ public interface IHypervisorBed : IAsyncDisposable
     /// <summary>A memory image that does not exist yet.</summary>
     MemoryImage NewMemory();
 
+    /// <summary>Sees to a memory volume for the home. Skips the test where there can be none.</summary>
+    Task RequireVolumeAsync();
+
     /// <summary>An empty layer that exists.</summary>
     Layer NewOverlay(Layer below);
 

@@ -10,6 +10,7 @@ using Coppice.Qemu;
 using Coppice.Qemu.Networks;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Tpm;
+using Coppice.Storage;
 using ImageFormat = Coppice.Core.ImageFormat;
 
 namespace Coppice.Live.Qemu;
@@ -28,7 +29,9 @@ internal sealed class QemuBed : IHypervisorBed
     private readonly List<ShortId> _processes = [];
     private readonly List<LoopDevice> _devices = [];
     private readonly List<string> _taps = [];
+    private readonly FileStorage _storage = new(TimeProvider.System);
     private static int s_taps;
+    private bool _hasVolume;
     private int _ids;
 
     public QemuBed(long memory = 64 << 20, string qemu = QemuPrograms.Usual)
@@ -90,6 +93,20 @@ internal sealed class QemuBed : IHypervisorBed
     }
 
     public MemoryImage NewMemory() => new() { Mode = MemoryMode.External, File = Folder.Memory(NextId()) };
+
+    public async Task RequireVolumeAsync()
+    {
+        VolumeHost.Require();
+        try
+        {
+            await _storage.MakeVolumeAsync(Home, new NewMemoryVolume(new ByteCount(320 << 20)), Cancellation);
+            _hasVolume = true;
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.Storage)
+        {
+            Assert.Skip($"no memory volume can be made here: {e.Message}");
+        }
+    }
 
     public Layer NewOverlay(Layer below)
     {
@@ -220,6 +237,12 @@ internal sealed class QemuBed : IHypervisorBed
         foreach (var tap in _taps)
         {
             await HostNetworks.IpAsync("link", "delete", tap);
+        }
+
+        if (_hasVolume)
+        {
+            Assert.Empty(Directory.GetFiles(Home.Volume, "*.ram", SearchOption.AllDirectories));
+            await _storage.RemoveVolumeAsync(Home, CancellationToken.None);
         }
 
         Assert.Empty(Directory.Exists($"{Home.Path}/run") ? Directory.GetFileSystemEntries($"{Home.Path}/run") : []);

@@ -54,6 +54,8 @@ internal sealed class FakeBed : IHypervisorBed, IStorageBed
 
     public MemoryImage NewMemory() => new() { Mode = MemoryMode.External, File = $"/memory/{++_ids}" };
 
+    public Task RequireVolumeAsync() => Storage.MakeVolumeAsync(Folder.Home, new NewMemoryVolume(new ByteCount(1 << 30)), default);
+
     public Layer NewOverlay(Layer below) => NewLayer(below, LayerOrigin.Coppice);
 
     public Layer NewImage() => NewLayer(null, LayerOrigin.User) with { Disk = "sdb" };
