@@ -37,7 +37,7 @@ internal static class Results
         Catalog = second.Catalog,
         Steps = [.. first.Steps, .. second.Steps],
         Written = first.Written + second.Written,
-        Warnings = [.. first.Warnings.Union(second.Warnings)],
+        Warnings = [.. first.Warnings.Union(second.Plan.Warnings.Except(first.Plan.Warnings)).Union(second.Warnings)],
     };
 
     /// <summary>The pauses within steps, and one that lasted from a step to a later one with all that was between.</summary>

@@ -30,6 +30,17 @@ public sealed class MemoryRoomTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fork_whose_start_does_not_fit_tells_so_too()
+    {
+        await StartAsync();
+        await _world.SnapshotAsync("one");
+        _world.AddVolume(mebibytes: 33);
+        var forked = await _world.RunAsync(Scenario.Fork("one") with { State = ForkState.Running });
+        Assert.Contains("checkpoints will wait for RAM", Assert.Single(forked.Warnings), StringComparison.Ordinal);
+        Assert.False(RamOf(_world.Fork("copy").Catalog).IsClonable);
+    }
+
+    [Fact]
     public async Task RAM_that_is_no_whole_number_of_pages_is_not_mapped()
     {
         _world.AddVolume();

@@ -83,6 +83,16 @@ public sealed class MemoryVolumeTests : IDisposable
     }
 
     [Fact]
+    public async Task It_stays_while_the_process_of_a_domain_does_not_answer()
+    {
+        await StartAsync();
+        _world.Host.ProcessesAnswer = false;
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => _world.Open().RemoveVolumeAsync());
+        Assert.Equal(ErrorKind.WrongState, Assert.IsType<CoppiceException>(error).Kind);
+        Assert.NotNull(_world.Host.Volume);
+    }
+
+    [Fact]
     public async Task The_RAM_of_no_process_is_found_and_goes_with_a_repair_and_that_of_a_guest_stays()
     {
         await StartAsync();
