@@ -73,6 +73,7 @@ internal sealed class Leftovers(HomeOptions options, HomeFolder home)
         try
         {
             await new Recovery(folder, steps, new CatalogStore(folder)).RunAsync().ConfigureAwait(false);
+            DurableFolder.RemoveIfEmpty(folder.VolumeFolder);
             DurableFolder.Remove(folder.Path);
             return [];
         }

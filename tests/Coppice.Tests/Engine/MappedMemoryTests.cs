@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Engine;
 
 namespace Coppice.Tests.Engine;
 
@@ -138,6 +139,26 @@ public sealed class MappedMemoryTests : IDisposable
         await _world.RunAsync(new UndefineDomain(Name, Snapshots: true));
         Assert.Empty(_world.Host.State.Memories);
         Assert.False(Directory.Exists(_world.Domain.VolumeFolder));
+    }
+
+    [Fact]
+    public async Task A_fork_that_a_killed_command_left_half_made_leaves_nothing_there_either()
+    {
+        await StartAsync();
+        await _world.SnapshotAsync("one");
+        await Assert.ThrowsAnyAsync<Exception>(() => CrashTests.RunAsync(_world, Scenario.Fork("one"), e =>
+        {
+            if (e.Point is OperationPoint.StepApplied && e.Step?.Kind is "store.link")
+            {
+                throw new InvalidTimeZoneException("killed");
+            }
+        }));
+        var folder = _world.Folder.Domain(DomainId.Parse(Path.GetFileName(
+            Directory.GetDirectories(_world.Folder.Domains).Single(d => d != _world.Domain.Path))));
+        Directory.CreateDirectory(folder.VolumeFolder);
+        Assert.Single((await _world.Open().ListAsync()).Domains);
+        Assert.False(Directory.Exists(folder.VolumeFolder));
+        Inspection.CheckAll(_world);
     }
 
     [Fact]
