@@ -45,7 +45,7 @@ internal sealed record LeftBehind(Tip? Tip = null, Snapshot? Snapshot = null)
             {
                 WrittenBy = context.WriterOf(MemoryMode.External),
             };
-            MemoryRoom.Require(context, memory);
+            MemoryRoom.Require(context, memory, "keep nothing of what is left");
         }
 
         return new LeftBehind(new Tip

@@ -67,7 +67,7 @@ internal static class Lifecycle
         }
 
         var memory = new SnapshotFiles(context.Observed, context.Graph).SavedMemory() with { WrittenBy = context.WriterOf(MemoryMode.External) };
-        MemoryRoom.Require(context, memory);
+        MemoryRoom.Require(context, memory, $"stop it: coppice stop {context.Catalog.Name}");
         return context.Plan($"memory ({memory.Layout}) to a file") with
         {
             // A guest whose memory was saved before has to run for an instant to be saved again.
