@@ -1,5 +1,6 @@
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Files;
 
 namespace Coppice.Cli.Reports;
 
@@ -98,9 +99,6 @@ internal sealed class SnapshotReports(DomainView view, IReadOnlySet<SnapshotId>?
         return snapshot.Memory.File is { } memory ? layers.Append(memory) : layers;
     }
 
-    public static long FileBytes(string path)
-    {
-        var file = new FileInfo(path);
-        return file.Exists ? file.Length : 0;
-    }
+    /// <summary>What a file takes on disk, the blocks that it shares with clones among it.</summary>
+    public static long FileBytes(string path) => FileSystem.Look(path)?.AllocatedBytes ?? 0;
 }
