@@ -190,7 +190,7 @@ internal sealed class QmpConnection : IAsyncDisposable
         try
         {
             await _socket.SendAsync(Encode(command, arguments, id), file, cancellation);
-            if (_reading.IsCompleted)
+            if (_reading.IsCompleted && !answer.Task.IsCompleted)
             {
                 throw Broken();
             }

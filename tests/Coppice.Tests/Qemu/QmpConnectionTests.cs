@@ -95,6 +95,17 @@ public sealed class QmpConnectionTests
     }
 
     [Fact]
+    public async Task A_guest_that_goes_down_at_once_has_taken_the_command_all_the_same()
+    {
+        await Parallel.ForAsync(0, 500, TestContext.Current.CancellationToken, async (_, cancellation) =>
+        {
+            await using var monitor = new FakeMonitor(FakeMonitor.Ok, hangsUp: true);
+            await using var qmp = await monitor.ConnectAsync();
+            await qmp.ExecuteAsync("system_powerdown", null, cancellation);
+        });
+    }
+
+    [Fact]
     public async Task A_peer_that_says_nothing_is_not_waited_for()
     {
         await using var monitor = new FakeMonitor(_ => null, greeting: "");
