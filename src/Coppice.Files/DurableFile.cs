@@ -25,15 +25,14 @@ public static class DurableFile
         CreateAsync(path, Encoding.UTF8.GetBytes(content), cancellation);
 
     /// <summary>Makes a file that must not exist yet, for another program to fill. Nothing is flushed.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="position">Where the other program begins to write; before that stays a hole.</param>
-    public static SafeFileHandle OpenNew(string path, long position = 0)
+    public static SafeFileHandle OpenNew(string path)
     {
         FileActs.Before(FileAct.Write, path);
-        return At(position, path, Native.Open(path, Native.WriteOnly | Native.Create | Native.Exclusive));
+        return Native.Open(path, Native.WriteOnly | Native.Create | Native.Exclusive);
     }
 
-    /// <summary>Makes a file of zeros that must not exist yet, with all of its room taken (posix_fallocate). Nothing is flushed.</summary>
+    /// <summary>Makes a file of zeros that must not exist yet, with all of its room taken. Nothing is flushed.</summary>
+    /// <exception cref="FileException">There is no room, or the file system takes none before something is written.</exception>
     public static void Allocate(string path, long bytes)
     {
         FileActs.Before(FileAct.Write, path);
@@ -46,12 +45,29 @@ public static class DurableFile
             });
             file.SetLength(bytes);
         });
+        if (FileSystem.Look(path) is not { } made || made.AllocatedBytes < bytes)
+        {
+            throw new FileException(path, 0, "is on a file system that takes no room before something is written", "use another one");
+        }
     }
 
     /// <summary>Opens a file for another program to read.</summary>
     /// <param name="path">The file.</param>
     /// <param name="position">Where the other program begins to read.</param>
-    public static SafeFileHandle OpenAt(string path, long position) => At(position, path, Native.Open(path, Native.ReadOnly));
+    public static SafeFileHandle OpenAt(string path, long position)
+    {
+        var file = Native.Open(path, Native.ReadOnly);
+        try
+        {
+            Native.Seek(file, path, position);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Writes into an open file. Nothing is flushed.</summary>
     /// <param name="file">Open for writing.</param>
@@ -143,20 +159,6 @@ public static class DurableFile
         }
 
         return read == content.Length ? content : content[..read];
-    }
-
-    private static SafeFileHandle At(long position, string path, SafeFileHandle file)
-    {
-        try
-        {
-            Native.Seek(file, path, position);
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
     }
 
     private static void Replace(string path, ReadOnlySpan<byte> content)

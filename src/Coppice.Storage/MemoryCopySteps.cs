@@ -54,10 +54,10 @@ internal static class MemoryCopySteps
     {
         try
         {
-            using var source = File.OpenRead(copy.Source);
-            return Write(source, copy, cancellation);
+            using var source = DurableFile.OpenAt(copy.Source, 0);
+            return FileCopy.Copy(source, Partial(copy), null, cancellation).WrittenBytes;
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (FileException e) when (e.IsMissing)
         {
             throw new CoppiceException(
                 ErrorKind.NotFound, $"memory image {copy.Source}", "is missing", "restore the file, or name another snapshot", e);

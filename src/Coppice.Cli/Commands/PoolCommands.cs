@@ -32,7 +32,7 @@ internal static class PoolCommands
         };
         var folder = new Option<string?>("--folder")
         {
-            Description = "Use this new folder of a file system that clones files (XFS, btrfs) instead; it needs no root", HelpName = "FOLDER",
+            Description = "Make this folder on a file system that clones files (XFS, btrfs) instead; it needs no root", HelpName = "FOLDER",
         };
         var command = new CoppiceCommand(
             "create-memory", "Make the memory volume; domains that are started from then on have their RAM there", size, isVolatile, folder);

@@ -6,12 +6,17 @@ namespace Coppice.Core;
 internal sealed record GuestRam(RamPlace? Place, string? Warning)
 {
     /// <summary>On the memory volume if it can be. Memory that is to be mapped needs a file wherever there is room.</summary>
-    public static GuestRam Of(PlanContext context, ShortId process, DomainDefinition definition, MemoryImage memory)
+    /// <param name="context">What was observed.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">Its definition.</param>
+    /// <param name="memory">What it loads.</param>
+    /// <param name="left">What the process that it replaces leaves: a clone of its RAM keeps what that took.</param>
+    public static GuestRam Of(PlanContext context, ShortId process, DomainDefinition definition, MemoryImage memory, MemoryImage? left = null)
     {
         var folder = context.Observed.Folder;
 
-        // Of the domain one process runs at a time: what another one was promised is this one's.
-        var volume = context.Head.Process is { } other ? context.Observed.Volume?.Without(folder.Ram(other)) : context.Observed.Volume;
+        // Of the domain one process runs at a time: what another one was promised is this one's, if nothing keeps it.
+        var volume = context.Head.Process is { } other && left is not { Format: MemoryFormat.Mapped } ? context.Observed.Volume?.Without(folder.Ram(other)) : context.Observed.Volume;
         var way = MemoryWay.Of(definition, volume);
         if (way.Format is MemoryFormat.Mapped)
         {

@@ -144,7 +144,7 @@ internal static class Reverting
         var runs = active && destination.State is not DomainState.Paused;
         var definition = context.Observed.Definitions[destination.Definition];
         ImmutableArray<Tip> discarded = [.. context.Catalog.Tips.Where(t => t.Current is { } from && destination.IsDiscarded(from))];
-        var ram = process is { } started ? GuestRam.Of(context, started, definition, destination.Memory) : null;
+        var ram = process is { } started ? GuestRam.Of(context, started, definition, destination.Memory, left.Memory) : null;
         var expired = TipKeeping.Expired(context, left.Tip, destination.Tip, discarded);
         var change = ChangeTo(destination, process, runs, left) with { Refrozen = taken };
         var reclaimed = Reclaiming.After(

@@ -106,6 +106,12 @@ public static class SnapshotResolver
         }
 
         candidates = SnapshotConditions.KeepFitting(request, candidates, name);
+        if (request.Memory is null && observed.ClonableRam is not null)
+        {
+            // Nobody waits for RAM where it is cloned, and inside an image it cannot be: what was not said goes into files then.
+            candidates = [.. candidates.OrderBy(m => m.Memory is MemoryMode.Internal)];
+        }
+
         var held = observed.Capabilities;
         var chosen = candidates.FirstOrDefault(m => Needs(m).All(n => held.Items.Contains(n.Capability)));
         foreach (var need in Needs(chosen ?? candidates[0]))

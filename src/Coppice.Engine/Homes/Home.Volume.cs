@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Files;
 
 namespace Coppice.Engine;
 
@@ -32,20 +33,33 @@ public sealed partial class Home
             return;
         }
 
-        using var held = await HeldLock.TakeAsync(
-            _folder.Lock, $"home {_folder.Path}", "pool delete-memory", new RunOptions().LockWait, _options.Time, cancellation).ConfigureAwait(false);
-        foreach (var (view, broken) in await ViewAllAsync(cancellation).ConfigureAwait(false))
+        var locks = new List<FileLock>();
+        try
         {
-            var use = broken is not null
-                ? (Path.GetFileName(broken.Folder.Path), "cannot be read, and may keep memory there", "see what is wrong: coppice check")
-                : UseOf(view!);
-            if (use is var (domain, problem, nextStep))
+            // A checkpoint holds the lock of its domain only.
+            locks.Add(await LockAsync(_folder.Lock, $"home {_folder.Path}", cancellation).ConfigureAwait(false));
+            foreach (var folder in _finder.Folders())
             {
-                throw new CoppiceException(ErrorKind.WrongState, $"memory volume of {_folder.Path}", $"is needed: domain '{domain}' {problem}", nextStep);
+                locks.Add(await LockAsync(folder.Lock, $"domain in {folder.Path}", cancellation).ConfigureAwait(false));
             }
-        }
 
-        await _options.Storage.RemoveVolumeAsync(_folder, cancellation).ConfigureAwait(false);
+            foreach (var (view, broken) in await ViewAllAsync(cancellation).ConfigureAwait(false))
+            {
+                var use = broken is not null
+                    ? (Path.GetFileName(broken.Folder.Path), "cannot be read, and may keep memory there", "see what is wrong: coppice check")
+                    : await FindUseAsync(view!, cancellation).ConfigureAwait(false);
+                if (use is var (domain, problem, nextStep))
+                {
+                    throw new CoppiceException(ErrorKind.WrongState, $"memory volume of {_folder.Path}", $"is needed: domain '{domain}' {problem}", nextStep);
+                }
+            }
+
+            await _options.Storage.RemoveVolumeAsync(_folder, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            locks.ForEach(held => held.Dispose());
+        }
     }
 
     /// <summary>How the memory of a domain is kept, now and after its next start.</summary>
@@ -59,16 +73,29 @@ public sealed partial class Home
             MemoryWay.Of(view.Definition, view.Catalog.Head.Process is { } process ? volume?.Without(view.Folder.Ram(process)) : volume));
     }
 
-    private (string Domain, string Problem, string NextStep)? UseOf(DomainView view)
+    private Task<FileLock> LockAsync(string path, string subject, CancellationToken cancellation) => HeldLock.TakeAsync(
+        path, subject, "pool delete-memory", new RunOptions().LockWait, _options.Time, cancellation);
+
+    /// <summary>What a domain has on the volume that would be missed, and what to do about it; null if it has nothing.</summary>
+    private async Task<(string Domain, string Problem, string NextStep)?> FindUseAsync(DomainView view, CancellationToken cancellation)
     {
         var name = view.Catalog.Name;
-        return view switch
+        if (view.Hypervisor.Ram is not null)
         {
-            { Hypervisor.Ram: not null } => (name, "has its RAM there", $"stop it: coppice stop {name}"),
-            _ when view.Catalog.Memories.Any(m => m.File is { } file && file.StartsWith($"{_folder.Volume}/", StringComparison.Ordinal)) =>
-                (name, "keeps memory of snapshots there", $"delete these, or undefine it: coppice snapshot list {name}"),
-            _ => null,
-        };
+            return (name, "has its RAM there", $"stop it: coppice stop {name}");
+        }
+
+        if (view.Catalog.Memories.Any(m => m.File is { } file && file.StartsWith($"{_folder.Volume}/", StringComparison.Ordinal)))
+        {
+            return (name, "keeps memory of snapshots there", $"delete these, or undefine it: coppice snapshot list {name}");
+        }
+
+        // What a snapshot kept that was forgotten can be put back, with its files.
+        var stored = await _options.Storage.ListAsync(view.Folder, [], cancellation).ConfigureAwait(false);
+        return stored.Keys.FirstOrDefault(f => Path.GetDirectoryName(f) == view.Folder.VolumeFolder
+            && OwnFile.KindOf(view.Folder, f) is OwnFileKind.Memory) is { } forgotten
+                ? (name, $"has memory there that no snapshot names: {forgotten}", $"if it is not needed: coppice check {name} --repair --orphans")
+                : null;
     }
 
     /// <summary>A host that was restarted has the volume mounted again before a guest needs it.</summary>
@@ -84,7 +111,7 @@ public sealed partial class Home
             await _options.Storage.MountVolumeAsync(_folder, call.Cancellation).ConfigureAwait(false);
             return null;
         }
-        catch (CoppiceException e)
+        catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
         {
             return $"the memory volume is not mounted, so that checkpoints wait for RAM: {e.Message}";
         }

@@ -66,6 +66,11 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
             }
         }
 
+        if (File.Exists(folder.Home.VolumeRecord) && await options.Storage.ObserveVolumeAsync(folder.Home, CancellationToken.None).ConfigureAwait(false) is null)
+        {
+            warnings.Add("the memory volume is not mounted, and what is there of the domain goes with a later command");
+        }
+
         if (warnings.Count == 0)
         {
             DurableFolder.Remove(folder.VolumeFolder);

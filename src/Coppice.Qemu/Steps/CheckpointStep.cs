@@ -13,7 +13,7 @@ namespace Coppice.Qemu.Steps;
 /// <summary>
 /// The one pause of a snapshot. While the guest runs: the empty layers are added to the block graph, the memory file is
 /// opened and handed over, the images are flushed, the guard is armed; last its file systems are frozen, if that is asked. While
-/// it stands: stop, then transaction and migrate, or snapshot-save and transaction for memory inside a disk; the TPM's file is
+/// it stands: stop, then transaction and the memory file, or snapshot-save and transaction for memory inside a disk; the TPM's file is
 /// read; cont. After that: the file systems are thawed, and then everything is flushed.
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
@@ -35,6 +35,12 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             ? await GuestFreeze.PrepareAsync(machine, folder, agent, context, time, cancellation)
             : null;
         await AddOverlaysAsync(machine, folder, request.Disks, cancellation);
+        if (request.Memory.Mode is MemoryMode.Internal)
+        {
+            // It stays as it was chosen last, and a mapped checkpoint or load chose that RAM is elsewhere.
+            await machine.ChooseRamAsync(withRam: true, cancellation);
+        }
+
         using var memory = await MemoryFile.OpenAsync(machine, request.Process, request.Memory, context, cancellation);
         foreach (var image in request.Disks.Select(d => d.From.Path).Concat(request.Internals.Select(l => l.Path)).Distinct())
         {

@@ -59,10 +59,14 @@ internal sealed class DeviceState(Machine machine, RunFolder folder, StepContext
     }
 
     /// <summary>Writes what was saved into a file, from some position on, and removes the image.</summary>
-    public async Task MoveToAsync(SafeFileHandle file, long position, CancellationToken cancellation)
+    /// <param name="file">Open for writing.</param>
+    /// <param name="path">Its path, for errors.</param>
+    /// <param name="position">Where what was saved begins.</param>
+    /// <param name="cancellation">Ends it; a part is left.</param>
+    public async Task MoveToAsync(SafeFileHandle file, string path, long position, CancellationToken cancellation)
     {
         await CloseAsync(cancellation);
-        await Task.Run(() => Copy(file, position), cancellation);
+        await Task.Run(() => Copy(file, path, position), cancellation);
         DurableFile.Remove(ImagePath);
     }
 
@@ -86,14 +90,14 @@ internal sealed class DeviceState(Machine machine, RunFolder folder, StepContext
         }
     }
 
-    private void Copy(SafeFileHandle file, long position)
+    private void Copy(SafeFileHandle file, string path, long position)
     {
         using var image = Qcow2Image.Open(ImagePath);
         using var state = image.OpenMemory(image.ReadSnapshots().Single(s => s.Name == Tag));
         var buffer = new byte[1 << 20];
         while (state.Read(buffer) is > 0 and var count)
         {
-            DurableFile.WriteAt(file, ImagePath, buffer.AsSpan(0, count), position);
+            DurableFile.WriteAt(file, path, buffer.AsSpan(0, count), position);
             position += count;
         }
     }

@@ -25,9 +25,7 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
         }
 
         await tpm.EndAsync(folder, cancellation);
-        var left = RemoveLinks(folder, end.Kept);
-        DurableFile.Remove(context.Folder.Ram(end.Process));
-        DurableFile.Remove(context.Folder.PrivateRam(end.Process));
+        var left = string.Join(", ", [.. RemoveLinks(folder, end.Kept), .. RemoveRam(end.Process, context)]);
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))
         {
@@ -46,8 +44,8 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
     /// successor's link included, stays. What cannot be removed is told rather than thrown: a link that leads nowhere is not
     /// worth a process that cannot be ended.
     /// </summary>
-    /// <returns>What could not be removed; empty if everything was.</returns>
-    private static string RemoveLinks(RunFolder folder, ImmutableArray<string> kept)
+    /// <returns>What could not be removed.</returns>
+    private static List<string> RemoveLinks(RunFolder folder, ImmutableArray<string> kept)
     {
         var failures = new List<string>();
         foreach (var path in Links(folder).Where(p => Path.IsPathRooted(p) && !kept.Contains(p)))
@@ -65,7 +63,27 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
             }
         }
 
-        return string.Join(", ", failures);
+        return failures;
+    }
+
+    /// <summary>Removes the files that were its RAM. One that its file system does not let go is found by <c>check</c>, by its name.</summary>
+    /// <returns>What could not be removed.</returns>
+    private static List<string> RemoveRam(ShortId process, StepContext context)
+    {
+        var failures = new List<string>();
+        foreach (var path in (string[])[context.Folder.Ram(process), context.Folder.PrivateRam(process)])
+        {
+            try
+            {
+                DurableFile.Remove(path);
+            }
+            catch (FileException e)
+            {
+                failures.Add($"RAM {path} not removed ({e.Message})");
+            }
+        }
+
+        return failures;
     }
 
     private static string[] Links(RunFolder folder)

@@ -107,13 +107,21 @@ internal sealed class MemoryFile : IDisposable
         }
     }
 
-    /// <summary>Lets QEMU write, or save what devices keep while the RAM is cloned. The guest must stand still.</summary>
+    /// <summary>Lets QEMU write, or clones the RAM and has what devices keep saved. The guest must stand still.</summary>
     /// <exception cref="CoppiceException">There is no room for it (<see cref="ErrorKind.Storage"/>).</exception>
-    public Task SaveAsync(Machine machine, Stopwatches parts, StepContext context, CancellationToken cancellation) => _ram is { } ram
-        ? parts.TimeAsync(
-            ("devices", () => ram.Devices.SaveAsync(cancellation)),
-            ("clone", () => Task.Run(() => Clone(ram.File, ram.Path, ram.Bytes), CancellationToken.None)))
-        : parts.TimeAsync("migrate", () => SaveAsync(machine, context, cancellation));
+    public async Task SaveAsync(Machine machine, Stopwatches parts, StepContext context, CancellationToken cancellation)
+    {
+        if (_ram is not { } ram)
+        {
+            await parts.TimeAsync("migrate", () => SaveAsync(machine, context, cancellation));
+            return;
+        }
+
+        // In this order: what somebody sends to a channel goes into the RAM of a guest that stands, too. A device that knows of more than
+        // the RAM loses that; one that knows of less could not be loaded.
+        await parts.TimeAsync("clone", () => Task.Run(() => Clone(ram.File, ram.Path, ram.Bytes), CancellationToken.None));
+        await parts.TimeAsync("devices", () => ram.Devices.SaveAsync(cancellation));
+    }
 
     /// <summary>Makes the file durable and gives it its name.</summary>
     /// <returns>Its size, without the bytes that it shares with the RAM.</returns>
@@ -121,7 +129,7 @@ internal sealed class MemoryFile : IDisposable
     public async Task<ByteCount> FinishAsync(RunFolder folder, StepContext context, CancellationToken cancellation)
     {
         var path = _memory.File!;
-        await (_ram is { } saved ? saved.Devices.MoveToAsync(_file, saved.Bytes, cancellation) : Task.CompletedTask);
+        await (_ram is { } saved ? saved.Devices.MoveToAsync(_file, _partial, saved.Bytes, cancellation) : Task.CompletedTask);
         await Task.Run(() => DurableFile.Flush(_partial), cancellation);
 
         // Once the partial file is gone, this alone tells the undo that the file is ours to remove.
@@ -166,6 +174,10 @@ internal sealed class MemoryFile : IDisposable
         DurableFile.Remove(folder.DeviceState(context.Operation));
     }
 
+    /// <summary>Lets go of what QEMU has open for a file that is not going to be.</summary>
+    public static Task AbandonAsync(Machine machine, MemoryImage memory, RunFolder folder, StepContext context, CancellationToken cancellation) =>
+        memory.Format is MemoryFormat.Mapped ? new DeviceState(machine, folder, context).RemoveAsync(cancellation) : Task.CompletedTask;
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -186,10 +198,6 @@ internal sealed class MemoryFile : IDisposable
                 "free some space or mend the file system, and try again", e);
         }
     }
-
-    /// <summary>Lets go of what QEMU has open for a file that is not going to be.</summary>
-    public static Task AbandonAsync(Machine machine, MemoryImage memory, RunFolder folder, StepContext context, CancellationToken cancellation) =>
-        memory.Format is MemoryFormat.Mapped ? new DeviceState(machine, folder, context).RemoveAsync(cancellation) : Task.CompletedTask;
 
     private void Clone(SafeFileHandle source, string path, long bytes)
     {

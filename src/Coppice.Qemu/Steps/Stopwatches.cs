@@ -3,7 +3,7 @@ using Coppice.Core;
 
 namespace Coppice.Qemu.Steps;
 
-/// <summary>Measures the parts of a step.</summary>
+/// <summary>Measures the parts of a step, one after the other.</summary>
 internal sealed class Stopwatches(TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
@@ -19,16 +19,10 @@ internal sealed class Stopwatches(TimeProvider time)
     public void Add(string name) => _parts.Add(new Timing(name, Elapsed));
 
     /// <summary>Measures a part.</summary>
-    public async Task TimeAsync(string name, Func<Task> part) => _parts.Add(await MeasureAsync(name, part));
-
-    /// <summary>Measures parts that go on at once. Returns when all have ended, whatever became of them.</summary>
-    public async Task TimeAsync((string Name, Func<Task> Part) one, (string Name, Func<Task> Part) other) =>
-        _parts.AddRange(await Task.WhenAll(MeasureAsync(one.Name, one.Part), MeasureAsync(other.Name, other.Part)));
-
-    private async Task<Timing> MeasureAsync(string name, Func<Task> part)
+    public async Task TimeAsync(string name, Func<Task> part)
     {
         var start = time.GetTimestamp();
         await part();
-        return new Timing(name, time.GetElapsedTime(start));
+        _parts.Add(new Timing(name, time.GetElapsedTime(start)));
     }
 }

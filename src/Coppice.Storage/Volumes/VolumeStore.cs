@@ -14,6 +14,9 @@ internal sealed class VolumeStore(TimeProvider time)
     // mkfs.xfs makes none smaller.
     private const long SmallestBytes = 300L << 20;
     private const string InMemory = "/dev/shm";
+
+    // Where the file system of a folder is not mounted, something else may be in its place: without this it is not taken for the volume.
+    private const string Mark = ".coppice-volume";
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly LoopMount _mount = new(time);
@@ -46,6 +49,7 @@ internal sealed class VolumeStore(TimeProvider time)
                 ErrorKind.AlreadyExists, $"memory volume of {home.Path}", $"is there already, in {there.Path}", "remove it first: coppice pool delete-memory");
         }
 
+        ClearWay(home);
         var record = volume switch
         {
             { Folder: { } folder } => InFolder(folder, home),
@@ -99,6 +103,12 @@ internal sealed class VolumeStore(TimeProvider time)
     {
         if (record.Kind is VolumeKind.Folder)
         {
+            if (!File.Exists($"{record.Path}/{Mark}"))
+            {
+                throw new CoppiceException(
+                    ErrorKind.Storage, $"memory volume {record.Path}", "is not there", "mount the file system that the folder is on");
+            }
+
             File.Delete(home.Volume);
             File.CreateSymbolicLink(home.Volume, record.Path);
             return;
@@ -126,6 +136,8 @@ internal sealed class VolumeStore(TimeProvider time)
                 }
             }
 
+            DurableFile.Remove($"{record.Path}/{Mark}");
+            DurableFolder.RemoveIfEmpty(record.Path);
             File.Delete(home.Volume);
         }
         else
@@ -152,7 +164,7 @@ internal sealed class VolumeStore(TimeProvider time)
     }
 
     private static bool IsThere(HomeFolder home, VolumeRecord record) => record.Kind is VolumeKind.Folder
-        ? new DirectoryInfo(home.Volume) is { Exists: true, LinkTarget: not null }
+        ? new DirectoryInfo(home.Volume).LinkTarget == record.Path && File.Exists($"{record.Path}/{Mark}")
         : Directory.Exists(home.Volume) && !FileSystem.AreSame(home.Path, home.Volume);
 
     /// <summary>The RAM of all guests; a file that goes meanwhile is left out.</summary>
@@ -177,31 +189,67 @@ internal sealed class VolumeStore(TimeProvider time)
         return rams.ToImmutable();
     }
 
-    private static VolumeRecord InFolder(string folder, HomeFolder home)
+    /// <summary>Removes what an attempt left that was killed; there is no record, so nothing is on it.</summary>
+    private static void ClearWay(HomeFolder home)
     {
-        DurableFolder.Create(folder);
-        if (Directory.EnumerateFileSystemEntries(folder).Any())
+        foreach (var file in (string[])[home.VolumeFile, VolatileFile(home)])
         {
-            throw new CoppiceException(
-                ErrorKind.AlreadyExists, $"folder {folder}", "is not empty", "name a new folder: what is in it belongs to the memory volume");
+            if (FileSystem.IsPrivate(file))
+            {
+                DurableFile.Remove(file);
+            }
         }
 
-        return CanClone(folder)
-            ? VolumeRecord.Of(VolumeKind.Folder, folder, 0)
-            : throw new CoppiceException(
+        var place = new DirectoryInfo(home.Volume);
+        if (place.LinkTarget is not null)
+        {
+            File.Delete(home.Volume);
+        }
+        else if (place.Exists && !DurableFolder.RemoveIfEmpty(home.Volume))
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"folder {home.Volume}", "is in the way: a memory volume is mounted there", "see what is in it, and move that elsewhere");
+        }
+    }
+
+    /// <summary>A new folder, which belongs to nobody else, with a mark in it.</summary>
+    private static VolumeRecord InFolder(string folder, HomeFolder home)
+    {
+        if (Path.Exists(folder) || $"{folder}/".StartsWith($"{home.Path}/", StringComparison.Ordinal))
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, $"folder {folder}", Path.Exists(folder) ? "is there already" : "is in the home",
+                "name a new folder elsewhere: what is in it belongs to the memory volume");
+        }
+
+        DurableFolder.Create(folder);
+        if (!CanClone(folder))
+        {
+            DurableFolder.RemoveIfEmpty(folder);
+            throw new CoppiceException(
                 ErrorKind.MissingCapability, $"folder {folder}", "is on a file system that cannot clone files",
                 "name one on XFS or btrfs, or have a volume made: --size");
+        }
+
+        DurableFile.OpenNew($"{folder}/{Mark}").Dispose();
+        DurableFolder.Flush(folder);
+        return VolumeRecord.Of(VolumeKind.Folder, folder, 0);
     }
 
     private static bool CanClone(string folder)
     {
+        const int Bytes = 64 << 10;
         var (one, other) = ($"{folder}/clone.1", $"{folder}/clone.2");
         try
         {
-            File.WriteAllBytes(one, new byte[64 << 10]);
+            using (var written = DurableFile.OpenNew(one))
+            {
+                DurableFile.WriteAt(written, one, new byte[Bytes], 0);
+            }
+
             using var source = DurableFile.OpenAt(one, 0);
             using var target = DurableFile.OpenNew(other);
-            return FileClone.TryRange(source, target, other, 64 << 10);
+            return FileClone.TryRange(source, target, other, Bytes);
         }
         finally
         {

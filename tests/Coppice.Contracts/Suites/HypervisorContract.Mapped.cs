@@ -56,6 +56,27 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
+    public async Task Memory_inside_a_disk_has_its_RAM_also_after_a_mapped_checkpoint()
+    {
+        await using var bed = Open();
+        await bed.RequireVolumeAsync();
+        var (process, head) = (bed.NewProcess(), bed.NewOverlay(bed.Base));
+        await ApplyAsync(bed, WithRam(bed, process, MemoryImage.None, isClonable: true, head, bed.Base));
+        await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
+        await CountingAsync(bed, process);
+        await ApplyAsync(bed, bed.Hypervisor.Checkpoint(new CheckpointRequest(process, DomainState.Running, Mapped(bed), [], default)));
+        var (snapshot, memory) = Inside(head, "kept");
+        var before = await CountingAsync(bed, process);
+        await ApplyAsync(bed, bed.Hypervisor.Checkpoint(
+            new CheckpointRequest(process, DomainState.Running, memory, [], default) { Internals = [snapshot] }));
+        var after = await CountingAsync(bed, process);
+        var loaded = await LoadAsync(bed, memory, snapshot);
+        Assert.InRange(await bed.CounterAsync(loaded), before, after);
+        await ApplyAsync(bed, bed.Hypervisor.TakeOver(loaded, bed.Definition, run: true));
+        await CountingAsync(bed, loaded);
+    }
+
+    [Fact]
     public async Task A_process_whose_RAM_cannot_be_cloned_is_refused_by_a_mapped_checkpoint_and_goes_on()
     {
         await using var bed = Open();

@@ -141,15 +141,24 @@ public sealed class MemoryVolumeTests : IAsyncDisposable
         Assert.Null(await _storage.ObserveVolumeAsync(home, Cancellation));
         await _storage.MountVolumeAsync(home, Cancellation);
         Assert.Single((await _storage.ObserveVolumeAsync(home, Cancellation))!.Rams);
+
+        // As where the file system that the folder is on was not mounted.
+        Directory.Move(folder, $"{folder}-elsewhere");
+        Directory.CreateDirectory(folder);
+        Assert.Null(await _storage.ObserveVolumeAsync(home, Cancellation));
+        var unmounted = await FailAsync(() => _storage.MountVolumeAsync(home, Cancellation));
+        Assert.Contains("mount the file system", unmounted.NextStep, StringComparison.Ordinal);
+        Directory.Delete(folder);
+        Directory.Move($"{folder}-elsewhere", folder);
+
         await _storage.RemoveVolumeAsync(home, Cancellation);
-        Assert.False(Path.Exists(home.Volume));
-        Assert.Empty(Directory.GetFileSystemEntries(folder));
+        Assert.False(Path.Exists(home.Volume) || Path.Exists(folder));
         await _storage.MakeVolumeAsync(home, new NewMemoryVolume(null, Folder: folder), Cancellation);
 
         var full = await FailAsync(() => _storage.MakeVolumeAsync(_host.NewHome(), new NewMemoryVolume(null, Folder: host.Volume), Cancellation));
         Assert.Equal(ErrorKind.AlreadyExists, full.Kind);
         var other = _host.NewHome();
-        var refused = await FailAsync(() => _storage.MakeVolumeAsync(other, new NewMemoryVolume(null, Folder: _host.InMemory), Cancellation));
+        var refused = await FailAsync(() => _storage.MakeVolumeAsync(other, new NewMemoryVolume(null, Folder: $"{_host.InMemory}/new"), Cancellation));
         Assert.Equal(ErrorKind.MissingCapability, refused.Kind);
         Assert.Contains("cannot clone files", refused.Problem, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(_host.InMemory));

@@ -44,6 +44,19 @@ public sealed class MemoryVolumeTests : IDisposable
     }
 
     [Fact]
+    public async Task It_stays_for_a_snapshot_that_was_forgotten_and_can_be_put_back()
+    {
+        await StartAsync();
+        await _world.SnapshotAsync("one");
+        var memory = _world.Catalog.Find("one").Memory.File!;
+        await _world.RunAsync(new DeleteSnapshot(Name, "one", metadataOnly: true));
+        await _world.RunAsync(new KillDomain(Name));
+        await RefusedAsync($"has memory there that no snapshot names: {memory}", $"coppice check {Name} --repair --orphans");
+        await _world.RunAsync(new RepairDomain(Name, Orphans: true));
+        await _world.Open().RemoveVolumeAsync();
+    }
+
+    [Fact]
     public async Task It_stays_for_a_domain_that_is_saved_there_and_for_a_tip()
     {
         await StartAsync();

@@ -118,6 +118,15 @@ public sealed class MatrixTests
         Assert.Equal(expected, Outcome(scene, asked, diskOnly: false));
     }
 
+    [Theory]
+    [InlineData("- - -", "R115: ext ext ext")]
+    [InlineData("- int -", "R120: ext int int")]
+    [InlineData("- int int", "R120: ext int int")]
+    [InlineData("int - -", "R127: int int int")]
+    [InlineData("- ext ext", "R117: ext ext ext")]
+    public void Memory_that_was_left_open_goes_where_it_is_cloned(string asked, string expected) =>
+        Assert.Equal(expected, Outcome(new Scene { IsMapped = true }, asked, diskOnly: false));
+
     [Fact]
     public void Exactly_one_row_matches_any_combination()
     {

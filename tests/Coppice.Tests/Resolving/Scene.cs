@@ -15,6 +15,8 @@ internal sealed record Scene
     public static readonly DiskDevice Fixed = Disk("vdd", ImageFormat.Qcow2) with { ReadOnly = true };
     public static readonly DiskDevice Cdrom = new() { Target = "sda", Kind = DiskKind.Cdrom };
 
+    private const string Ram = "/home/volume/web/00000001.ram";
+
     public ImmutableArray<DiskDevice> Disks { get; init; } = [Vda, Vdb];
 
     public DomainState State { get; init; } = DomainState.Running;
@@ -22,6 +24,9 @@ internal sealed record Scene
     public bool IsAlive { get; init; } = true;
 
     public ImmutableHashSet<Capability> Capabilities { get; init; } = Everything;
+
+    /// <summary>Whether its RAM is a file that can be cloned.</summary>
+    public bool IsMapped { get; init; }
 
     /// <summary>With the variables of UEFI firmware, in a raw image.</summary>
     public FirmwareSettings? Firmware { get; init; }
@@ -71,7 +76,12 @@ internal sealed record Scene
             },
             Definition = definition,
             Definitions = ImmutableDictionary<ShortId, DomainDefinition>.Empty,
-            Hypervisor = new HypervisorObservation { State = State, IsAlive = IsAlive },
+            Hypervisor = new HypervisorObservation { State = State, IsAlive = IsAlive, Ram = IsMapped ? Ram : null },
+            Volume = new MemoryVolume
+            {
+                Folder = "/home/volume", Free = new ByteCount(1 << 30), Capacity = new ByteCount(1 << 30),
+                Rams = ImmutableDictionary<string, RamFile>.Empty.Add(Ram, new RamFile(new ByteCount(1 << 20), default, 1)),
+            },
             Layers = heads.ToImmutableDictionary(
                 h => h.Layer, h => new LayerObservation { Layer = h.Layer, Exists = true, OverlayFolder = folder.Images(h.Target) }),
             Capabilities = new CapabilitySet("fake", "1.0", Capabilities),
