@@ -9,7 +9,7 @@ namespace Coppice.Torture;
 /// <summary>The tree of a guest that runs. What it writes now cannot be read beside it, and is left out.</summary>
 internal sealed class LiveOrchard(LiveDomain domain) : Orchard
 {
-    private static readonly string[] s_others = ["/h/cache/", "/h/run/", "/h/volume.", "/endpoints/"];
+    private static readonly string[] s_others = ["/h/cache/", "/h/run/", "/h/volume.", "/.coppice-volume", "/endpoints/"];
 
     public override bool HasMachine => true;
 
