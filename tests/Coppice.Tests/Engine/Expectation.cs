@@ -6,8 +6,11 @@ namespace Coppice.Tests.Engine;
 /// <summary>How a domain is before or after an operation.</summary>
 internal sealed record Outcome(Catalog? Catalog, DomainState State, string Forks)
 {
-    /// <summary>The other domains once the power was lost: it is lost to all.</summary>
-    public string ForksAfterPowerLoss { get; private init; } = "";
+    /// <summary>
+    /// How the other domains may be once the power was lost, which is lost to all: a transient one stays if its guest has written what would
+    /// go with it.
+    /// </summary>
+    public string[] ForksAfterPowerLoss { get; private init; } = [];
 
     public string Tree { get; } = Catalog is null ? "none" : Inspection.Tree(Catalog);
 
@@ -20,7 +23,11 @@ internal sealed record Outcome(Catalog? Catalog, DomainState State, string Forks
         Catalog[] forks = [.. domains.Where(d => d.Folder != world.Domain).Select(d => d.Catalog).OrderBy(c => c.Name, StringComparer.Ordinal)];
         return new Outcome(catalog, Inspection.StateOf(world, catalog), string.Join("\n\n", forks.Select(Inspection.Tree)))
         {
-            ForksAfterPowerLoss = string.Join("\n\n", forks.Select(Inspection.AfterPowerLoss).Where(t => t != "none")),
+            ForksAfterPowerLoss =
+            [
+                string.Join("\n\n", forks.Select(Inspection.AfterPowerLoss).Where(t => t != "none")),
+                string.Join("\n\n", forks.Select(Inspection.Staying)),
+            ],
         };
     }
 }
@@ -40,7 +47,7 @@ internal sealed record Expectation(Scenario Scenario, Outcome Old, Outcome New)
 
     public void Check(World world, long acknowledged, bool power)
     {
-        string[] forks = [.. Resting.Select(o => power ? o.ForksAfterPowerLoss : o.Forks)];
+        string[] forks = [.. Resting.SelectMany(o => power ? o.ForksAfterPowerLoss : [o.Forks])];
         var found = CheckTree(world, power ? _treesAfterPowerLoss : _trees, forks, tree => tree);
         CheckState(found, power, found.Tree == New.Tree);
         if (found.Catalog is not null && !Scenario.Discards)
