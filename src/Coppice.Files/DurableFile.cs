@@ -31,6 +31,13 @@ public static class DurableFile
         return Native.Open(path, Native.WriteOnly | Native.Create | Native.Exclusive);
     }
 
+    /// <summary>Opens a file to be filled, one that is there or a new one. Nothing is flushed.</summary>
+    public static SafeFileHandle OpenToFill(string path)
+    {
+        FileActs.Before(FileAct.Write, path);
+        return Native.Open(path, Native.WriteOnly | Native.Create);
+    }
+
     /// <summary>Makes a file of zeros that must not exist yet, with all of its room taken. Nothing is flushed.</summary>
     /// <exception cref="FileException">There is no room, or the file system takes none before something is written.</exception>
     public static void Allocate(string path, long bytes)

@@ -103,7 +103,10 @@ public sealed class QemuHypervisor : IHypervisor
         };
         return Step.Of(
             LaunchKind, $"start process {request.Process} for '{request.Definition.Name}'{loading}, standing still",
-            StepUndo.Exact, launch, StepJson.Default.LaunchArguments);
+            StepUndo.Exact, launch, StepJson.Default.LaunchArguments) with
+        {
+            Files = request.Ram is null ? [] : [new FileChange(FileEffect.Create, request.Ram.Path, default)],
+        };
     }
 
     /// <inheritdoc/>

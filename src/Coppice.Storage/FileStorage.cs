@@ -38,6 +38,7 @@ public sealed class FileStorage : IStorage
             [RelinkSteps.RelinkKind] = new RelinkSteps(qemuImg).Kind,
             [LinkSteps.LinkKind] = LinkSteps.Kind,
             [MemoryCopySteps.CopyKind] = MemoryCopySteps.Kind,
+            [ClaimSteps.ClaimKind] = ClaimSteps.Kind(_volumes),
             [ResizeSteps.ResizeKind] = new ResizeSteps(qemuImg).Kind,
             [LeakSteps.RepairKind] = _leaks.Kind,
             [FileSteps.RemoveKind] = FileSteps.RemoveStep,
@@ -85,6 +86,9 @@ public sealed class FileStorage : IStorage
     /// <inheritdoc/>
     public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation) =>
         _volumes.MakeAsync(home, volume, cancellation);
+
+    /// <inheritdoc/>
+    public Step ClaimRoom(RoomClaim claim) => ClaimSteps.Claim(claim);
 
     /// <inheritdoc/>
     public Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation) => _volumes.MountAsync(home, cancellation);

@@ -84,6 +84,7 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(FolderArguments))]
 [JsonSerializable(typeof(PublishArguments))]
+[JsonSerializable(typeof(RoomClaim))]
 [JsonSerializable(typeof(FileToCopy))]
 [JsonSerializable(typeof(ImageToCopy))]
 [JsonSerializable(typeof(WriteArguments))]

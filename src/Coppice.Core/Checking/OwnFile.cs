@@ -42,7 +42,7 @@ public static class OwnFile
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(path);
         var name = Path.GetFileName(path);
-        foreach (var suffix in (string[])[PartialSuffix, NewSuffix])
+        foreach (var suffix in (string[])[PartialSuffix, NewSuffix, RoomClaim.MarkSuffix])
         {
             if (name.EndsWith(suffix, StringComparison.Ordinal))
             {

@@ -46,6 +46,12 @@ public interface IStorage : IStepExecutor
     Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation);
 
     /// <summary>
+    /// Takes room on the memory volume before it is used, unless it is promised to others by now. RAM of a new process is made, empty; RAM
+    /// that is going to be cloned is marked (<see cref="RoomClaim.Mark"/>), for whoever removes that after the clone. Undo gives it back.
+    /// </summary>
+    Step ClaimRoom(RoomClaim claim);
+
+    /// <summary>
     /// Mounts the memory volume of a home again, as after a restart of the host; a volatile one is empty then. Nothing happens if it is
     /// mounted, or there is none.
     /// </summary>

@@ -61,6 +61,20 @@ public sealed record RamFile(ByteCount Size, ByteCount Own, int Extents);
 /// </param>
 public sealed record RamPlace(string Path, bool IsClonable);
 
+/// <summary>Room on a memory volume that is about to be used.</summary>
+/// <param name="Ram">RAM that a process is going to have, or that is going to be cloned, by path.</param>
+/// <param name="Bytes">How much room it takes: all of the RAM, or what is kept beside a clone.</param>
+/// <param name="IsClone">The RAM is there, and its guest writes to new blocks once it was cloned.</param>
+/// <param name="Replaces">RAM whose guest does not go on if this is used, by path; null if there is none.</param>
+public sealed record RoomClaim(string Ram, ByteCount Bytes, bool IsClone, string? Replaces)
+{
+    /// <summary>What the name of the file ends with that says that RAM is being cloned.</summary>
+    public const string MarkSuffix = ".claimed";
+
+    /// <summary>The file that is there as long as RAM is being cloned.</summary>
+    public string Mark => Ram + MarkSuffix;
+}
+
 /// <summary>A memory volume that is to be made.</summary>
 /// <param name="Size">How large it is; null for a folder of a file system that is there.</param>
 /// <param name="IsVolatile">It lies in the host's memory, so that nothing is written to any disk, and nothing outlives the host.</param>

@@ -18,7 +18,7 @@ public static class Planner
             OutsideChanges.RequireInPlace(context);
         }
 
-        var plan = LowSpace.Warn(context, Lowered(context, request));
+        var plan = LowSpace.Warn(context, RoomClaims.Around(context, Lowered(context, request)));
         return Merging.LetsRun(request) ? plan : Merging.Around(observed, hypervisor, plan);
     }
 

@@ -84,7 +84,8 @@ internal sealed record ScreenAddress(string Host, int Port)
 /// <summary>A process to end.</summary>
 /// <param name="Process">The process.</param>
 /// <param name="Kept">The paths of links that are left for a successor to replace.</param>
-internal sealed record EndArguments(ShortId Process, ImmutableArray<string> Kept);
+/// <param name="KeepsRam">The file of its RAM stays, which was made for a process that is about to begin.</param>
+internal sealed record EndArguments(ShortId Process, ImmutableArray<string> Kept, bool KeepsRam = false);
 
 /// <summary>An internal snapshot to remove from an image that a process writes to.</summary>
 internal sealed record RemoveInternalArguments(ShortId Process, Layer Snapshot);

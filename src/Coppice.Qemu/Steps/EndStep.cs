@@ -25,7 +25,7 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
         }
 
         await tpm.EndAsync(folder, cancellation);
-        var left = string.Join(", ", [.. RemoveLinks(folder, end.Kept), .. RemoveRam(end.Process, context)]);
+        var left = string.Join(", ", [.. RemoveLinks(folder, end.Kept), .. end.KeepsRam ? [] : RemoveRam(end.Process, context)]);
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))
         {

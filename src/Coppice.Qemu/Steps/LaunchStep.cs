@@ -16,7 +16,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
     public async Task<StepReport> ApplyAsync(LaunchArguments launch, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, launch.Process);
-        await end.ApplyAsync(new EndArguments(launch.Process, []), context, cancellation);
+        await end.ApplyAsync(new EndArguments(launch.Process, [], KeepsRam: true), context, cancellation);
         using var plugged = await OpenTapsAsync(launch, context, cancellation);
         DurableFolder.Create(folder.Path);
         await RunFolders.NoteAsync(folder, context.Folder, cancellation);

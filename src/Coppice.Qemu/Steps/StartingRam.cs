@@ -11,7 +11,7 @@ namespace Coppice.Qemu.Steps;
 internal static class StartingRam
 {
     /// <summary>Makes the file, if the process is to have one.</summary>
-    /// <param name="ram">The file, which does not exist.</param>
+    /// <param name="ram">The file, which does not exist or was made empty.</param>
     /// <param name="memory">What is going to be loaded.</param>
     /// <param name="cancellation">Ends a copy, where a file system cannot clone.</param>
     /// <exception cref="CoppiceException">
@@ -26,7 +26,7 @@ internal static class StartingRam
         }
 
         DurableFolder.Create(Path.GetDirectoryName(ram.Path)!);
-        using var file = DurableFile.OpenNew(ram.Path);
+        using var file = DurableFile.OpenToFill(ram.Path);
         if (memory.Format is not MemoryFormat.Mapped)
         {
             RandomAccess.SetLength(file, ram.Bytes);

@@ -99,6 +99,24 @@ internal sealed class VolumeStore(TimeProvider time)
         }
     }
 
+    /// <summary>Takes room, unless it is promised to others by now.</summary>
+    public async Task ClaimAsync(HomeFolder home, RoomClaim claim, CancellationToken cancellation)
+    {
+        using var held = await LockAsync(home, cancellation).ConfigureAwait(false);
+        var volume = Observe(home) ?? throw new CoppiceException(
+            ErrorKind.Storage, $"memory volume of {home.Path}", "is not mounted any more", "mount it: coppice pool mount");
+        var others = claim.Replaces is { } replaced ? volume.Without(replaced) : volume;
+        if (others.MissingFor(claim.Bytes, claim.IsClone ? claim.Ram : null) is { Bytes: > 0 } missing)
+        {
+            throw new CoppiceException(
+                ErrorKind.Storage, $"memory volume {volume.Folder}", $"another command was first: {missing} would be missing by now", "try again");
+        }
+
+        DurableFolder.Create(Path.GetDirectoryName(claim.Ram)!);
+        using var file = DurableFile.OpenNew(claim.IsClone ? claim.Mark : claim.Ram);
+        RandomAccess.SetLength(file, claim.IsClone ? 0 : claim.Bytes.Bytes);
+    }
+
     private async Task MountAsync(HomeFolder home, VolumeRecord record, CancellationToken cancellation)
     {
         if (record.Kind is VolumeKind.Folder)
@@ -178,7 +196,8 @@ internal sealed class VolumeStore(TimeProvider time)
                 try
                 {
                     var extents = FileExtents.Of(file.FullName) ?? new FileExtents(0, 0, 0);
-                    rams[file.FullName] = new RamFile(new ByteCount(file.Length), new ByteCount(extents.OwnBytes), extents.Count);
+                    var own = File.Exists(file.FullName + RoomClaim.MarkSuffix) ? 0 : extents.OwnBytes;
+                    rams[file.FullName] = new RamFile(new ByteCount(file.Length), new ByteCount(own), extents.Count);
                 }
                 catch (Exception e) when (e is FileNotFoundException or FileException { IsMissing: true })
                 {

@@ -23,11 +23,17 @@ internal sealed class FakeCheckpoints(FakeHost host)
 
         return Step.Of(
             CheckpointKind, "checkpoint", StepUndo.Compensate, new CheckpointArguments(request, quiesced is not null),
-            FakeJson.Default.CheckpointArguments);
+            FakeJson.Default.CheckpointArguments) with
+        {
+            Files = FakeLaunches.Files(request.Memory.Format is MemoryFormat.Mapped ? request.Memory.File : null),
+        };
     }
 
     public static Step Leave(LeaveRequest request) =>
-        Step.Of(LeaveKind, $"leave {request.Process}", StepUndo.Exact, request, FakeJson.Default.LeaveRequest);
+        Step.Of(LeaveKind, $"leave {request.Process}", StepUndo.Exact, request, FakeJson.Default.LeaveRequest) with
+        {
+            Files = FakeLaunches.Files(request.Memory.Format is MemoryFormat.Mapped ? request.Memory.File : null),
+        };
 
     public static Step RemoveInternal(ShortId process, Layer snapshot) => Step.Of(
         RemoveKind, "remove inside", StepUndo.None, new RemoveInternalArguments(process, snapshot), FakeJson.Default.RemoveInternalArguments);

@@ -80,6 +80,6 @@ internal sealed class FakeFiles(FakeHost host)
             DurableFolder.Flush(folder);
         }
 
-        host.Act($"remove {path}", s => s with { Images = s.Images.Remove(path), Memories = s.Memories.Remove(path) });
+        host.Act($"remove {path}", s => s with { Images = s.Images.Remove(path), Memories = s.Memories.Remove(path), Claims = s.Claims.Remove(path) });
     }
 }

@@ -97,6 +97,9 @@ public sealed record FakeHostState(
     /// <summary>The merges that processes carry out, by job.</summary>
     public ImmutableDictionary<ShortId, FakeMerge> Merges { get; init; } = ImmutableDictionary<ShortId, FakeMerge>.Empty;
 
+    /// <summary>The files that claim room on the memory volume.</summary>
+    public ImmutableSortedDictionary<string, RoomClaim> Claims { get; init; } = ImmutableSortedDictionary.Create<string, RoomClaim>(StringComparer.Ordinal);
+
     /// <summary>A process ends, and what it was doing.</summary>
     public FakeHostState Without(ShortId process) => this with
     {

@@ -25,8 +25,14 @@ internal sealed class FakeLaunches(FakeHost host)
             devices.OfType<CharacterDevice>().Any(d => d.Name == GuestAgentChannel.Name),
             [.. devices.OfType<NetworkDevice>().Index().Where(n => n.Item.LinkIsUp is false).Select(n => n.Index)],
             FakeCards.Of(request.Definition));
-        return Step.Of(LaunchKind, $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments);
+        return Step.Of(LaunchKind, $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments) with
+        {
+            Files = Files(request.Ram?.Path),
+        };
     }
+
+    /// <summary>What is made on the memory volume.</summary>
+    public static ImmutableArray<FileChange> Files(string? path) => path is null ? [] : [new FileChange(FileEffect.Create, path, default)];
 
     public static Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step.Of(
         TakeOverKind, $"{process} takes over", StepUndo.None,
@@ -100,6 +106,7 @@ internal sealed class FakeLaunches(FakeHost host)
         var domain = new DomainId(Guid.ParseExact(Path.GetFileName(context.Folder.Path), "D"));
         host.Act("launch", s => Loaded(s) with
         {
+            Claims = request.Ram is null ? s.Claims : s.Claims.Remove(request.Ram.Path),
             Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)
             {
                 Ram = request.Ram, Taps = taps, HasAgent = request.HasAgent, Pulled = [.. request.Pulled], Cards = request.Cards,

@@ -76,6 +76,7 @@ internal sealed record WriteArguments(string Path, string Content);
 [JsonSerializable(typeof(MemoryCopyArguments))]
 [JsonSerializable(typeof(RemoveArguments))]
 [JsonSerializable(typeof(WriteArguments))]
+[JsonSerializable(typeof(RoomClaim))]
 [JsonSerializable(typeof(FileToCopy))]
 [JsonSerializable(typeof(ImageToCopy))]
 internal sealed partial class FakeJson : JsonSerializerContext;

@@ -97,6 +97,8 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         return Task.CompletedTask;
     }
 
+    public Step ClaimRoom(RoomClaim claim) => FakeVolumes.Claim(claim);
+
     public Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.CompletedTask;
 
     public Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation)
@@ -233,7 +235,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             return StepReport.Nothing;
         }
 
-        return _internals.TryApply(step) || _sharing.TryApply(step) || _copies.TryApply(step)
+        return _volumes.TryApply(step, context) || _internals.TryApply(step) || _sharing.TryApply(step) || _copies.TryApply(step)
             ? StepReport.Nothing
             : _layers.TryApply(step) ?? throw new InvalidOperationException($"{step.Kind} is no step of this storage");
     }
@@ -245,6 +247,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         _internals.Undo(step);
         _sharing.Undo(step);
         _copies.Undo(step);
+        _volumes.Undo(step);
         if (step.Kind == WriteKind)
         {
             DurableFile.Remove(step.Read(FakeJson.Default.WriteArguments).Path);
@@ -256,7 +259,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
     public Task<StepOutcome> ProbeAsync(Step step, StepContext context, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(step);
-        var done = _layers.Probe(step) ?? _internals.Probe(step) ?? _sharing.Probe(step) ?? _copies.Probe(step)
+        var done = _volumes.Probe(step) ?? _layers.Probe(step) ?? _internals.Probe(step) ?? _sharing.Probe(step) ?? _copies.Probe(step)
             ?? File.Exists(step.Read(FakeJson.Default.WriteArguments).Path);
         return Task.FromResult(done ? StepOutcome.Done : StepOutcome.NotDone);
     }

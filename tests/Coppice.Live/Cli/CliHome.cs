@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Coppice.Core;
 using Coppice.Live.Tree;
-using Coppice.Storage;
 
 namespace Coppice.Live.Cli;
 
@@ -113,7 +112,7 @@ public sealed class CliHome : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await LiveDomain.EndAllAsync(Home);
-        await new FileStorage(TimeProvider.System).RemoveVolumeAsync(new HomeFolder(Home), CancellationToken.None);
+        await LiveVolume.RemoveAsync(new HomeFolder(Home));
         Directory.Delete(Folder, recursive: true);
     }
 }

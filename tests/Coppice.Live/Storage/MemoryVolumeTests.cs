@@ -187,6 +187,36 @@ public sealed class MemoryVolumeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Room_that_was_claimed_is_nobody_elses_until_it_is_given_back()
+    {
+        var home = _host.NewHome();
+        await MakeAsync(home);
+        var context = new StepContext(home.Domain(new DomainId(s_domain)), new ShortId("0badcafe"), new Progress<StepProgress>());
+        var free = (await _storage.ObserveVolumeAsync(home, Cancellation))!.Free.Bytes;
+        var (ram, next) = (context.Folder.Ram(new ShortId("00000001")), context.Folder.Ram(new ShortId("00000002")));
+        var most = _storage.ClaimRoom(new RoomClaim(ram, new ByteCount((free / 2) & ~4095), IsClone: false, null));
+        var more = _storage.ClaimRoom(new RoomClaim(next, new ByteCount((free / 2) & ~4095), IsClone: false, null));
+        await _storage.ApplyAsync(most, context, Cancellation);
+        Assert.Equal(StepOutcome.Done, await _storage.ProbeAsync(most, context, Cancellation));
+        Assert.Equal((free / 2) & ~4095, (await _storage.ObserveVolumeAsync(home, Cancellation))!.Promised().Bytes);
+        var refused = await FailAsync(() => _storage.ApplyAsync(more, context, Cancellation));
+        Assert.Contains("another command was first", refused.Problem, StringComparison.Ordinal);
+        Assert.False(File.Exists(next));
+
+        // What is being cloned is its guest's own no more, whoever asks.
+        await WriteAsync(ram, 16);
+        var clone = _storage.ClaimRoom(new RoomClaim(ram, new ByteCount(1 << 20), IsClone: true, null));
+        await _storage.ApplyAsync(clone, context, Cancellation);
+        Assert.Equal(0, (await _storage.ObserveVolumeAsync(home, Cancellation))!.Rams[ram].Own.Bytes);
+        await _storage.UndoAsync(clone, context, Cancellation);
+        await _storage.UndoAsync(clone, context, Cancellation);
+        Assert.Equal(16 * Block, (await _storage.ObserveVolumeAsync(home, Cancellation))!.Rams[ram].Own.Bytes);
+        await _storage.UndoAsync(most, context, Cancellation);
+        await _storage.ApplyAsync(more, context, Cancellation);
+        Assert.Equal(StepOutcome.NotDone, await _storage.ProbeAsync(most, context, Cancellation));
+    }
+
+    [Fact]
     public async Task RAM_is_listed_with_what_of_it_is_its_own_before_and_after_a_clone()
     {
         var home = _host.NewHome();

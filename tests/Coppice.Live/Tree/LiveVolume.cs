@@ -36,8 +36,25 @@ public sealed class LiveVolume : IAsyncDisposable
         if (s_mounted is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
         {
             var home = await s_mounted.Value;
-            await new FileStorage(TimeProvider.System).RemoveVolumeAsync(home, CancellationToken.None);
+            await RemoveAsync(home);
             Directory.Delete(home.Path, recursive: true);
+        }
+    }
+
+    /// <summary>Removes the volume of a home. A process that was killed holds its RAM until the kernel has taken it down.</summary>
+    internal static async Task RemoveAsync(HomeFolder home)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await new FileStorage(TimeProvider.System).RemoveVolumeAsync(home, CancellationToken.None);
+                return;
+            }
+            catch (CoppiceException e) when (e.Kind is ErrorKind.Busy && attempt < 100)
+            {
+                await Task.Delay(100);
+            }
         }
     }
 

@@ -45,6 +45,7 @@ internal static class Inspection
     public static void CheckAll(World world, IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> domains)
     {
         Assert.Equal(0, world.Host.State.Bad);
+        Assert.Empty(world.Host.State.Claims);
         var folders = Directory.Exists(world.Folder.Domains) ? Directory.GetDirectories(world.Folder.Domains) : [];
         Assert.Equal(domains.Select(d => d.Folder.Path), folders.Order(StringComparer.Ordinal));
         CheckFiles(world, domains);

@@ -40,6 +40,44 @@ public sealed class MemoryRoomTests : IDisposable
         Assert.False(RamOf(_world.Fork("copy").Catalog).IsClonable);
     }
 
+    [Theory]
+    [InlineData("start")]
+    [InlineData("checkpoint")]
+    [InlineData("revert")]
+    public async Task Room_that_another_command_took_since_the_plan_is_not_promised_twice(string what)
+    {
+        await StartAsync(mebibytes: 100);
+        if (what is not "checkpoint")
+        {
+            await _world.SnapshotAsync("one");
+            await (what is "start" ? _world.RunAsync(new KillDomain(Name)) : Task.CompletedTask);
+        }
+
+        Request request = what switch
+        {
+            "start" => new StartDomain(Name, Paused: false),
+            "checkpoint" => new CreateSnapshot(Name) { Name = "new" },
+            _ => Scenario.Revert("one"),
+        };
+        var before = Outcome.Of(_world);
+        var error = await HomeTests.FailAsync(() => _world.Open().RunAsync(request, new RunOptions { OnEvent = TakeAll }));
+        Assert.Equal(ErrorKind.Storage, error.Kind);
+        Assert.Contains("another command was first", error.Message, StringComparison.Ordinal);
+        _world.Host.State = _world.Host.State with { Claims = _world.Host.State.Claims.Clear() };
+        Assert.Equal(before.Tree, Outcome.Of(_world).Tree);
+        Inspection.CheckAll(_world);
+        await _world.RunAsync(request);
+
+        void TakeAll(OperationEvent passed)
+        {
+            if (passed.Point is OperationPoint.Planned)
+            {
+                var others = new RoomClaim("/home/volume/other.ram", new ByteCount(100 << 20), IsClone: false, null);
+                _world.Host.State = _world.Host.State with { Claims = _world.Host.State.Claims.Add(others.Ram, others) };
+            }
+        }
+    }
+
     [Fact]
     public async Task RAM_that_is_no_whole_number_of_pages_is_not_mapped()
     {

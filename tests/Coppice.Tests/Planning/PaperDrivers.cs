@@ -142,6 +142,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation) => throw Paper();
 
+    public Step ClaimRoom(RoomClaim claim) => throw Paper();
+
     public Task MountVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
 
     public Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
