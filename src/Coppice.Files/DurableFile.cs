@@ -43,6 +43,11 @@ public static class DurableFile
     public static void Allocate(string path, long bytes)
     {
         FileActs.Before(FileAct.Write, path);
+        if (DurableFolder.FreeBytes(FolderOf(path)) < bytes)
+        {
+            throw FileException.Of(path, Errno.NoSpace);
+        }
+
         FileException.Guard(path, () =>
         {
             using var file = new FileStream(path, new FileStreamOptions

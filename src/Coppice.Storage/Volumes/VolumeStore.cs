@@ -241,7 +241,7 @@ internal sealed class VolumeStore(TimeProvider time)
                 "name a new folder elsewhere: what is in it belongs to the memory volume");
         }
 
-        DurableFolder.Create(folder);
+        DurableFolder.CreateInside(folder);
         if (!CanClone(folder))
         {
             DurableFolder.RemoveIfEmpty(folder);

@@ -179,7 +179,7 @@ public sealed class DurableFileTests : IDisposable
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
         Assert.True(Assert.Throws<FileException>(() => DurableFile.Allocate(File1, 4096)).IsTaken);
         var full = Assert.Throws<FileException>(() => DurableFile.Allocate(File1 + "-large", 1L << 50));
-        Assert.Equal(File1 + "-large", full.Path);
+        Assert.Equal((File1 + "-large", true), (full.Path, full.IsFull));
         Assert.False(File.Exists(File1 + "-large"));
     }
 
