@@ -27,7 +27,7 @@ public sealed class FileStorage : IStorage
         _volumes = new VolumeStore(time);
         _kinds = new()
         {
-            [OverlaySteps.CreateKind] = new OverlaySteps(qemuImg).Kind,
+            [OverlaySteps.CreateKind] = OverlaySteps.CreateStep,
             [OverlaySteps.RemoveKind] = OverlaySteps.RemoveStep,
             [OverlaySteps.AdoptKind] = new OverlaySteps(qemuImg).AdoptStep,
             [InternalSteps.CreateKind] = internals.CreateStep,

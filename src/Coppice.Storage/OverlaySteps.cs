@@ -9,7 +9,7 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
 {
     public const string CreateKind = "storage.create-overlay", AdoptKind = "storage.adopt-overlay", RemoveKind = "storage.remove-unwritten";
 
-    // What qemu-img writes for an empty image: header, refcounts and an L1 table.
+    // An empty image: header, refcounts and an L1 table.
     private static readonly ByteCount s_emptyImage = new(200 * 1024);
 
     public static Step Create(Layer overlay, Layer backing)
@@ -52,15 +52,26 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
     public StepKind AdoptStep => new StepKind<AdoptArguments>(
         StorageJson.Default.AdoptArguments, AdoptAsync, Undo: null, Probe: null);
 
-    public StepKind Kind => new StepKind<OverlayArguments>(
+    public static StepKind CreateStep => new StepKind<OverlayArguments>(
         StorageJson.Default.OverlayArguments,
         async (overlay, _, cancellation) =>
         {
-            await NewImage.MakeAsync(overlay.Path, partial => qemuImg.CreateOverlayAsync(partial, overlay, cancellation)).ConfigureAwait(false);
+            await NewImage.MakeAsync(overlay.Path, partial => Task.Run(() => Write(partial, overlay), cancellation)).ConfigureAwait(false);
             return StepReport.Nothing;
         },
         (overlay, _, _) => NewImage.UndoAsync(overlay.Path, IsEmpty(overlay)),
         (overlay, _, _) => NewImage.ProbeAsync(overlay.Path, IsEmpty(overlay)));
+
+    /// <summary>Writes an empty image under a temporary name. What it builds on is named, and not opened.</summary>
+    public static void Write(string partial, OverlayArguments overlay)
+    {
+        var image = new Images.EmptyQcow2(overlay.VirtualSizeBytes)
+        {
+            BackingName = overlay.BackingName, BackingFormat = overlay.BackingFormat.ToImages(),
+        };
+        using var file = DurableFile.OpenNew(partial);
+        DurableFile.WriteAt(file, partial, image.ToBytes(), 0);
+    }
 
     private static Func<Images.Qcow2Image, bool> IsEmpty(OverlayArguments overlay) =>
         image => image.Header.BackingName == overlay.BackingName && !image.HasAllocatedData();

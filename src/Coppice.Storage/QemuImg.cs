@@ -21,16 +21,6 @@ internal sealed class QemuImg(TimeProvider time)
 
     private readonly HostProgram _program = new("qemu-img", "qemu-utils", time);
 
-    /// <summary>Makes an empty qcow2 image. <c>-u</c>: the backing image is named but not opened.</summary>
-    public Task CreateOverlayAsync(string path, OverlayArguments arguments, CancellationToken cancellation) => RunAsync(
-        arguments.Path,
-        [
-            "create", "-q", "-f", "qcow2",
-            .. arguments.BackingName is { } name ? ["-u", "-b", name, "-F", arguments.BackingFormat.Name()] : Array.Empty<string>(),
-            "--", path, Size(arguments.VirtualSizeBytes),
-        ],
-        cancellation);
-
     /// <summary>Copies a raw image.</summary>
     public Task ConvertAsync(string source, string path, ImageFormat format, CancellationToken cancellation) => RunAsync(
         source, ["convert", "-q", "-O", format.Name(), "--", Raw(source), path], cancellation);
@@ -68,7 +58,7 @@ internal sealed class QemuImg(TimeProvider time)
         // Made as large as the image is now: a disk that was resized since gets its former size afterwards.
         var (now, then) = Sizes(snapshot);
         var whole = image with { BackingName = null, VirtualSizeBytes = Math.Max(now, then) };
-        await CreateOverlayAsync(path, whole, cancellation).ConfigureAwait(false);
+        OverlaySteps.Write(path, whole);
 
         await RunAsync(
             image.Path,

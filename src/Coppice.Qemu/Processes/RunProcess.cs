@@ -34,7 +34,7 @@ internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvi
     private const string StartScript = """
         pid=$1 log=$2 pipes=$3
         shift 3
-        for pipe in $pipes; do mkfifo -m 600 "$pipe" || exit; done
+        [ -z "$pipes" ] || mkfifo -m 600 $pipes || exit
         setsid sh -c 'pid=$1 log=$2; shift 2
             : >"$log" && echo "$$ $(pwd -P)" >"$pid.new" && mv "$pid.new" "$pid" && exec "$@" 2>>"$log"' sh "$pid" "$log" "$@" \
             </dev/null >/dev/null &

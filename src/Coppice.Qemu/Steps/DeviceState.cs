@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Images;
-using Coppice.Qemu.BlockGraph;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 using Microsoft.Win32.SafeHandles;
@@ -17,6 +16,9 @@ namespace Coppice.Qemu.Steps;
 internal sealed class DeviceState(Machine machine, RunFolder folder, StepContext context)
 {
     private const string Tag = "devices";
+
+    // Its own disk holds nothing.
+    private static readonly EmptyQcow2 s_blank = new(512);
 
     private string Node => $"s-{context.Operation}";
 
@@ -33,7 +35,7 @@ internal sealed class DeviceState(Machine machine, RunFolder folder, StepContext
         // Nothing needs it after a loss of power: it is never flushed.
         using (var blank = DurableFile.OpenNew(ImagePath))
         {
-            DurableFile.WriteAt(blank, ImagePath, BlankImage.Bytes(), 0);
+            DurableFile.WriteAt(blank, ImagePath, s_blank.ToBytes(), 0);
         }
 
         var file = new JsonObject { ["driver"] = "file", ["filename"] = ImagePath, ["cache"] = new JsonObject { ["no-flush"] = true } };

@@ -58,6 +58,38 @@ public sealed class QemuImgOracleTests : IDisposable
     }
 
     [Theory]
+    [InlineData(512, null)]
+    [InlineData(1000, "base.raw")]
+    [InlineData(64 << 20, "base.raw")]
+    [InlineData((512L << 20) + 512, "base.qcow2")]
+    [InlineData(64L << 40, null)]
+    public async Task An_empty_image_is_what_qemu_img_makes(long size, string? backing)
+    {
+        Assert.SkipUnless(Tool.HasQemuImg, Tool.NoQemuImg);
+        var format = backing?.EndsWith("raw", StringComparison.Ordinal) is true ? "raw" : "qcow2";
+        await CreateAsync("base.raw", "raw", "1000");
+        await CreateAsync("base.qcow2", "qcow2", "512M");
+        string[] options = backing is null ? [] : ["-b", backing, "-F", format];
+        var theirs = await CreateAsync("theirs.qcow2", "qcow2", [.. options, $"{size}"]);
+        var ours = _folder.File("ours.qcow2");
+        var image = new EmptyQcow2(size) { BackingName = backing, BackingFormat = format is "raw" ? ImageFormat.Raw : ImageFormat.Qcow2 };
+        await File.WriteAllBytesAsync(ours, image.ToBytes(), TestContext.Current.CancellationToken);
+
+        await Tool.RunAsync("qemu-img", "check", "-f", "qcow2", ours);
+        await Tool.RunAsync("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", ours, theirs);
+        using var read = Qcow2Image.Open(ours);
+        using var made = Qcow2Image.Open(theirs);
+        Assert.False(read.HasAllocatedData(TestContext.Current.CancellationToken));
+        Assert.Equal(
+            made.Header with { FeatureNames = read.Header.FeatureNames, BackingName = read.Header.BackingName, HeaderLengthBytes = read.Header.HeaderLengthBytes },
+            read.Header);
+        Assert.Equal(backing, read.Header.BackingName);
+        Assert.Equal(new FileInfo(theirs).Length, new FileInfo(ours).Length);
+        await WriteAsync(ours, "write -P 1 0 512");
+        await Tool.RunAsync("qemu-img", "check", "-f", "qcow2", ours);
+    }
+
+    [Theory]
     [InlineData("compat=0.10")]
     [InlineData("compat=1.1")]
     public async Task Internal_snapshots_agree(string compat)
