@@ -94,7 +94,8 @@ public sealed class QemuHypervisor : IHypervisor
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
             request.Ram is { } ram ? new RamFileArguments(ram.Path, request.Definition.Memory.Bytes) : null, request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
             request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null,
-            [.. TapPlug.Of(request.Definition)], request.Beside, DeviceArguments.Cables(request.Definition));
+            request.Waits is null ? [.. TapPlug.Of(request.Definition)] : [], request.Beside, DeviceArguments.Cables(request.Definition),
+            request.Waits is { } wait ? new WaitArguments(wait.TotalSeconds, WaitingMemory(request).Bytes) : null);
         var loading = request switch
         {
             { Memory.File: { } file } => $" and load {file}",
@@ -107,6 +108,25 @@ public sealed class QemuHypervisor : IHypervisor
         {
             Files = request.Ram is null ? [] : [new FileChange(FileEffect.Create, request.Ram.Path, default)],
         };
+    }
+
+    /// <inheritdoc/>
+    public Step TakeSpare(ShortId process) => SpareSteps.Take(process);
+
+    /// <inheritdoc/>
+    public bool IsWaiting(DomainFolder folder, ShortId process)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var run = RunFolder.Of(folder.Home, process);
+        return File.Exists(run.Waiting) && new RunProcess(run, ProcessFiles.Qemu, _time).Pid is not null;
+    }
+
+    /// <inheritdoc/>
+    public ByteCount WaitingMemory(LaunchRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var ram = request.Ram is { IsClonable: true } ? 0 : request.Definition.Memory.Bytes;
+        return new ByteCount(SpareSteps.Overhead.Bytes + ram);
     }
 
     /// <inheritdoc/>
@@ -289,7 +309,8 @@ public sealed class QemuHypervisor : IHypervisor
     {
         var json = StepJson.Default;
         var end = new EndStep(guards, tpm, time);
-        var launch = new LaunchStep(end, tpm, taps, time);
+        var spares = new SpareSteps(end, time);
+        var launch = new LaunchStep(end, spares, tpm, taps, time);
         var checkpoint = new CheckpointStep(guards, time);
         var leave = new LeaveStep(guards, time);
         var signal = new SignalStep(guards, time);
@@ -301,6 +322,7 @@ public sealed class QemuHypervisor : IHypervisor
         {
             [LaunchKind] = new StepKind<LaunchArguments>(
                 json.LaunchArguments, launch.ApplyAsync, launch.UndoAsync, launch.ProbeAsync),
+            [SpareSteps.TakeKind] = spares.TakeStep,
             [TpmSteps.CreateKind] = new TpmSteps(tpm).CreateStep,
             [TpmSteps.CopyKind] = TpmSteps.CopyStep,
             [TpmSteps.RemoveKind] = TpmSteps.RemoveStep,

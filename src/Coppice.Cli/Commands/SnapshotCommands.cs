@@ -11,7 +11,7 @@ internal static class SnapshotCommands
         "Take, show, revert to and delete snapshots",
         [
             SnapshotCreateCommand.Create(), .. SnapshotReadCommands.All(), Rename(), SnapshotEditCommand.Edit(), Import(), Revert(), Undo(),
-            SnapshotForkCommand.Create(), ExportCommands.Export(), Attach(), .. SnapshotDeleteCommand.All(),
+            SnapshotForkCommand.Create(), Warm(), ExportCommands.Export(), Attach(), .. SnapshotDeleteCommand.All(),
         ]);
 
     private static CoppiceCommand Rename()
@@ -71,6 +71,31 @@ internal static class SnapshotCommands
 
         return documents;
     }
+
+    private static CoppiceCommand Warm()
+    {
+        var domain = KnownNames.Domain();
+        var snapshot = KnownNames.Snapshot(domain);
+        var count = Values.Option<int?>("--count", "N", $"How many wait, 0 to {WarmSnapshot.Most}; 1 if left out, and 0 ends all", text => Spares(text));
+        var time = Values.Option<TimeSpan?>(
+            "--for", "TIME", "How long they wait, such as 30m; then they end by themselves. An hour if left out", text => Values.Duration(text));
+        var budget = Values.Option<ByteCount?>(
+            "--budget", "SIZE", "How much of the host's memory all that wait in this home may take; a quarter if left out", text => Values.Size(text));
+        return new CoppiceCommand(
+            "warm", "Have processes wait with the snapshot's memory loaded, so that a revert to it is a matter of milliseconds",
+            domain, snapshot, count, time, budget)
+            .Requests(
+                run => new WarmSnapshot(run.Get(domain), run.Get(snapshot), run.Get(count) ?? 1)
+                {
+                    Lifetime = run.Get(time) ?? TimeSpan.FromHours(1),
+                    Budget = run.Get(budget),
+                },
+                "as many wait as you asked for");
+    }
+
+    private static int Spares(string text) => text == "0" ? 0
+        : Values.Count(text) is var count and <= WarmSnapshot.Most ? count
+        : throw new FormatException($"'{text}' is too many: at most {WarmSnapshot.Most} can wait for a snapshot");
 
     private static CoppiceCommand Revert()
     {

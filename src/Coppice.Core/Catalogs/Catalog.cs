@@ -127,6 +127,9 @@ public sealed record Catalog
     /// <summary>The layers that other domains use.</summary>
     public ImmutableArray<Loan> Loans { get; init; } = [];
 
+    /// <summary>The processes that wait for a revert, oldest first.</summary>
+    public ImmutableArray<Spare> Spares { get; init; } = [];
+
     /// <summary>The same once loans that are over are off its record.</summary>
     public Catalog Without(ImmutableArray<Loan> loans) => loans.IsEmpty ? this : this with { Loans = [.. Loans.Except(loans)] };
 
@@ -144,8 +147,9 @@ public sealed record Catalog
         return mayHaveChanged ? null : Head.SameAs;
     }
 
-    /// <summary>The processes on record: the one that runs the domain, and those of merges, each once.</summary>
-    public IEnumerable<ShortId> Processes => Jobs.Select(j => j.Process).Append(Head.Process).OfType<ShortId>().Distinct();
+    /// <summary>The processes on record: the one that runs the domain, those of merges, and those that wait, each once.</summary>
+    public IEnumerable<ShortId> Processes =>
+        Jobs.Select(j => j.Process).Append(Head.Process).OfType<ShortId>().Concat(Spares.Select(s => s.Process)).Distinct();
 
     /// <summary>The definitions that head, snapshots and tips name, each once.</summary>
     public IEnumerable<ShortId> Definitions => Snapshots.Values.Select(s => s.Definition)
@@ -156,9 +160,9 @@ public sealed record Catalog
         .Concat(Tips.Select(t => t.Memory))
         .Concat(Tips.Select(t => t.Head).Append(Head).Select(h => h.Saved?.Image).OfType<MemoryImage>());
 
-    /// <summary>What the TPMs of head, snapshots and tips keep, each once.</summary>
+    /// <summary>What the TPMs of head, snapshots, tips and processes that wait keep, each once.</summary>
     public IEnumerable<ShortId> Tpms => Snapshots.Values.Select(s => s.Tpm)
-        .Concat(Tips.Select(t => t.Head.Tpm)).Append(Head.Tpm).OfType<ShortId>().Distinct();
+        .Concat(Tips.Select(t => t.Head.Tpm)).Concat(Spares.Select(s => s.Tpm)).Append(Head.Tpm).OfType<ShortId>().Distinct();
 
     /// <summary>The tip with this id.</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near ids are suggested.</exception>
@@ -236,10 +240,17 @@ public sealed record CatalogChange
     /// <summary>Loans that are over: their borrowers no longer use them.</summary>
     public ImmutableArray<Loan> DropLoans { get; init; } = [];
 
+    /// <summary>Processes that wait from now on.</summary>
+    public ImmutableArray<Spare> PutSpares { get; init; } = [];
+
+    /// <summary>Processes that wait no more: they were taken, or go.</summary>
+    public ImmutableArray<ShortId> DropSpares { get; init; } = [];
+
     /// <summary>The catalog after this change; the revision grows by one.</summary>
     public Catalog ApplyTo(Catalog catalog, LastOperation last)
     {
         var dropTips = DropTips;
+        var dropSpares = DropSpares;
         var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         var isLost = Head.SameAs is { } same && Drop.Contains(same);
@@ -265,6 +276,7 @@ public sealed record CatalogChange
             Jobs = JobsAfter(catalog),
             Renames = RenamesAfter(catalog, layers, snapshots),
             Loans = [.. catalog.Loans.Except(DropLoans), .. PutLoans],
+            Spares = [.. catalog.Spares.Where(s => !dropSpares.Contains(s.Process)), .. PutSpares],
         };
     }
 

@@ -23,7 +23,11 @@ public enum ImageHealth
 /// <param name="Domain">The uuid of the domain that it was started for; null if that is not noted.</param>
 /// <param name="IsAlive">It runs.</param>
 /// <param name="HasEnded">It is certain that it has ended. Neither is true in doubt.</param>
-public sealed record ProcessObservation(ShortId Id, string? Domain, bool IsAlive, bool HasEnded);
+public sealed record ProcessObservation(ShortId Id, string? Domain, bool IsAlive, bool HasEnded)
+{
+    /// <summary>About how much of the host's memory it takes as a spare; null if it is none that waits.</summary>
+    public ByteCount? Waits { get; init; }
+}
 
 /// <summary>Everything a check of one domain is made from. Read once; <see cref="DomainCheck"/> reads nothing else.</summary>
 public sealed record CheckedDomain

@@ -115,6 +115,10 @@ public sealed record DomainDefinition
                 ? (disk.Source, disk.Type, disk.Format, disk.ReadOnly) : null;
     }
 
+    /// <summary>Whether it has ends on the host that one process at a time can have: tap devices and ports.</summary>
+    public bool HasExclusiveEnds => Devices.Any(d =>
+        d is NetworkDevice { Tap: not null } or NetworkDevice { Forwards.Count: > 0 } or GraphicsDevice { Port: > 0, Socket: null });
+
     /// <summary>Its TPM; null if it has none.</summary>
     public TpmDevice? Tpm => Devices.OfType<TpmDevice>().FirstOrDefault();
 

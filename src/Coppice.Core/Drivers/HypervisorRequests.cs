@@ -50,6 +50,12 @@ public sealed record LaunchRequest(
     public ShortId? Beside { get; init; }
 
     /// <summary>
+    /// How long it waits, as a spare, until <see cref="IHypervisor.TakeSpare"/> takes it; then it ends by itself, whether or not anybody of
+    /// ours still runs. Until it is taken it has no tap devices. Null for one that is taken at once.
+    /// </summary>
+    public TimeSpan? Waits { get; init; }
+
+    /// <summary>
     /// A guest that goes on from memory has the definition's generation id, because no other goes on from it under that id.
     /// Otherwise it gets a new one, at random, and learns that it was restored.
     /// </summary>

@@ -56,6 +56,18 @@ public interface IHypervisor : IStepExecutor
     /// </exception>
     Step Launch(LaunchRequest request);
 
+    /// <summary>
+    /// Takes a spare: from now on it does not end by itself. Prepare. Undo ends it, as its time may be over by then.
+    /// </summary>
+    /// <param name="process">A process that was launched to wait.</param>
+    Step TakeSpare(ShortId process);
+
+    /// <summary>Whether a spare still waits. Reads only, asks no process and never waits.</summary>
+    bool IsWaiting(DomainFolder folder, ShortId process);
+
+    /// <summary>About how much of the host's memory a spare takes, beside what lies on a memory volume.</summary>
+    ByteCount WaitingMemory(LaunchRequest request);
+
     /// <summary>The one file in which a TPM of a domain keeps all that it keeps.</summary>
     string TpmFile(DomainFolder folder, ShortId state);
 

@@ -30,6 +30,9 @@ public sealed record MemoryVolume
     /// <summary>The same once a process has ended, and its RAM is nobody's.</summary>
     public MemoryVolume Without(string ram) => this with { Rams = Rams.Remove(ram) };
 
+    /// <summary>The same once a process has RAM there to which nothing was written yet.</summary>
+    public MemoryVolume With(string ram, ByteCount size) => this with { Rams = Rams.SetItem(ram, new RamFile(size, default, 0)) };
+
     /// <summary>What the guests on it may still write before all of their RAM is their own.</summary>
     /// <param name="cloned">The RAM that is about to be cloned, by path: after that its guest writes to new blocks. Null for none.</param>
     public ByteCount Promised(string? cloned = null) =>

@@ -13,10 +13,15 @@ internal sealed record GuestRam(RamPlace? Place, string? Warning)
     /// <param name="left">What the process that it replaces leaves: a clone of its RAM keeps what that took.</param>
     public static GuestRam Of(PlanContext context, ShortId process, DomainDefinition definition, MemoryImage memory, MemoryImage? left = null)
     {
-        var folder = context.Observed.Folder;
-
         // Of the domain one process runs at a time: what another one was promised is this one's, if nothing keeps it.
-        var volume = context.Head.Process is { } other && left is not { Format: MemoryFormat.Mapped } ? context.Observed.Volume?.Without(folder.Ram(other)) : context.Observed.Volume;
+        var (folder, volume) = (context.Observed.Folder, context.Observed.Volume);
+        var promised = context.Head.Process is { } other && left is not { Format: MemoryFormat.Mapped } ? volume?.Without(folder.Ram(other)) : volume;
+        return On(promised, folder, process, definition, memory);
+    }
+
+    /// <summary>The same on a volume as it is, beside all that has RAM there.</summary>
+    public static GuestRam On(MemoryVolume? volume, DomainFolder folder, ShortId process, DomainDefinition definition, MemoryImage memory)
+    {
         var way = MemoryWay.Of(definition, volume);
         if (way.Format is MemoryFormat.Mapped)
         {

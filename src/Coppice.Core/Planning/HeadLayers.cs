@@ -20,6 +20,17 @@ internal static class HeadLayers
            select On(context, disk.Target, name, context.Graph[disk.Layer]),
     ];
 
+    /// <summary>
+    /// Makes new layers. A file layer is built upon; an internal snapshot is copied out of its image, which others may build on and which
+    /// somebody may still need as it is.
+    /// </summary>
+    public static IEnumerable<Step> Steps(PlanContext context, ImmutableArray<NewLayer> layers) =>
+        from made in layers
+        let parent = made.Layer.Parent is { } id ? context.Graph[id] : null
+        select made.From.Inside is null
+            ? context.Storage.CreateOverlay(made.Layer, made.From)
+            : context.Storage.CopyInternal(made.Layer, made.From, parent, CopyRoom.Require(context, made.Layer, made.From));
+
     private static NewLayer On(PlanContext context, string target, string name, Layer frozen)
     {
         RevertChecks.RequireNotShrunk(context, frozen);

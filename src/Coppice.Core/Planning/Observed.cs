@@ -37,6 +37,15 @@ public sealed record Observed
     /// </summary>
     public RamFile? ClonableRam => Volume is not null && Hypervisor.Ram is { } path ? Volume.Rams.GetValueOrDefault(path) : null;
 
+    /// <summary>The spares of the domain that still wait.</summary>
+    public ImmutableHashSet<ShortId> Waiting { get; init; } = [];
+
+    /// <summary>What the spares of all domains of the home take of the host's memory; only where spares are asked for.</summary>
+    public ByteCount WaitingMemory { get; init; }
+
+    /// <summary>How much memory the host has; likewise.</summary>
+    public ByteCount HostMemory { get; init; }
+
     /// <summary>Where the new domain goes, if one is forked.</summary>
     public ForkPlaces? Fork { get; init; }
 

@@ -19,7 +19,7 @@ public static class Planner
         }
 
         var plan = LowSpace.Warn(context, RoomClaims.Around(context, Lowered(context, request)));
-        return Merging.LetsRun(request) ? plan : Merging.Around(observed, hypervisor, plan);
+        return Spares.Around(context, Merging.LetsRun(request) ? plan : Merging.Around(observed, hypervisor, plan));
     }
 
     private static Plan Lowered(PlanContext context, DomainRequest request)
@@ -46,6 +46,7 @@ public static class Planner
             AdoptSnapshots adopt => SnapshotAdoption.Plan(context, adopt),
             AdoptChain adopt => ChainAdoption.Plan(context, adopt),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
+            WarmSnapshot warm => Warming.Plan(context, warm),
             UndoRevert undo => Reverting.ToNewestTip(context, undo),
             RevertToTip revert => Reverting.ToTip(context, revert),
             DropTips drop => TipKeeping.Drop(context, drop),

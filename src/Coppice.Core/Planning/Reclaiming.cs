@@ -119,7 +119,7 @@ public static class Reclaiming
 
     private static IEnumerable<(string Path, LayerOrigin Origin)> Named(DomainFolder folder, Catalog catalog)
     {
-        var layers = catalog.Layers.Concat(catalog.Snapshots.Values.SelectMany(s => s.Layers))
+        var layers = catalog.Layers.Concat(catalog.Snapshots.Values.SelectMany(s => s.Layers)).Concat(catalog.Spares.SelectMany(s => s.Layers))
             .Where(l => l.Inside is null).Select(l => (l.Path, l.Origin));
         var memories = catalog.Memories.Where(m => m.File is not null).Select(m => (m.File!, m.Origin));
         var definitions = catalog.Definitions.Select(id => (folder.Definition(id), LayerOrigin.Coppice));

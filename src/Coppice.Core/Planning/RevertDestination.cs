@@ -30,8 +30,11 @@ internal sealed record RevertDestination(
     /// <summary>The copy that is made of what the snapshot's TPM kept.</summary>
     public TpmCopy? TpmCopy { get; init; }
 
-    /// <summary>What its TPM keeps: that copy, or what the tip has.</summary>
-    public ShortId? Tpm => TpmCopy?.To ?? Tip?.Head.Tpm;
+    /// <summary>The process that waits for it, with its layers; null if one has to be started.</summary>
+    public Spare? Spare { get; init; }
+
+    /// <summary>What its TPM keeps: that copy, what a spare has, or what the tip has.</summary>
+    public ShortId? Tpm => TpmCopy?.To ?? Spare?.Tpm ?? Tip?.Head.Tpm;
 
     /// <summary>
     /// The snapshot that has all of it until its guest runs; null if none does, also of a tip, which is used up (R168).

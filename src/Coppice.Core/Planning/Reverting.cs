@@ -67,18 +67,20 @@ internal static class Reverting
         RevertChecks.RequireMemoryFits(context, snapshot, request);
         var definition = context.Observed.Definitions[snapshot.Definition];
         var disks = HeadLayers.Of(context, snapshot, definition);
-        var made = HeadLayers.Made(context, disks, definition, snapshot.Name);
+        var spare = Spares.For(context, snapshot, disks);
+        var made = spare is null ? HeadLayers.Made(context, disks, definition, snapshot.Name) : [];
         return new RevertDestination(
             $"snapshot '{snapshot.Name}'",
             snapshot.Definition,
-            HeadLayers.On(disks, made),
+            spare?.Disks ?? HeadLayers.On(disks, made),
             made,
             snapshot.Memory,
             StateAfter(snapshot, request.State),
             snapshot.Id,
             Tip: null)
         {
-            TpmCopy = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null,
+            Spare = spare,
+            TpmCopy = snapshot.Tpm is { } kept && spare is null ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null,
             SyncTime = request.SyncTime,
             SameAs = snapshot.KeepsAllOf(definition) ? snapshot.Id : null,
         };
@@ -140,11 +142,11 @@ internal static class Reverting
     {
         var taken = RequirePossible(context, destination, force);
         var active = destination.IsActive;
-        var process = active ? context.Observed.Ids.NextShort() : (ShortId?)null;
+        var process = destination.Spare?.Process ?? (active ? context.Observed.Ids.NextShort() : (ShortId?)null);
         var runs = active && destination.State is not DomainState.Paused;
         var definition = context.Observed.Definitions[destination.Definition];
         ImmutableArray<Tip> discarded = [.. context.Catalog.Tips.Where(t => t.Current is { } from && destination.IsDiscarded(from))];
-        var ram = process is { } started ? GuestRam.Of(context, started, definition, destination.Memory, left.Memory) : null;
+        var ram = process is { } started && destination.Spare is null ? GuestRam.Of(context, started, definition, destination.Memory, left.Memory) : null;
         var expired = TipKeeping.Expired(context, left.Tip, destination.Tip, discarded);
         var change = ChangeTo(destination, process, runs, left) with { Refrozen = taken };
         var reclaimed = Reclaiming.After(
@@ -160,17 +162,16 @@ internal static class Reverting
             Mark = context.LiveProcess is null || left.Memory.Mode is MemoryMode.None ? null : context.Dirtied,
             Prepare =
             [
-                .. Overlaid(context, destination),
+                .. HeadLayers.Steps(context, destination.Made),
                 .. destination.BranchMemory is { } memory ? [memory] : Array.Empty<Step>(),
                 .. destination.TpmCopy is { } copy ? [context.Hypervisor.CopyTpm(context.Observed.Folder, copy)] : Array.Empty<Step>(),
-                .. Launched(context, destination, definition, process, ram?.Place),
+                .. destination.Spare is { } spare ? [context.Hypervisor.TakeSpare(spare.Process)] : Launched(context, destination, definition, process, ram?.Place),
             ],
             Switch = Left(context, left, process, runs),
             Commit = reclaimed.Change,
             CleanUp =
             [
-                .. context.Head.Process is { } old ? [context.Hypervisor.End(old, active ? definition : null)] : Array.Empty<Step>(),
-                .. takeOver is null ? Array.Empty<Step>() : [takeOver],
+                .. Followed(context, takeOver, active ? definition : null),
                 .. clock is null ? Array.Empty<Step>() : [clock],
                 .. reclaimed.Removals,
             ],
@@ -184,6 +185,14 @@ internal static class Reverting
                 .. TipKeeping.Warnings(context, expired, reclaimed.Change),
             ],
         };
+    }
+
+    /// <summary>The end of the process that is left, and its successor goes on. Nobody waits for the end unless it has what both want.</summary>
+    private static IEnumerable<Step> Followed(PlanContext context, Step? takeOver, DomainDefinition? next)
+    {
+        var end = context.Head.Process is { } old ? context.Hypervisor.End(old, next) : null;
+        Step?[] steps = next is { HasExclusiveEnds: false } ? [takeOver, end] : [end, takeOver];
+        return steps.OfType<Step>();
     }
 
     /// <summary>The head, if it came from what goes: nothing of it is left, not even a tip.</summary>
@@ -230,20 +239,13 @@ internal static class Reverting
         Drop = [.. destination.Discarded.Select(s => s.Id)],
         PutTips = left.Tip is { } tip ? [tip] : [],
         DropTips = destination.Tip is null ? [] : [destination.Tip.Id],
-        PutLayers = [.. destination.Made.Select(m => m.Layer), .. destination.Discarded.SelectMany(s => s.Layers)],
+        PutLayers =
+        [
+            .. destination.Made.Select(m => m.Layer), .. destination.Spare?.Layers ?? [], .. destination.Discarded.SelectMany(s => s.Layers),
+        ],
+        DropSpares = destination.Spare is { } taken ? [taken.Process] : [],
         DropLayers = [.. left.Snapshot?.Layers.Select(l => l.Id) ?? []],
     };
-
-    /// <summary>
-    /// A file layer is built upon; an internal snapshot is copied out of its image, which others may build on and which the
-    /// tip still needs as it is.
-    /// </summary>
-    private static IEnumerable<Step> Overlaid(PlanContext context, RevertDestination destination) =>
-        from made in destination.Made
-        let parent = made.Layer.Parent is { } id ? context.Graph[id] : null
-        select made.From.Inside is null
-            ? context.Storage.CreateOverlay(made.Layer, made.From)
-            : context.Storage.CopyInternal(made.Layer, made.From, parent, CopyRoom.Require(context, made.Layer, made.From));
 
     private static IEnumerable<Step> Launched(
         PlanContext context, RevertDestination destination, DomainDefinition definition, ShortId? process, RamPlace? ram) =>
@@ -292,6 +294,7 @@ internal static class Reverting
         {
             { IsActive: false } => layers,
             { Memory.Mode: MemoryMode.None } => $"{layers}, boot",
+            { Spare: not null } => $"memory ({destination.Memory.Layout}) in a spare that waited",
             { Tip: not null } => $"memory ({destination.Memory.Layout}) in a new process",
             { Memory.Mode: MemoryMode.Internal } => $"{layers}, memory (stream read from {destination.Memory.Disk}) in a new process",
             _ => $"{layers}, memory ({destination.Memory.Layout}) in a new process",

@@ -14,15 +14,17 @@ internal static class RoomClaims
             return plan;
         }
 
-        var started = Created(plan.Prepare, volume).FirstOrDefault(f => f.EndsWith(DomainFolder.RamSuffix, StringComparison.Ordinal));
+        string[] started = [.. Created(plan.Prepare, volume).Where(f => f.EndsWith(DomainFolder.RamSuffix, StringComparison.Ordinal))];
         var cloned = context.Observed.Hypervisor.Ram is { } ram && plan.Switch is { } @switch && Created([@switch], volume).Any() ? ram : null;
-        var replaced = context.Head.Process is { } other && cloned is null ? context.Observed.Folder.Ram(other) : null;
+
+        // Of the process that is left and its successor only one goes on. A spare replaces none before it is taken.
+        var folder = context.Observed.Folder;
+        var successor = plan.Commit?.Head.Process is { } next && next != context.Head.Process ? folder.Ram(next) : null;
+        var left = context.Head.Process is { } other && successor is not null && cloned is null ? folder.Ram(other) : null;
         RoomClaim[] claims =
         [
-            .. started is null ? Array.Empty<RoomClaim>() : [new RoomClaim(started, RamOf(context, plan), IsClone: false, replaced)],
-
-            // Of the process that is left and the one that is started only one goes on.
-            .. cloned is null ? Array.Empty<RoomClaim>() : [new RoomClaim(cloned, MemoryRoom.DeviceState, IsClone: true, started)],
+            .. started.Select(file => new RoomClaim(file, RamOf(context, plan), IsClone: false, left)),
+            .. cloned is null ? Array.Empty<RoomClaim>() : [new RoomClaim(cloned, MemoryRoom.DeviceState, IsClone: true, successor)],
         ];
         return claims.Length == 0 ? plan : plan with
         {
@@ -34,6 +36,10 @@ internal static class RoomClaims
     private static IEnumerable<string> Created(IEnumerable<Step> steps, MemoryVolume volume) =>
         steps.SelectMany(s => s.Files).Where(f => f.Effect is FileEffect.Create && volume.Holds(f.Path)).Select(f => f.Path);
 
-    private static ByteCount RamOf(PlanContext context, Plan plan) =>
-        plan.Commit?.Head is { } head ? context.Observed.Definitions[head.Definition].Memory : context.Observed.Definition.Memory;
+    private static ByteCount RamOf(PlanContext context, Plan plan)
+    {
+        var definition = plan.Commit is { PutSpares: [var spare, ..] } ? context.Catalog.Snapshots[spare.Snapshot].Definition
+            : plan.Commit?.Head.Definition ?? context.Head.Definition;
+        return context.Observed.Definitions[definition].Memory;
+    }
 }

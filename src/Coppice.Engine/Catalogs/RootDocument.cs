@@ -39,6 +39,8 @@ internal sealed record RootDocument
 
     public required ImmutableArray<Loan> Loans { get; init; }
 
+    public required ImmutableArray<Spare> Spares { get; init; }
+
     /// <summary>The records, one a snapshot.</summary>
     public required ImmutableArray<RecordName> Snapshots { get; init; }
 
@@ -58,6 +60,7 @@ internal sealed record RootDocument
         Jobs = catalog.Jobs,
         Renames = catalog.Renames,
         Loans = catalog.Loans,
+        Spares = catalog.Spares,
         Snapshots = [.. records.OrderBy(r => r.Revision).ThenBy(r => r.Snapshot.Value)],
     };
 
@@ -77,6 +80,7 @@ internal sealed record RootDocument
         Jobs = Jobs,
         Renames = Renames,
         Loans = Loans,
+        Spares = Spares,
     };
 
     private LastOperation ReadLast()

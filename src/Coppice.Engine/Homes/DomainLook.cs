@@ -106,7 +106,7 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
 
     private IEnumerable<string> Named(Catalog catalog, LayerGraph graph) =>
     [
-        .. graph.All.Select(l => l.Path), .. catalog.Memories.Select(m => m.File).OfType<string>(),
+        .. graph.All.Concat(catalog.Spares.SelectMany(s => s.Layers)).Select(l => l.Path), .. catalog.Memories.Select(m => m.File).OfType<string>(),
         .. catalog.Definitions.Select(folder.Definition), .. catalog.Tpms.Select(folder.Tpm),
     ];
 

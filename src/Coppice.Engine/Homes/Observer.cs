@@ -48,6 +48,9 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Definition = definition,
             Definitions = definitions,
             Volume = volume,
+            Waiting = [.. catalog.Spares.Select(s => s.Process).Where(p => options.Hypervisor.IsWaiting(folder, p))],
+            WaitingMemory = request is WarmSnapshot ? WaitingMemory() : default,
+            HostMemory = new ByteCount(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
             Hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head),
             Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
@@ -129,6 +132,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             chains = chains.AddRange(more);
         }
     }
+
+    private ByteCount WaitingMemory() => new(options.Hypervisor.Processes(folder.Home).Sum(p => p.Waits?.Bytes ?? 0));
 
     /// <summary>What changes nothing but what the catalog says of the domain.</summary>
     private static bool IsOfCatalog(Request request) =>
@@ -221,6 +226,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         RevertSnapshot revert => Kept(Target(revert, catalog)),
         CreateSnapshot { Branch: { } branch } => Kept(catalog.Find(branch.From)),
         ForkSnapshot fork => Kept(catalog.Find(fork.Snapshot)),
+        WarmSnapshot warm => Kept(catalog.Find(warm.Snapshot)),
         ExportDomain { Snapshots.IsEmpty: false } export => export.Snapshots.SelectMany(s => Kept(catalog.Find(s))),
         ExportDomain => catalog.Snapshots.Values.SelectMany(Kept)
             .Concat(catalog.Tips.Select(t => t.Head).Append(catalog.Head).SelectMany(h => h.Disks).Select(d => d.Layer)).Distinct(),

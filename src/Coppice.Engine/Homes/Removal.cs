@@ -23,6 +23,7 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
         [
             .. Merging.Halted(catalog, options.Hypervisor),
             .. catalog.Head.Process is { } process ? [options.Hypervisor.End(process)] : Array.Empty<Step>(),
+            .. catalog.Spares.Select(s => options.Hypervisor.End(s.Process)),
             .. Reclaiming.All(folder, catalog, files, options.Hypervisor, options.Storage),
         ],
         Warnings = [.. Reclaiming.StayingInside(catalog, files).Select(l =>

@@ -9,7 +9,7 @@ internal sealed record RunFolder(string Path)
     /// <summary>
     /// The names of sockets and pipes in it that QEMU is given relative to the folder, its working directory while it starts.
     /// </summary>
-    public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard",
+    public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard", TimerName = "timer",
         TpmControlName = "tpm.sock";
 
     /// <summary>The folder of a process.</summary>
@@ -38,6 +38,15 @@ internal sealed record RunFolder(string Path)
 
     /// <summary>It is there once the process was let go on.</summary>
     public string WentOn => $"{Path}/went-on";
+
+    /// <summary>It is there while the process waits for somebody to take it, and says about how much memory it takes.</summary>
+    public string Waiting => $"{Path}/waiting";
+
+    /// <summary>The pipe in which what ends the process is told that it was taken.</summary>
+    public string Timer => $"{Path}/{TimerName}";
+
+    /// <summary>It is there once somebody has taken the process.</summary>
+    public string Taken => $"{Path}/taken";
 
     /// <summary>Names the memory file that an operation made from the process, once it is whole.</summary>
     public string Finished(ShortId operation) => $"{Path}/memory.{operation}";

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Coppice.Core;
 using Coppice.Files;
+using Coppice.Qemu.Steps;
 
 namespace Coppice.Qemu.Processes;
 
@@ -32,7 +33,8 @@ internal static class RunFolders
     {
         var folder = RunFolder.Of(home, id);
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
-        return new ProcessObservation(id, Noted(folder), process.Pid is not null, process.HasEnded);
+        var isAlive = process.Pid is not null;
+        return new ProcessObservation(id, Noted(folder), isAlive, process.HasEnded) { Waits = isAlive ? SpareSteps.Memory(folder) : null };
     }
 
     private static string? Noted(RunFolder folder)

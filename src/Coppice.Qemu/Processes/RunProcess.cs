@@ -17,6 +17,9 @@ internal sealed record ProcessFiles(string Pid, string Log, string Pipes)
 
     /// <summary>The emulator of its TPM.</summary>
     public static ProcessFiles Tpm { get; } = new("tpm.pid", "tpm.log", "");
+
+    /// <summary>What ends one that nobody has taken when its time is over.</summary>
+    public static ProcessFiles Timer { get; } = new("timer.pid", "timer.log", RunFolder.TimerName);
 }
 
 /// <summary>

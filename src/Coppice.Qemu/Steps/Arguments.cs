@@ -26,10 +26,21 @@ namespace Coppice.Qemu.Steps;
 /// <param name="Taps">The tap devices of its cards.</param>
 /// <param name="Beside">The process that may have them still, and ends before this one takes over.</param>
 /// <param name="Cables">Whether the cables of cards are plugged in, where that is said.</param>
+/// <param name="Waits">How it waits for somebody to take it; null for one that is taken at once.</param>
 internal sealed record LaunchArguments(
     ShortId Process, string Domain, string Binary, ImmutableArray<string> CommandLine, RamFileArguments? Ram, MemoryImage Memory,
     Layer? MemoryHolder, ImmutableDictionary<string, string> Images, ImmutableDictionary<string, DriveMode> Drives,
-    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn, ImmutableArray<TapPlug> Taps, ShortId? Beside, ImmutableSortedDictionary<string, bool> Cables);
+    ShortId? Tpm, ShortId? Predecessor, string? OnlyOn, ImmutableArray<TapPlug> Taps, ShortId? Beside, ImmutableSortedDictionary<string, bool> Cables,
+    WaitArguments? Waits);
+
+/// <summary>How a process waits for somebody to take it.</summary>
+/// <param name="Seconds">How long.</param>
+/// <param name="MemoryBytes">About how much of the host's memory it takes meanwhile.</param>
+internal sealed record WaitArguments(double Seconds, long MemoryBytes);
+
+/// <summary>A process that waits.</summary>
+/// <param name="Process">The process.</param>
+internal sealed record SpareArguments(ShortId Process);
 
 /// <summary>A file that is the RAM of a process.</summary>
 /// <param name="Path">The file.</param>
@@ -155,6 +166,7 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LaunchArguments))]
+[JsonSerializable(typeof(SpareArguments))]
 [JsonSerializable(typeof(CheckpointArguments))]
 [JsonSerializable(typeof(LeaveRequest))]
 [JsonSerializable(typeof(TakeOverArguments))]

@@ -25,6 +25,7 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
         }
 
         await tpm.EndAsync(folder, cancellation);
+        await new RunProcess(folder, ProcessFiles.Timer, time).KillAsync(cancellation);
         var left = string.Join(", ", [.. RemoveLinks(folder, end.Kept), .. end.KeepsRam ? [] : RemoveRam(end.Process, context)]);
         DurableFolder.Remove(folder.Path);
         if (!guards.KeepsSuccessor(context.Operation))

@@ -9,7 +9,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Coppice.Qemu.Steps;
 
 /// <summary>Starts a process, with memory loaded if there is any; its guest stands still.</summary>
-internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, TimeProvider time)
+internal sealed class LaunchStep(EndStep end, SpareSteps spares, TpmEmulator tpm, HostTaps taps, TimeProvider time)
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
@@ -50,6 +50,7 @@ internal sealed class LaunchStep(EndStep end, TpmEmulator tpm, HostTaps taps, Ti
                 }
             }
 
+            await (launch.Waits is { } wait ? spares.WaitAsync(folder, wait, cancellation) : Task.CompletedTask);
             return new StepReport { Mechanism = $"QEMU {machine.Qmp.Version}", Timings = parts.Timings };
         }
         catch (Exception e) when (e is QmpRefusalException or CoppiceException { Kind: ErrorKind.Hypervisor })

@@ -79,6 +79,9 @@ public sealed record FakeProcess(
 
     /// <summary>The file that is its RAM; null if none is.</summary>
     public RamPlace? Ram { get; init; }
+
+    /// <summary>It ends when its time is over, unless somebody takes it before.</summary>
+    public bool Waits { get; init; }
 }
 
 /// <summary>All that a machine holds. Immutable, so that it can be kept and put back.</summary>

@@ -10,6 +10,7 @@ namespace Coppice.Contracts.Fakes;
 public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 {
     private const string ResizeKind = "machine.resize";
+    private const long WaitingBytes = 1 << 20;
 
     private readonly FakeLaunches _launches = new(host);
     private readonly FakeCheckpoints _checkpoints = new(host);
@@ -64,11 +65,20 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             });
     }
 
+    public Step TakeSpare(ShortId process) => FakeLaunches.TakeSpare(process);
+
+    public bool IsWaiting(DomainFolder folder, ShortId process) => host.Find(process) is { Waits: true };
+
+    public ByteCount WaitingMemory(LaunchRequest request) => new(WaitingBytes);
+
     public bool HasEnded(DomainFolder folder, ShortId process) => !host.State.Processes.ContainsKey(process);
 
     public ImmutableArray<ProcessObservation> Processes(HomeFolder home) =>
     [
-        .. host.State.Processes.Select(p => new ProcessObservation(p.Key, p.Value.Domain.ToString(), host.ProcessesAreVisible, HasEnded: false)),
+        .. host.State.Processes.Select(p => new ProcessObservation(p.Key, p.Value.Domain.ToString(), host.ProcessesAreVisible, HasEnded: false)
+        {
+            Waits = p.Value.Waits ? new ByteCount(WaitingBytes) : null,
+        }),
         .. host.State.Merges.Values.Where(m => m.IsGuestless)
             .Select(m => new ProcessObservation(m.Process, m.Domain, host.ProcessesAreVisible, HasEnded: false)),
         .. host.Deserted.Select(d => new ProcessObservation(d.Key, d.Value.ToString(), IsAlive: false, HasEnded: true)),

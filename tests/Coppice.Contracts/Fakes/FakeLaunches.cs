@@ -6,7 +6,7 @@ namespace Coppice.Contracts.Fakes;
 /// <summary>Processes of a <see cref="FakeHost"/> begin, and take over from others: with or without memory that was stored.</summary>
 internal sealed class FakeLaunches(FakeHost host)
 {
-    private const string LaunchKind = "machine.launch", TakeOverKind = "machine.take-over";
+    private const string LaunchKind = "machine.launch", TakeOverKind = "machine.take-over", TakeSpareKind = "machine.take-spare";
 
     private readonly FakeTpm _tpm = new(host);
     private readonly FakeTaps _taps = new(host);
@@ -21,10 +21,10 @@ internal sealed class FakeLaunches(FakeHost host)
         var devices = request.Definition.Devices;
         var arguments = new LaunchArguments(
             request.Process, [.. request.Disks.Select(d => Drive(request, d))], [.. request.Disks.SelectMany(d => d.Layers)], request.Memory,
-            request.Ram, request.MemoryHolder, request.Tpm, FakeTaps.Of(request.Definition), request.Beside,
+            request.Ram, request.MemoryHolder, request.Tpm, request.Waits is null ? FakeTaps.Of(request.Definition) : [], request.Beside,
             devices.OfType<CharacterDevice>().Any(d => d.Name == GuestAgentChannel.Name),
             [.. devices.OfType<NetworkDevice>().Index().Where(n => n.Item.LinkIsUp is false).Select(n => n.Index)],
-            FakeCards.Of(request.Definition));
+            FakeCards.Of(request.Definition), request.Waits is not null);
         return Step.Of(LaunchKind, $"launch {request.Process}", StepUndo.Exact, arguments, FakeJson.Default.LaunchArguments) with
         {
             Files = Files(request.Ram?.Path),
@@ -33,6 +33,9 @@ internal sealed class FakeLaunches(FakeHost host)
 
     /// <summary>What is made on the memory volume.</summary>
     public static ImmutableArray<FileChange> Files(string? path) => path is null ? [] : [new FileChange(FileEffect.Create, path, default)];
+
+    public static Step TakeSpare(ShortId process) => Step.Of(
+        TakeSpareKind, $"take {process}", StepUndo.Compensate, new SpareArguments(process), FakeJson.Default.SpareArguments);
 
     public static Step TakeOver(ShortId process, DomainDefinition definition, bool run) => Step.Of(
         TakeOverKind, $"{process} takes over", StepUndo.None,
@@ -45,6 +48,9 @@ internal sealed class FakeLaunches(FakeHost host)
         {
             case LaunchKind:
                 Launch(step.Read(FakeJson.Default.LaunchArguments), context);
+                return StepReport.Nothing;
+            case TakeSpareKind:
+                Take(step.Read(FakeJson.Default.SpareArguments).Process);
                 return StepReport.Nothing;
             case TakeOverKind:
                 return TakeOver(step.Read(FakeJson.Default.TakeOverArguments));
@@ -60,11 +66,19 @@ internal sealed class FakeLaunches(FakeHost host)
         {
             host.End(step.Read(FakeJson.Default.LaunchArguments).Process, "end");
         }
+        else if (step.Kind == TakeSpareKind && step.Read(FakeJson.Default.SpareArguments).Process is var spare && host.Find(spare) is { Waits: false })
+        {
+            host.End(spare, "end");
+        }
     }
 
     /// <summary>Whether a step took effect; null if it is none of these, or if that cannot be told.</summary>
-    public bool? Probe(Step step) =>
-        step.Kind == LaunchKind ? host.State.Processes.ContainsKey(step.Read(FakeJson.Default.LaunchArguments).Process) : null;
+    public bool? Probe(Step step) => step.Kind switch
+    {
+        LaunchKind => host.State.Processes.ContainsKey(step.Read(FakeJson.Default.LaunchArguments).Process),
+        TakeSpareKind => host.Find(step.Read(FakeJson.Default.SpareArguments).Process) is { Waits: false },
+        _ => null,
+    };
 
     private static FakeDrive Drive(LaunchRequest request, DiskChain chain) => new(
         chain.Target,
@@ -109,7 +123,7 @@ internal sealed class FakeLaunches(FakeHost host)
             Claims = request.Ram is null ? s.Claims : s.Claims.Remove(request.Ram.Path),
             Processes = s.Processes.Add(request.Process, new FakeProcess(domain, drives, DomainState.Paused, counter)
             {
-                Ram = request.Ram, Taps = taps, HasAgent = request.HasAgent, Pulled = [.. request.Pulled], Cards = request.Cards,
+                Ram = request.Ram, Taps = taps, HasAgent = request.HasAgent, Pulled = [.. request.Pulled], Cards = request.Cards, Waits = request.Waits,
             }),
         });
 
@@ -125,6 +139,16 @@ internal sealed class FakeLaunches(FakeHost host)
             : null,
         _ => null,
     };
+
+    private void Take(ShortId process)
+    {
+        if (host.Find(process) is null)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, $"process {process}", "no longer waits");
+        }
+
+        host.Act("take spare", s => FakeHost.Set(s, process, p => p with { Waits = false }));
+    }
 
     private StepReport TakeOver(TakeOverArguments arguments)
     {

@@ -7,7 +7,9 @@ namespace Coppice.Contracts.Fakes;
 internal sealed record LaunchArguments(
     ShortId Process, ImmutableArray<FakeDrive> Drives, ImmutableArray<Layer> Layers, MemoryImage Memory, RamPlace? Ram, Layer? MemoryHolder, ShortId? Tpm,
     ImmutableArray<TapDevice> Taps, ShortId? Beside, bool HasAgent, ImmutableArray<int> Pulled,
-    ImmutableSortedDictionary<int, string> Cards);
+    ImmutableSortedDictionary<int, string> Cards, bool Waits);
+
+internal sealed record SpareArguments(ShortId Process);
 
 internal sealed record CheckpointArguments(CheckpointRequest Request, bool IsQuiesced);
 
@@ -52,6 +54,7 @@ internal sealed record RemoveArguments(string Path);
 internal sealed record WriteArguments(string Path, string Content);
 
 [JsonSerializable(typeof(LaunchArguments))]
+[JsonSerializable(typeof(SpareArguments))]
 [JsonSerializable(typeof(CableArguments))]
 [JsonSerializable(typeof(CardArguments))]
 [JsonSerializable(typeof(ResizeArguments))]

@@ -12,6 +12,12 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Step Launch(LaunchRequest request) =>
         Step("launch", $"{request.Process} {request.Memory.Mode} {string.Join(" ", request.Disks.Select(d => d.Layers[0].Path))}");
 
+    public Step TakeSpare(ShortId process) => Step("take-spare", $"{process}");
+
+    public bool IsWaiting(DomainFolder folder, ShortId process) => throw Paper();
+
+    public ByteCount WaitingMemory(LaunchRequest request) => new(1);
+
     public ImmutableArray<string> FirmwareFiles() => throw Paper();
 
     public string TpmFile(DomainFolder folder, ShortId state) => throw Paper();

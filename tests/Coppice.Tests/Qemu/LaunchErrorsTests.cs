@@ -10,7 +10,7 @@ public sealed class LaunchErrorsTests
     private static readonly LaunchArguments s_launch = new(
         new ShortId("0badcafe"), "web", "qemu-system-x86_64", [], Ram: null, MemoryImage.None, null,
         ImmutableDictionary<string, string>.Empty.Add("00000001", "/images/a.qcow2"), ImmutableDictionary<string, DriveMode>.Empty,
-        Tpm: null, Predecessor: null, OnlyOn: null, Taps: [], Beside: null, Cables: ImmutableSortedDictionary<string, bool>.Empty);
+        Tpm: null, Predecessor: null, OnlyOn: null, Taps: [], Beside: null, Cables: ImmutableSortedDictionary<string, bool>.Empty, Waits: null);
 
     [Theory]
     [InlineData(

@@ -46,6 +46,10 @@ internal static class RevertDeeds
         {
             When = s => s.HasTips, DropsTips = Dropped,
         },
+        new("warm", d => new WarmSnapshot(d.Domain, d.Snapshot, d.Random.Next(3)))
+        {
+            Weight = 3, NeedsMachine = true, When = s => s.HasSnapshots,
+        },
         new("tips keep", d => new KeepTips(d.Domain, d.Chance(2) ? TipRetention.Forever : new TipRetention(d.Random.Next(4), null))),
     ];
 

@@ -33,6 +33,13 @@ internal static class Before
         return before(world);
     };
 
+    /// <summary>Processes wait for a revert.</summary>
+    public static Func<World, Task> Warm(string snapshot, int count) => async world =>
+    {
+        await Mapped(WithSnapshots)(world);
+        await world.RunAsync(new WarmSnapshot(Name, snapshot, count));
+    };
+
     public static Task Off(World world) => Task.CompletedTask;
 
     public static Task<OperationResult> OffWithSnapshot(World world) =>

@@ -57,6 +57,13 @@ internal static class RevertScenarios
             await w.RunAsync(new KeepTips(Name, new TipRetention(1, null)));
         }),
         ["revert, discarding descendants"] = new(Revert("one") with { DiscardDescendants = true }, WithTips, Discards: true),
+        ["warm"] = new(new WarmSnapshot(Name, "one", 2), Mapped(WithSnapshots)),
+        ["warm, TPM"] = new(new WarmSnapshot(Name, "one", 1), TpmWithSnapshot),
+        ["warm fewer"] = new(new WarmSnapshot(Name, "one", 1), Warm("one", 2)),
+        ["revert, warm"] = new(Revert("one"), Warm("one", 1)),
+        ["revert, warm, TPM"] = new(Revert("one"), async w => { await TpmWithSnapshot(w); await w.RunAsync(new WarmSnapshot(Name, "one", 1)); }),
+        ["revert discarding, warm"] = new(Revert("one") with { DiscardCurrent = true }, Warm("one", 2), Discards: true),
+        ["revert with a checkpoint, warm"] = new(Checkpointed("one"), Warm("one", 2)),
         ["undo"] = new(new UndoRevert(Name), async w => { await WithSnapshots(w); await w.RunAsync(Revert("one")); }),
         ["undo, setting the clock"] = new(
             new UndoRevert(Name) { SyncTime = true }, async w => { await WithAgent(w); await w.RunAsync(Revert("one")); }),
