@@ -147,7 +147,8 @@ internal abstract class Orchard : IDisposable
     private static IEnumerable<string> Known(Sight domain)
     {
         var (catalog, folder) = (domain.Catalog, domain.View.Folder);
-        var layers = new LayerGraph(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path);
+        var layers = new LayerGraph(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null })
+            .Concat(catalog.Spares.SelectMany(s => s.Layers)).Select(l => l.Path);
         var memories = catalog.Memories.Select(m => m.File).OfType<string>();
         return [.. layers, .. memories, .. catalog.Tpms.Select(folder.Tpm), .. catalog.Definitions.Select(folder.Definition), folder.CatalogRoot];
     }
