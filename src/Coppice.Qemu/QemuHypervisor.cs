@@ -56,7 +56,7 @@ public sealed class QemuHypervisor : IHypervisor
     public async Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation)
     {
         var inventory = await _program.InventoryAsync(cancellation);
-        return new CapabilitySet(Prefix, inventory.Version, CapabilityTable.Of(inventory.Commands));
+        return new CapabilitySet(Prefix, inventory.Version, CapabilityTable.Of(inventory));
     }
 
     /// <inheritdoc/>
@@ -92,7 +92,8 @@ public sealed class QemuHypervisor : IHypervisor
             .DistinctBy(l => l.Id).ToImmutableDictionary(l => l.Id.ToString(), l => l.Path);
         var launch = new LaunchArguments(
             request.Process, request.Definition.Name, request.Definition.Emulator ?? _options.Binary, QemuCommandLine.Of(request),
-            request.Ram is { } ram ? new RamFileArguments(ram.Path, request.Definition.Memory.Bytes) : null, request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
+            request.Ram is { } ram ? new RamFileArguments(ram.Path, request.Definition.Memory.Bytes, ram.IsImage) : null,
+            request.Memory, request.MemoryHolder, images, request.Definition.DisksAndFlash.ToImmutableDictionary(d => d.Target, DriveMode.Of),
             request.Tpm, request.Predecessor, request.Definition.Os.IsMicrovm ? request.Memory.WrittenBy : null,
             request.Waits is null ? [.. TapPlug.Of(request.Definition)] : [], request.Beside, DeviceArguments.Cables(request.Definition),
             request.Waits is { } wait ? new WaitArguments(wait.TotalSeconds, WaitingMemory(request).Bytes) : null);
@@ -106,7 +107,7 @@ public sealed class QemuHypervisor : IHypervisor
             LaunchKind, $"start process {request.Process} for '{request.Definition.Name}'{loading}, standing still",
             StepUndo.Exact, launch, StepJson.Default.LaunchArguments) with
         {
-            Files = request.Ram is null ? [] : [new FileChange(FileEffect.Create, request.Ram.Path, default)],
+            Files = request.Ram is null or { IsImage: true } ? [] : [new FileChange(FileEffect.Create, request.Ram.Path, default)],
         };
     }
 

@@ -11,7 +11,7 @@ internal static class SnapshotCommands
         "Take, show, revert to and delete snapshots",
         [
             SnapshotCreateCommand.Create(), .. SnapshotReadCommands.All(), Rename(), SnapshotEditCommand.Edit(), Import(), Revert(), Undo(),
-            SnapshotForkCommand.Create(), Warm(), ExportCommands.Export(), Attach(), .. SnapshotDeleteCommand.All(),
+            SnapshotForkCommand.Create(), Warm(), Map(), ExportCommands.Export(), Attach(), .. SnapshotDeleteCommand.All(),
         ]);
 
     private static CoppiceCommand Rename()
@@ -91,6 +91,15 @@ internal static class SnapshotCommands
                     Budget = run.Get(budget),
                 },
                 "as many wait as you asked for");
+    }
+
+    private static CoppiceCommand Map()
+    {
+        var domain = KnownNames.Domain();
+        var snapshot = KnownNames.Snapshot(domain);
+        return new CoppiceCommand(
+            "map", "Put the memory of a snapshot that is a stream on the memory volume, so that reverts and forks map it; the guest runs on", domain, snapshot)
+            .Requests(run => new MapSnapshot(run.Get(domain), run.Get(snapshot)), "its memory is mapped");
     }
 
     private static int Spares(string text) => text == "0" ? 0

@@ -56,13 +56,19 @@ internal static class SnapshotForkCommand
                 + "the snapshot has them; with --start",
         };
 
+        private readonly Option<bool> _shares = new("--share-memory")
+        {
+            Description = "Map the memory image for reading, so that forks share what of it is cached; their checkpoints wait for RAM until they are "
+                + "reverted or started anew; with --start or --paused",
+        };
+
         public Form() => _snapshot = KnownNames.Snapshot(_domain);
 
         public CoppiceCommand Command()
         {
             var command = new CoppiceCommand(
                 "fork", "Make a new domain that begins on a snapshot; both go on by themselves",
-                _domain, _snapshot, _name, _live, _count, _start, _paused, _network, _newNic);
+                _domain, _snapshot, _name, _live, _count, _start, _paused, _network, _newNic, _shares);
             SnapshotCommands.Exclude(command, _start, _paused);
             SnapshotCommands.Exclude(command, _network, _newNic);
             command.Validators.Add(result =>
@@ -71,6 +77,11 @@ internal static class SnapshotForkCommand
                 if (isLive == result.GetResult(_name) is { Tokens.Count: > 0 })
                 {
                     result.AddError(isLive ? "with --live write DOMAIN --live NEW, and no snapshot" : "needs DOMAIN SNAPSHOT NEW, or DOMAIN --live NEW");
+                }
+
+                if (result.GetValue(_shares) && !result.GetValue(_start) && !result.GetValue(_paused))
+                {
+                    result.AddError("--share-memory needs --start or --paused: it says how the first process has its RAM");
                 }
 
                 if (result.GetResult(_count) is { Implicit: false, Errors: var errors } && !errors.Any()
@@ -110,6 +121,7 @@ internal static class SnapshotForkCommand
             {
                 Following = [.. names.Skip(i + 1)],
                 State = run.Get(_start) ? ForkState.Running : run.Get(_paused) ? ForkState.Paused : ForkState.Off,
+                SharesMemory = run.Get(_shares),
                 Network = run.Get(_newNic) ? ForkNetwork.Renewed : run.Get(_network),
             });
             return (isLive ? new CreateSnapshot(domain) { Name = snapshot } : null, [.. forks]);

@@ -62,8 +62,8 @@ public enum Capability
     /// <summary>Set the clock of a guest through its agent (<c>--sync-time</c>).</summary>
     GuestTime,
 
-    /// <summary>Map a memory image instead of reading it.</summary>
-    MappedMemory,
+    /// <summary>Map a memory image for reading, so that several guests share what of it is cached (<c>--share-memory</c>).</summary>
+    SharedMemoryImage,
 }
 
 /// <summary>What a driver can do, as data that the resolver reads and the user can list.</summary>

@@ -62,7 +62,14 @@ public sealed record RamFile(ByteCount Size, ByteCount Own, int Extents);
 /// <param name="IsClonable">
 /// It lies on a memory volume, and what the guest writes goes there. Otherwise it only holds what the guest begins with.
 /// </param>
-public sealed record RamPlace(string Path, bool IsClonable);
+public sealed record RamPlace(string Path, bool IsClonable)
+{
+    /// <summary>
+    /// It is a memory image itself, mapped for reading by as many as like: the host has one copy of it in its cache. Nobody makes, writes or
+    /// removes it for the process; what its guest writes is nowhere else.
+    /// </summary>
+    public bool IsImage { get; init; }
+}
 
 /// <summary>Room on a memory volume that is about to be used.</summary>
 /// <param name="Ram">RAM that a process is going to have, or that is going to be cloned, by path.</param>

@@ -18,6 +18,11 @@ internal static class Forking
         }
 
         var snapshot = context.Find(request.Snapshot);
+        if (request.SharesMemory)
+        {
+            GuestRam.Shared(context, snapshot.Memory);
+        }
+
         OutsideChanges.RequireUntouched(context, force: false, "put the image back as it was, or fork a snapshot that was taken since");
         var fork = context.Observed.Fork!;
         ImmutableArray<ForkedDisk> disks = [.. snapshot.Disks.Select(d => ForkedDisk.Of(context, snapshot, d))];

@@ -19,6 +19,27 @@ internal sealed record GuestRam(RamPlace? Place, string? Warning)
         return On(promised, folder, process, definition, memory);
     }
 
+    /// <summary>The image itself, as it lies there for everybody.</summary>
+    /// <param name="context">What was observed.</param>
+    /// <param name="memory">The image that a guest goes on from; null if it boots.</param>
+    /// <exception cref="CoppiceException">There is no image that can be mapped (<see cref="ErrorKind.WrongState"/>), or the driver cannot
+    /// (<see cref="ErrorKind.MissingCapability"/>).</exception>
+    public static GuestRam Shared(PlanContext context, MemoryImage? memory)
+    {
+        if (memory is not { Format: MemoryFormat.Mapped, File: { } file })
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, context.Subject, memory is null ? "has no memory to share: it boots" : "goes on from memory that is a stream, and cannot be mapped",
+                "leave --share-memory out, or fork a snapshot that was taken with a memory volume (or was mapped: coppice snapshot map)");
+        }
+
+        context.Observed.Capabilities.Require(
+            Capability.SharedMemoryImage, context.Subject, "leave --share-memory out, or use a newer hypervisor (QEMU 9.0 or later)");
+        return new GuestRam(
+            new RamPlace(file, IsClonable: false) { IsImage = true },
+            $"checkpoints of '{context.Catalog.Name}' are streams, for which it waits, until it is reverted or started anew: its RAM is shared");
+    }
+
     /// <summary>The same on a volume as it is, beside all that has RAM there.</summary>
     public static GuestRam On(MemoryVolume? volume, DomainFolder folder, ShortId process, DomainDefinition definition, MemoryImage memory)
     {

@@ -17,7 +17,9 @@ internal static class Lifecycle
         var process = context.Observed.Ids.NextShort();
         var chains = context.Chains(context.Head.Disks, []);
         var saved = request.Anew ? null : context.Head.Saved;
-        var ram = GuestRam.Of(context, process, context.Observed.Definition, saved?.Image ?? MemoryImage.None);
+        var ram = request.SharesMemory
+            ? GuestRam.Shared(context, saved?.Image)
+            : GuestRam.Of(context, process, context.Observed.Definition, saved?.Image ?? MemoryImage.None);
         var runs = !request.Paused && saved?.State is not DomainState.Paused;
         var head = runs ? context.DirtyHead : context.Head;
         var change = context.NoChange with { Head = head with { Process = process, Saved = null }, Refrozen = taken };

@@ -47,6 +47,7 @@ public static class Planner
             AdoptChain adopt => ChainAdoption.Plan(context, adopt),
             RevertSnapshot revert => Reverting.ToSnapshot(context, revert),
             WarmSnapshot warm => Warming.Plan(context, warm),
+            MapSnapshot map => MemoryMapping.Plan(context, map),
             UndoRevert undo => Reverting.ToNewestTip(context, undo),
             RevertToTip revert => Reverting.ToTip(context, revert),
             DropTips drop => TipKeeping.Drop(context, drop),

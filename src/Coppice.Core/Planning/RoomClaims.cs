@@ -36,10 +36,16 @@ internal static class RoomClaims
     private static IEnumerable<string> Created(IEnumerable<Step> steps, MemoryVolume volume) =>
         steps.SelectMany(s => s.Files).Where(f => f.Effect is FileEffect.Create && volume.Holds(f.Path)).Select(f => f.Path);
 
+    /// <summary>The RAM of what a plan starts: the domain's next process, or one beside it.</summary>
     private static ByteCount RamOf(PlanContext context, Plan plan)
     {
-        var definition = plan.Commit is { PutSpares: [var spare, ..] } ? context.Catalog.Snapshots[spare.Snapshot].Definition
-            : plan.Commit?.Head.Definition ?? context.Head.Definition;
+        var beside = context.Request switch
+        {
+            WarmSnapshot warm => warm.Snapshot,
+            MapSnapshot map => map.Snapshot,
+            _ => null,
+        };
+        var definition = beside is null ? plan.Commit?.Head.Definition ?? context.Head.Definition : context.Find(beside).Definition;
         return context.Observed.Definitions[definition].Memory;
     }
 }

@@ -46,11 +46,7 @@ internal static class Spares
 
     /// <summary>The clean-up of one that goes, with all that was made for it.</summary>
     public static IEnumerable<Step> Ended(PlanContext context, Spare spare) =>
-    [
-        context.Hypervisor.End(spare.Process),
-        .. spare.Layers.Select(l => context.Storage.Remove(l.Path, context.Observed.Files.GetValueOrDefault(l.Path)?.Allocated ?? default)),
-        .. spare.Tpm is { } tpm ? [context.Hypervisor.RemoveTpm(context.Observed.Folder, tpm)] : Array.Empty<Step>(),
-    ];
+        SnapshotProcess.Ended(context, spare.Process, spare.Layers, spare.Tpm);
 
     private static bool MustGo(PlanContext context, Plan plan, Spare spare)
     {

@@ -18,7 +18,7 @@ internal static class Warming
         }
 
         var definition = context.Observed.Definitions[snapshot.Definition];
-        RequirePossible(context, snapshot, definition);
+        SnapshotProcess.Require(context, snapshot, "warm");
         ImmutableArray<NewSpare> made = [.. Made(context, snapshot, definition, request, request.Count - waiting.Length)];
         RequireBudget(context, request, made);
         return context.Plan($"{made.Length} process(es) that wait with memory ({snapshot.Memory.Layout}) loaded") with
@@ -34,26 +34,6 @@ internal static class Warming
             Commit = context.NoChange with { DropSpares = [.. gone.Select(s => s.Process)] },
             CleanUp = [.. gone.SelectMany(s => Spares.Ended(context, s))],
         };
-
-    private static void RequirePossible(PlanContext context, Snapshot snapshot, DomainDefinition definition)
-    {
-        var subject = $"snapshot '{snapshot.Name}' of {context.Subject}";
-        if (snapshot.Memory.Mode is MemoryMode.None)
-        {
-            throw new CoppiceException(
-                ErrorKind.WrongState, subject, "has no memory: there is nothing to load beforehand", "take one while the domain runs");
-        }
-
-        if (snapshot.Disks.FirstOrDefault(d => !d.IsKept && !RevertChecks.IsReadOnly(definition, d.Target)) is { } shared)
-        {
-            throw new CoppiceException(
-                ErrorKind.WrongState, subject, $"does not keep disk '{shared.Target}', and a process that waits cannot share what the guest writes",
-                "warm a snapshot that keeps the disk");
-        }
-
-        OutsideChanges.RequireUntouched(context, force: false, "put the image back as it was, or warm a snapshot that was taken since");
-        Merging.RequireNoneOf(context, snapshot.Disks);
-    }
 
     private static IEnumerable<NewSpare> Made(
         PlanContext context, Snapshot snapshot, DomainDefinition definition, WarmSnapshot request, int count)
@@ -71,41 +51,23 @@ internal static class Warming
             }
 
             volume = ram.Place is { IsClonable: true } place ? volume?.With(place.Path, definition.Memory) : volume;
-            yield return One(context, snapshot, definition, request, process, ram.Place);
+            yield return One(context, snapshot, request, process, ram.Place);
         }
     }
 
-    private static NewSpare One(
-        PlanContext context, Snapshot snapshot, DomainDefinition definition, WarmSnapshot request, ShortId process, RamPlace? ram)
+    private static NewSpare One(PlanContext context, Snapshot snapshot, WarmSnapshot request, ShortId process, RamPlace? ram)
     {
-        var frozen = HeadLayers.Of(context, snapshot, definition);
-        var layers = HeadLayers.Made(context, frozen, definition, snapshot.Name);
-        var disks = HeadLayers.On(frozen, layers);
-        var tpm = snapshot.Tpm is { } kept ? new TpmCopy(kept, context.Observed.Ids.NextShort()) : null;
-        var launch = new LaunchRequest(process, definition, context.Chains(disks, [.. layers.Select(m => m.Layer)]), snapshot.Memory)
-        {
-            Ram = ram,
-            MemoryHolder = snapshot.Memory.Layer is { } holder ? context.Graph[holder] : null,
-            Tpm = tpm?.To,
-            Waits = request.Lifetime,
-        };
+        var made = SnapshotProcess.Of(context, snapshot, process, ram, request.Lifetime);
         var spare = new Spare
         {
             Process = process,
             Snapshot = snapshot.Id,
-            Disks = disks,
-            Layers = [.. layers.Select(m => m.Layer)],
-            Tpm = tpm?.To,
+            Disks = made.Disks,
+            Layers = made.Layers,
+            Tpm = made.Tpm,
             Until = context.Observed.Now + request.Lifetime,
         };
-        return new NewSpare(
-            spare,
-            context.Hypervisor.WaitingMemory(launch),
-            [
-                .. HeadLayers.Steps(context, layers),
-                .. tpm is null ? Array.Empty<Step>() : [context.Hypervisor.CopyTpm(context.Observed.Folder, tpm)],
-                context.Hypervisor.Launch(launch),
-            ]);
+        return new NewSpare(spare, context.Hypervisor.WaitingMemory(made.Launch), made.Steps);
     }
 
     /// <summary>Nobody watches over what waits, so it is judged when it is made.</summary>

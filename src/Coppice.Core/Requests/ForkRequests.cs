@@ -56,6 +56,12 @@ public sealed record ForkSnapshot(string Domain, string Snapshot, string Name) :
     /// <summary>What becomes of its network cards.</summary>
     public ForkNetwork Network { get; init; }
 
+    /// <summary>
+    /// Its first process maps the memory image for reading, and shares what is cached of it with other forks; its checkpoints are streams
+    /// until it is reverted or started anew. It has to go on at once.
+    /// </summary>
+    public bool SharesMemory { get; init; }
+
     /// <summary>It is made to be tried out and thrown away (<see cref="Persistence.Trial"/>).</summary>
     public bool IsTrial { get; init; }
 }

@@ -10,6 +10,9 @@ public sealed record StartDomain(string Domain, bool Paused, bool Anew = false, 
 {
     /// <summary>Set the guest's clock if it goes on from saved memory.</summary>
     public bool SyncTime { get; init; }
+
+    /// <summary>Map the memory image that it goes on from for reading, and share what is cached of it with others that do.</summary>
+    public bool SharesMemory { get; init; }
 }
 
 /// <summary>

@@ -97,7 +97,7 @@ internal sealed class Forker(Call call, HomeFolder home, DomainFinder finder)
 
     private async Task<OperationResult> StartAsync(ForkSnapshot request, OperationResult made)
     {
-        var start = new StartDomain($"{made.Plan.Domain}", request.State is ForkState.Paused);
+        var start = new StartDomain($"{made.Plan.Domain}", request.State is ForkState.Paused) { SharesMemory = request.SharesMemory };
         OperationResult started;
         try
         {

@@ -227,6 +227,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         CreateSnapshot { Branch: { } branch } => Kept(catalog.Find(branch.From)),
         ForkSnapshot fork => Kept(catalog.Find(fork.Snapshot)),
         WarmSnapshot warm => Kept(catalog.Find(warm.Snapshot)),
+        MapSnapshot map => Kept(catalog.Find(map.Snapshot)),
         ExportDomain { Snapshots.IsEmpty: false } export => export.Snapshots.SelectMany(s => Kept(catalog.Find(s))),
         ExportDomain => catalog.Snapshots.Values.SelectMany(Kept)
             .Concat(catalog.Tips.Select(t => t.Head).Append(catalog.Head).SelectMany(h => h.Disks).Select(d => d.Layer)).Distinct(),

@@ -82,12 +82,14 @@ internal static class QemuCommandLine
         ];
     }
 
-    // Only what is shared with a file can be cloned. A file that is somebody else's is read, page by page.
+    // Only what is shared with a file can be cloned. A file that is somebody else's is read, page by page; an image is not even open for
+    // writing, so that no balloon punches holes into it.
     private static QemuOption Ram(LaunchRequest request)
     {
         var backend = new QemuOption(request.Ram is null ? "memory-backend-ram" : "memory-backend-file")
             .With("id", "ram0").With("size", request.Definition.Memory.Bytes);
-        return request.Ram is { } file ? backend.With("mem-path", file.Path).With("share", file.IsClonable) : backend;
+        var placed = request.Ram is { } file ? backend.With("mem-path", file.Path).With("share", file.IsClonable) : backend;
+        return request.Ram is { IsImage: true } ? placed.With("readonly", true).With("rom", "off") : placed;
     }
 
     private static string Cpus(DomainDefinition definition)

@@ -17,9 +17,10 @@ internal static class CapabilityTable
     private static readonly string[] s_saving =
         ["stop", "cont", "getfd", "migrate", "migrate-incoming", "migrate_cancel", "query-migrate"];
 
-    /// <summary>What a QEMU with these commands can do, as far as Coppice knows how.</summary>
-    public static ImmutableHashSet<Capability> Of(IReadOnlySet<string> commands)
+    /// <summary>What such a QEMU can do, as far as Coppice knows how.</summary>
+    public static ImmutableHashSet<Capability> Of(QemuInventory inventory)
     {
+        var commands = inventory.Commands;
         var (switches, marks) = (s_switching.All(commands.Contains), s_marking.All(commands.Contains));
         var (saves, savesInside) = (s_saving.All(commands.Contains), marks && s_savingInside.All(commands.Contains));
         var found = ImmutableHashSet.Create(
@@ -31,6 +32,7 @@ internal static class CapabilityTable
             .Union(When(s_plugging.All(commands.Contains), Capability.HotPlug))
             .Union(When(commands.Contains("query-chardev"), Capability.GuestTime))
             .Union(When(commands.Contains("query-chardev") && (switches || marks), Capability.Quiesce))
+            .Union(When(SharesImages(inventory.RamFile), Capability.SharedMemoryImage))
             .Union(When(switches, Capability.OnlineExternalDiskOnly))
             .Union(When(marks, Capability.OnlineInternalDiskOnly))
             .Union(When(saves, Capability.ExternalMemory))
@@ -38,6 +40,9 @@ internal static class CapabilityTable
             .Union(When(savesInside, Capability.InternalMemory))
             .Union(When(savesInside && switches, Capability.InternalMemoryExternalDisk));
     }
+
+    // Without the second a guest could not write to RAM that is open for reading.
+    private static bool SharesImages(ImmutableHashSet<string> ramFile) => ramFile.Contains("readonly") && ramFile.Contains("rom");
 
     private static IEnumerable<Capability> When(bool can, Capability capability) => can ? [capability] : [];
 }

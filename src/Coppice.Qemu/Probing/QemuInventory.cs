@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Coppice.Core;
 using Coppice.Files;
@@ -13,9 +14,10 @@ namespace Coppice.Qemu.Probing;
 /// <param name="Machines">Its machine types; aliases lead to the versioned name, a versioned name to itself.</param>
 /// <param name="DefaultMachine">The one it takes if none is named, versioned.</param>
 /// <param name="CpuModels">Its CPU models.</param>
+/// <param name="RamFile">The properties of RAM that is a file.</param>
 internal sealed record QemuInventory(
     string Version, ImmutableHashSet<string> Commands, ImmutableDictionary<string, string> Machines, string DefaultMachine,
-    ImmutableHashSet<string> CpuModels)
+    ImmutableHashSet<string> CpuModels, ImmutableHashSet<string> RamFile)
 {
     /// <summary>Asks a program, by starting it without any machine.</summary>
     /// <exception cref="CoppiceException">
@@ -56,6 +58,7 @@ internal sealed record QemuInventory(
         var commands = await qmp.ExecuteAsync("query-commands", null, cancellation);
         var machines = (await qmp.ExecuteAsync("query-machines", null, cancellation)).Items().ToArray();
         var models = await qmp.ExecuteAsync("query-cpu-definitions", null, cancellation);
+        var ramFile = await qmp.ExecuteAsync("qom-list-properties", new JsonObject { ["typename"] = "memory-backend-file" }, cancellation);
         var names = machines
             .SelectMany(m => new[] { m.TextOrEmpty("name"), m.TextOrEmpty("alias") }.Where(n => n.Length > 0)
                 .Select(n => KeyValuePair.Create(n, m.TextOrEmpty("name"))))
@@ -65,7 +68,8 @@ internal sealed record QemuInventory(
             [.. commands.Items().Select(c => c.TextOrEmpty("name"))],
             names.ToImmutableDictionary(),
             machines.FirstOrDefault(m => m.IsTrue("is-default")).TextOrEmpty("name"),
-            [.. models.Items().Select(m => m.TextOrEmpty("name"))]);
+            [.. models.Items().Select(m => m.TextOrEmpty("name"))],
+            [.. ramFile.Items().Select(p => p.TextOrEmpty("name"))]);
     }
 }
 

@@ -45,7 +45,8 @@ internal sealed record SpareArguments(ShortId Process);
 /// <summary>A file that is the RAM of a process.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="Bytes">How large it is.</param>
-internal sealed record RamFileArguments(string Path, long Bytes);
+/// <param name="IsImage">It is the memory image itself, of which the RAM is the beginning.</param>
+internal sealed record RamFileArguments(string Path, long Bytes, bool IsImage);
 
 /// <summary>A checkpoint.</summary>
 /// <param name="Request">What is kept.</param>

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Coppice.Qemu.Steps;
 
 /// <summary>
-/// The file that a process has as its RAM: as large as that and empty, or with what a mapped image begins with. An image itself is never a
-/// process's RAM, not even one that is only to be read: a balloon in the guest punches holes into it.
+/// The file that a process has as its RAM: as large as that and empty, or with what a mapped image begins with. An image itself is a
+/// process's RAM only where QEMU opens it for nothing but reading: a balloon in the guest would punch holes into it.
 /// </summary>
 internal static class StartingRam
 {
@@ -25,11 +25,10 @@ internal static class StartingRam
             return;
         }
 
-        DurableFolder.Create(Path.GetDirectoryName(ram.Path)!);
-        using var file = DurableFile.OpenToFill(ram.Path);
         if (memory.Format is not MemoryFormat.Mapped)
         {
-            RandomAccess.SetLength(file, ram.Bytes);
+            using var empty = New(ram);
+            RandomAccess.SetLength(empty, ram.Bytes);
             return;
         }
 
@@ -41,7 +40,17 @@ internal static class StartingRam
                 "restore the file, or revert to another snapshot");
         }
 
-        FileCopy.CopyBeginning(image, file, ram.Path, ram.Bytes, cancellation);
+        if (!ram.IsImage)
+        {
+            using var file = New(ram);
+            FileCopy.CopyBeginning(image, file, ram.Path, ram.Bytes, cancellation);
+        }
+    }
+
+    private static SafeFileHandle New(RamFileArguments ram)
+    {
+        DurableFolder.Create(Path.GetDirectoryName(ram.Path)!);
+        return DurableFile.OpenToFill(ram.Path);
     }
 
     /// <summary>Opens a memory image for reading, from some position on.</summary>

@@ -29,7 +29,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
             Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
             Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize, Capability.HotPlug, Capability.GuestTime,
-            Capability.Quiesce,
+            Capability.Quiesce, Capability.SharedMemoryImage,
             .. host.CanMerge ? [Capability.MergeLayers] : Array.Empty<Capability>(),
         ]));
 

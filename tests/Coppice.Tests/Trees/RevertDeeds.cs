@@ -50,6 +50,7 @@ internal static class RevertDeeds
         {
             Weight = 3, NeedsMachine = true, When = s => s.HasSnapshots,
         },
+        new("map", d => new MapSnapshot(d.Domain, d.Snapshot)) { NeedsMachine = true, When = s => s.HasSnapshots },
         new("tips keep", d => new KeepTips(d.Domain, d.Chance(2) ? TipRetention.Forever : new TipRetention(d.Random.Next(4), null))),
     ];
 

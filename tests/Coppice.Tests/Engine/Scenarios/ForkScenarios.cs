@@ -14,6 +14,7 @@ internal static class ForkScenarios
         ["try a snapshot"] = new(new TrySnapshot(Name, "one", TimeSpan.Zero), WithSnapshots),
         ["fork"] = new(Fork("one"), WithSnapshots),
         ["fork mapped"] = new(Fork("one"), Mapped(WithSnapshots)),
+        ["fork, sharing memory"] = new(new ForkSnapshot(Name, "one", "copy") { State = ForkState.Running, SharesMemory = true }, Mapped(WithSnapshots)),
         ["fork, disks only"] = new(Fork("off"), WithSnapshots),
         ["new card running"] = new(new RenewCard(Name, "net0", IsUp: true), OnNetworks),
         ["new card off"] = new(new RenewCard(Name, "net0", IsUp: true), async w => { await OnNetworks(w); await w.RunAsync(new KillDomain(Name)); }),

@@ -57,6 +57,8 @@ internal static class RevertScenarios
             await w.RunAsync(new KeepTips(Name, new TipRetention(1, null)));
         }),
         ["revert, discarding descendants"] = new(Revert("one") with { DiscardDescendants = true }, WithTips, Discards: true),
+        ["map"] = new(new MapSnapshot(Name, "one"), async w => { await WithSnapshots(w); w.AddVolume(); }),
+        ["map, TPM"] = new(new MapSnapshot(Name, "one"), async w => { await TpmWithSnapshot(w); w.AddVolume(); }),
         ["warm"] = new(new WarmSnapshot(Name, "one", 2), Mapped(WithSnapshots)),
         ["warm, TPM"] = new(new WarmSnapshot(Name, "one", 1), TpmWithSnapshot),
         ["warm fewer"] = new(new WarmSnapshot(Name, "one", 1), Warm("one", 2)),
