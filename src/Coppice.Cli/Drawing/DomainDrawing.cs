@@ -25,7 +25,7 @@ internal static class DomainDrawing
         return sheet;
     }
 
-    public static Sheet Details(DomainReport domain)
+    public static Sheet Details(DomainReport domain, TimeProvider time)
     {
         var sheet = new Sheet(2);
         sheet.Add("name", new Cell(domain.Name, s_strong));
@@ -46,6 +46,11 @@ internal static class DomainDrawing
         sheet.Add("current", domain.Current?.Name ?? "-");
         sheet.Add("head", domain.Dirty ? "dirty: no snapshot may have it as it is, so a revert keeps it" : "clean: a snapshot has all of it");
         sheet.Add("tips", domain.Tips.Count == 0 ? "-" : $"{domain.Tips.Count}; return to the newest: coppice snapshot undo {domain.Name}");
+        foreach (var spare in domain.Spares)
+        {
+            sheet.Add("spare", $"waits for a revert to '{spare.Snapshot?.Name}' until {Wording.Time(spare.Until, time)}");
+        }
+
         foreach (var disk in domain.Disks)
         {
             sheet.Add(disk.Target, Disk(disk));

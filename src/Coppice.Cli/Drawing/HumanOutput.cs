@@ -24,7 +24,7 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         DomainDrawing.Table(domains).Draw(surroundings);
     }
 
-    public override void Domain(DomainReport domain) => DomainDrawing.Details(domain).Draw(surroundings);
+    public override void Domain(DomainReport domain) => DomainDrawing.Details(domain, surroundings.Time).Draw(surroundings);
 
     public override void Snapshots(IReadOnlyList<SnapshotReport> snapshots, bool namesOnly)
     {

@@ -44,6 +44,9 @@ internal sealed record DomainReport(
     /// <summary>Files of merged layers that are to have other names; likewise.</summary>
     public IReadOnlyList<RenameReport> Renames { get; init; } = [];
 
+    /// <summary>Processes that wait for reverts, oldest first; some may have ended by now.</summary>
+    public required IReadOnlyList<SpareReport> Spares { get; init; }
+
     public static DomainReport Of(DomainView view)
     {
         var (folder, catalog, definition, hypervisor) = view;
@@ -64,6 +67,7 @@ internal sealed record DomainReport(
             Dirty = catalog.CleanIn(hypervisor) is null,
             GenerationId = definition.GenerationId?.ToString(),
             TipRetention = TipRetentionReport.Of(catalog.TipRetention),
+            Spares = [.. catalog.Spares.Select(s => new SpareReport(s.Process.ToString(), SnapshotReference.Of(catalog, s.Snapshot), s.Until))],
             UnnamedLayers = [.. view.Left.Select(LeftLayerReport.Of)],
             Renames = [.. view.Renames.Select(RenameReport.Of)],
         };
@@ -93,6 +97,12 @@ internal sealed record DiskReport(
             disk.Target, Word.Of(disk.Kind), disk.ReadOnly, chain[0].Path, Word.Of(chain[0].Format), chain[0].VirtualSize.Bytes, chain.Length);
     }
 }
+
+/// <summary>A process that waits for a revert.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Snapshot">The snapshot that the revert leads to.</param>
+/// <param name="Until">When it ends if no revert has taken it.</param>
+internal sealed record SpareReport(string Process, SnapshotReference? Snapshot, DateTimeOffset Until);
 
 /// <summary>A layer without a name.</summary>
 /// <param name="Disk">The disk, by target.</param>

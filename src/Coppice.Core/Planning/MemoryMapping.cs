@@ -45,7 +45,7 @@ internal static class MemoryMapping
         {
             throw new CoppiceException(
                 ErrorKind.WrongState, subject, $"has its memory inside {snapshot.Memory.Disk}, where it stays as long as the disk's content",
-                $"make a branch of it with memory of its own: coppice snapshot create {context.Catalog.Name} NAME --from {snapshot.Name} --memory external");
+                $"make a branch of it with memory of its own: coppice snapshot create {context.Catalog.Name} NAME --branch {snapshot.Name} --memory external");
         }
 
         var volume = context.Observed.Volume ?? throw new CoppiceException(

@@ -171,8 +171,7 @@ internal static class Reverting
             Commit = reclaimed.Change,
             CleanUp =
             [
-                .. Followed(context, takeOver, active ? definition : null),
-                .. clock is null ? Array.Empty<Step>() : [clock],
+                .. Followed(context, [.. new[] { takeOver, clock }.OfType<Step>()], active ? definition : null),
                 .. reclaimed.Removals,
             ],
             Warnings =
@@ -188,12 +187,10 @@ internal static class Reverting
     }
 
     /// <summary>The end of the process that is left, and its successor goes on. Nobody waits for the end unless it has what both want.</summary>
-    private static IEnumerable<Step> Followed(PlanContext context, Step? takeOver, DomainDefinition? next)
-    {
-        var end = context.Head.Process is { } old ? context.Hypervisor.End(old, next) : null;
-        Step?[] steps = next is { HasExclusiveEnds: false } ? [takeOver, end] : [end, takeOver];
-        return steps.OfType<Step>();
-    }
+    private static ImmutableArray<Step> Followed(PlanContext context, ImmutableArray<Step> goesOn, DomainDefinition? next) =>
+        context.Head.Process is not { } old ? goesOn
+            : next is { HasExclusiveEnds: false } ? [.. goesOn, context.Hypervisor.End(old, next)]
+            : [context.Hypervisor.End(old, next), .. goesOn];
 
     /// <summary>The head, if it came from what goes: nothing of it is left, not even a tip.</summary>
     private static IEnumerable<string> GoesToo(PlanContext context, RevertDestination destination) =>

@@ -128,7 +128,10 @@ internal sealed class FakeCheckpoints(FakeHost host)
             _freeze.Thaw(request);
         }
 
-        return new StepReport { Mechanism = "fake checkpoint", Pause = TimeSpan.FromMilliseconds(1) };
+        return new StepReport
+        {
+            Mechanism = "fake checkpoint", Pause = request is { State: DomainState.Running, StaysPaused: false } ? TimeSpan.FromMilliseconds(1) : null,
+        };
     }
 
     /// <summary>One transaction, but for memory inside a disk: no guard ever lets a guest go on with some of its disks moved.</summary>

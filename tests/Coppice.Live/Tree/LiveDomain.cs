@@ -215,9 +215,22 @@ public sealed class LiveDomain : IAsyncDisposable
     [
         .. from folder in Directory.EnumerateDirectories("/proc")
            let id = int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0
-           where id > 0 && WorkingFolder(folder)?.StartsWith(home + "/", StringComparison.Ordinal) == true
+           where id > 0 && WorkingFolder(folder)?.StartsWith(home + "/", StringComparison.Ordinal) == true && !IsTimer(folder)
            select id,
     ];
+
+    /// <summary>What ends a process that nobody takes is a shell, and no guest.</summary>
+    private static bool IsTimer(string process)
+    {
+        try
+        {
+            return File.ReadAllText($"{process}/comm") is "bash\n";
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     internal static string NewFolder() => Directory.CreateTempSubdirectory("cl-").FullName;
 

@@ -100,7 +100,7 @@ public sealed class MappedTests
     }
 
     /// <returns>The bytes that the guest gave back.</returns>
-    private static async Task<long> BalloonAsync(RunFolder folder, long target)
+    internal static async Task<long> BalloonAsync(RunFolder folder, long target)
     {
         await using var qmp = await QmpConnection.ConnectAsync(
             folder.Readers, "the guest", () => true, TimeProvider.System, TimeSpan.FromSeconds(30), Cancellation);
@@ -112,7 +112,7 @@ public sealed class MappedTests
         async Task<long> SizeAsync() => (await qmp.ExecuteAsync("query-balloon", null, Cancellation)).NumberOrZero("actual");
     }
 
-    private static async Task<string> HashAsync(string file)
+    internal static async Task<string> HashAsync(string file)
     {
         await using var stream = File.OpenRead(file);
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, Cancellation));

@@ -69,7 +69,7 @@ public sealed class DrawingTests
         using var desk = new Desk();
         await desk.DefineAsync();
         var snapshots = Enumerable.Range(0, 1000).Select(i => Report(i)).ToArray();
-        var domain = new Coppice.Cli.Reports.DomainReport("id", "web", "off", 0, new("999", "s999"), 1000, [], [], "/", 1, "persistent") { Dirty = true };
+        var domain = new Coppice.Cli.Reports.DomainReport("id", "web", "off", 0, new("999", "s999"), 1000, [], [], "/", 1, "persistent") { Dirty = true, Spares = [] };
 
         using var output = new StringWriter { NewLine = "\n" };
         desk.Draw(new Coppice.Cli.Drawing.TreeDrawing(domain, snapshots, TimeProvider.System).ToSheet(), output);

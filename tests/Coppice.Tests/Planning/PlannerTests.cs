@@ -27,8 +27,8 @@ public sealed class PlannerTests
         model.Run(new CreateSnapshot("web") { Name = "s1" });
         var request = new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: false, Force: false) { SyncTime = true };
         var plan = model.Plan(request);
-        Assert.Equal(["paper.end", "paper.take-over", "paper.set-guest-time"], plan.CleanUp.Select(s => s.Kind));
-        Assert.EndsWith($"{plan.Commit!.Head.Process}", plan.CleanUp[^1].Summary, StringComparison.Ordinal);
+        Assert.Equal(["paper.take-over", "paper.set-guest-time", "paper.end"], plan.CleanUp.Select(s => s.Kind));
+        Assert.EndsWith($"{plan.Commit!.Head.Process}", plan.CleanUp[1].Summary, StringComparison.Ordinal);
 
         model = new Model(s_running);
         model.Run(new CreateSnapshot("web") { Name = "s1" });
@@ -128,7 +128,7 @@ public sealed class PlannerTests
 
         Assert.Equal(["overlay", "overlay", "launch"], plan.Prepare.Select(Verb));
         Assert.Equal("leave", Verb(plan.Switch!));
-        Assert.Equal(["end", "take-over"], plan.CleanUp.Select(Verb));
+        Assert.Equal(["take-over", "end"], plan.CleanUp.Select(Verb));
         Assert.Single(plan.Commit!.PutTips);
         Assert.Equal(MemoryMode.External, plan.Commit.PutTips[0].Memory.Mode);
     }

@@ -14,7 +14,6 @@ internal static class ForkScenarios
         ["try a snapshot"] = new(new TrySnapshot(Name, "one", TimeSpan.Zero), WithSnapshots),
         ["fork"] = new(Fork("one"), WithSnapshots),
         ["fork mapped"] = new(Fork("one"), Mapped(WithSnapshots)),
-        ["fork, sharing memory"] = new(new ForkSnapshot(Name, "one", "copy") { State = ForkState.Running, SharesMemory = true }, Mapped(WithSnapshots)),
         ["fork, disks only"] = new(Fork("off"), WithSnapshots),
         ["new card running"] = new(new RenewCard(Name, "net0", IsUp: true), OnNetworks),
         ["new card off"] = new(new RenewCard(Name, "net0", IsUp: true), async w => { await OnNetworks(w); await w.RunAsync(new KillDomain(Name)); }),
@@ -28,6 +27,7 @@ internal static class ForkScenarios
             await w.RunAsync(new StartDomain("copy", Paused: false));
             w.Host.Tick();
         }),
+        ["start a fork, sharing memory"] = new(new StartDomain("copy", Paused: false) { SharesMemory = true }, Mapped(Forked)),
         ["start a fork"] = new(new StartDomain("copy", Paused: false), Forked),
         ["delete, forked"] = new(
             new DeleteSnapshot(Name, "two", metadataOnly: false), async w => { await WithSnapshots(w); await w.RunAsync(Fork("two")); }),
