@@ -221,6 +221,15 @@ static void measure(struct request *request)
         refuse(request, "there is no TPM 2.0");
 }
 
+static void card(struct request *request)
+{
+    bool there, answered = card_answers(&there);
+    if (there)
+        port_say("%s ok answered=%d", request->id, answered);
+    else
+        refuse(request, "there is no Intel 82540EM");
+}
+
 static void dirty(struct request *request)
 {
     uint64_t rate = next_number(request), bytes = next_number(request);
@@ -271,7 +280,7 @@ static const struct {
     {"read", read_note}, {"set", set},           {"get", get},       {"dirty", dirty}, {"memory", memory},
     {"setvar", set_variable}, {"getvar", get_variable},
     {"tpmput", tpm_store}, {"tpmread", tpm_load}, {"measure", measure},
-    {"clocks", clocks},
+    {"clocks", clocks}, {"card", card},
     {"gap", gap},       {"beat", beat},          {"poweroff", turn_off}, {"reboot", restart},
 };
 

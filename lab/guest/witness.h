@@ -100,6 +100,9 @@ bool tpm_read(char value[TPM_VALUE_MAX]);
 bool tpm_measure(const char *text);
 bool tpm_measured(uint64_t *register_crc);
 
+// card.c: whether the gateway behind an Intel network card answers.
+bool card_answers(bool *there);
+
 // pulse.c: heartbeat gap, counter, acknowledgements and beats.
 void pulse_start(void);
 uint64_t pulse_counter(void);

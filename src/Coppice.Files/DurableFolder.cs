@@ -49,6 +49,13 @@ public static class DurableFolder
         Native.Flush(handle, path);
     }
 
+    /// <summary>Flushes the whole file system that a folder is on (syncfs(2)), with what it had put off.</summary>
+    public static void FlushFileSystem(string path)
+    {
+        using var handle = Native.Open(path, Native.ReadOnly);
+        Native.FlushFileSystem(handle, path);
+    }
+
     /// <summary>Gives a folder another name on the same file system, which nothing may have yet: durable on return.</summary>
     public static void Rename(string from, string to)
     {

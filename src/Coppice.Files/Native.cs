@@ -45,6 +45,14 @@ internal static partial class Native
         }
     }
 
+    public static void FlushFileSystem(SafeFileHandle handle, string path)
+    {
+        while (SyncfsCore(handle) != 0)
+        {
+            Retry(path);
+        }
+    }
+
     /// <summary>Takes the lock of an open file; false if somebody else has it.</summary>
     public static bool TryLock(SafeFileHandle handle, string path)
     {
@@ -108,6 +116,9 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FsyncCore(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    private static partial int SyncfsCore(SafeFileHandle handle);
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     private static partial long SeekCore(SafeFileHandle handle, long position, int whence);

@@ -105,7 +105,6 @@ internal sealed class Observation(TimeProvider time)
     /// <summary>RAM that was never touched takes no room in a memory image; device state takes a few MiB.</summary>
     private static ByteCount Estimate(int pid, ByteCount memory)
     {
-        const long DeviceState = 16 << 20;
         var touched = memory.Bytes;
         try
         {
@@ -119,6 +118,6 @@ internal sealed class Observation(TimeProvider time)
             // It is ending: then nobody needs the figure.
         }
 
-        return new ByteCount(Math.Min(touched, memory.Bytes) + DeviceState);
+        return new ByteCount(Math.Min(touched, memory.Bytes) + MemoryVolume.DeviceState.Bytes);
     }
 }

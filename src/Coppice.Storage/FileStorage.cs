@@ -81,6 +81,10 @@ public sealed class FileStorage : IStorage
     }
 
     /// <inheritdoc/>
+    public Task SettleVolumeAsync(HomeFolder home, CancellationToken cancellation) =>
+        Task.Run(() => DurableFolder.FlushFileSystem(home.Volume), cancellation);
+
+    /// <inheritdoc/>
     public Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.Run(() => VolumeStore.Observe(home), cancellation);
 
     /// <inheritdoc/>

@@ -36,6 +36,12 @@ public interface IStorage : IStepExecutor
     Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation);
 
     /// <summary>
+    /// Waits until what was written to the volume, and removed from it, has reached its tables. Before that room counts as taken that is free,
+    /// and pages of a guest as shared that are its own.
+    /// </summary>
+    Task SettleVolumeAsync(HomeFolder home, CancellationToken cancellation);
+
+    /// <summary>
     /// Makes the memory volume of a home, and mounts it. Its room is taken at once, so that no guest ever finds it missing. What an
     /// attempt before left half made goes first.
     /// </summary>

@@ -9,6 +9,9 @@ public sealed record MemoryVolume
     private const long LeastReserve = 32L << 20;
     private const int ReservedParts = 50;
 
+    /// <summary>What is kept of devices beside a clone of RAM, at most, with the picture on the screen.</summary>
+    public static ByteCount DeviceState { get; } = new(16L << 20);
+
     /// <summary>Where it is mounted.</summary>
     public required string Folder { get; init; }
 

@@ -60,7 +60,7 @@ internal static class MemoryMapping
         process = context.Observed.Ids.NextShort();
         var definition = context.Observed.Definitions[snapshot.Definition];
         var ram = GuestRam.On(volume, context.Observed.Folder, process, definition, snapshot.Memory);
-        return ram.Place is { IsClonable: true } place && volume.With(place.Path, definition.Memory).MissingFor(MemoryRoom.DeviceState).Bytes == 0
+        return ram.Place is { IsClonable: true } place && volume.With(place.Path, definition.Memory).MissingFor(MemoryVolume.DeviceState).Bytes == 0
             ? place
             : throw new CoppiceException(
                 ErrorKind.Storage, $"memory volume {volume.Folder}", $"has no room for the RAM of {definition.Memory} of {subject}",

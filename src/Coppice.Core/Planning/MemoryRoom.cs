@@ -3,9 +3,6 @@ namespace Coppice.Core;
 /// <summary>Refuses a memory image that would not fit, before anything is touched.</summary>
 internal static class MemoryRoom
 {
-    /// <summary>What devices keep at most, with the picture on the screen.</summary>
-    public static ByteCount DeviceState { get; } = new(16 << 20);
-
     /// <summary>Requires room for the memory of the domain, where Coppice itself has put it.</summary>
     /// <param name="context">What was observed.</param>
     /// <param name="memory">The image that is to be made; one in a file outside the domain's own folders is not judged.</param>
@@ -30,7 +27,7 @@ internal static class MemoryRoom
     /// <summary>A clone takes no room, but from then on all that its guest writes does, and all that others write.</summary>
     private static void RequireOn(PlanContext context, MemoryVolume volume, string otherwise)
     {
-        if (volume.MissingFor(DeviceState, context.Observed.Hypervisor.Ram) is { Bytes: > 0 } missing)
+        if (volume.MissingFor(MemoryVolume.DeviceState, context.Observed.Hypervisor.Ram) is { Bytes: > 0 } missing)
         {
             throw new CoppiceException(
                 ErrorKind.Storage, $"memory volume {volume.Folder}",

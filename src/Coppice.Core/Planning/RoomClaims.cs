@@ -24,7 +24,7 @@ internal static class RoomClaims
         RoomClaim[] claims =
         [
             .. started.Select(file => new RoomClaim(file, RamOf(context, plan), IsClone: false, left)),
-            .. cloned is null ? Array.Empty<RoomClaim>() : [new RoomClaim(cloned, MemoryRoom.DeviceState, IsClone: true, successor)],
+            .. cloned is null ? Array.Empty<RoomClaim>() : [new RoomClaim(cloned, MemoryVolume.DeviceState, IsClone: true, successor)],
         ];
         return claims.Length == 0 ? plan : plan with
         {

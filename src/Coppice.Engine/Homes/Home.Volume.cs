@@ -6,6 +6,9 @@ namespace Coppice.Engine;
 /// <summary>The memory volume of a home.</summary>
 public sealed partial class Home
 {
+    /// <summary>Whether there is a volume, mounted or not.</summary>
+    public bool HasVolume => File.Exists(_folder.VolumeRecord);
+
     /// <summary>The volume as it is; null if there is none, or it is not mounted. Waits for no lock.</summary>
     public Task<MemoryVolume?> ShowVolumeAsync(CancellationToken cancellation = default) =>
         _options.Storage.ObserveVolumeAsync(_folder, cancellation);
@@ -68,9 +71,12 @@ public sealed partial class Home
     {
         var view = await ShowAsync(nameOrId, cancellation).ConfigureAwait(false);
         var volume = await ShowVolumeAsync(cancellation).ConfigureAwait(false);
+        var next = view.Catalog.Head.Process is { } process ? volume?.Without(view.Folder.Ram(process)) : volume;
         return new MemoryView(
             view, volume, view.Hypervisor.Ram is { } ram ? volume?.Rams.GetValueOrDefault(ram) : null,
-            MemoryWay.Of(view.Definition, view.Catalog.Head.Process is { } process ? volume?.Without(view.Folder.Ram(process)) : volume));
+            next is null && HasVolume
+                ? new MemoryWay(MemoryFormat.Stream, "the memory volume of the home is not mounted", "mount it: coppice pool mount")
+                : MemoryWay.Of(view.Definition, next));
     }
 
     private Task<FileLock> LockAsync(string path, string subject, CancellationToken cancellation) => HeldLock.TakeAsync(
@@ -83,6 +89,12 @@ public sealed partial class Home
         if (view.Hypervisor.Ram is not null)
         {
             return (name, "has its RAM there", $"stop it: coppice stop {name}");
+        }
+
+        if (view.Catalog.Spares.FirstOrDefault(s => _options.Hypervisor.IsWaiting(view.Folder, s.Process)) is { } spare)
+        {
+            var snapshot = view.Catalog.Snapshots[spare.Snapshot].Name;
+            return (name, $"has processes that wait for reverts to '{snapshot}'", $"let them end: coppice snapshot warm {name} {snapshot} --count 0");
         }
 
         if (view.Catalog.Memories.Any(m => m.File is { } file && file.StartsWith($"{_folder.Volume}/", StringComparison.Ordinal)))
@@ -101,7 +113,7 @@ public sealed partial class Home
     /// <summary>A host that was restarted has the volume mounted again before a guest needs it.</summary>
     private async Task<string?> MountIfMissingAsync(Call call)
     {
-        if (call.Options.PlanOnly || !File.Exists(_folder.VolumeRecord))
+        if (call.Options.PlanOnly || !HasVolume)
         {
             return null;
         }

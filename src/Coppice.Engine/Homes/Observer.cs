@@ -38,7 +38,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 ],
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
-        var volume = plain ? null : await options.Storage.ObserveVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
+        var hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head);
+        var volume = plain ? null : await VolumeAsync(hypervisor, cancellation).ConfigureAwait(false);
         var merges = plain ? null : await new MergeObserver(options, folder, stored, foreseen is not null)
             .ObserveAsync(request, catalog.Without(stale), files, cancellation).ConfigureAwait(false);
         return new Observed
@@ -51,7 +52,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Waiting = [.. catalog.Spares.Select(s => s.Process).Where(p => options.Hypervisor.IsWaiting(folder, p))],
             WaitingMemory = request is WarmSnapshot ? WaitingMemory() : default,
             HostMemory = new ByteCount(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
-            Hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head),
+            Hypervisor = hypervisor,
             Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
                 : await LayersAsync(catalog, Destination(request, catalog), restoration, cancellation).ConfigureAwait(false),
@@ -131,6 +132,19 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             files = files.AddRange(await options.Storage.ObserveFilesAsync(paths, cancellation).ConfigureAwait(false));
             chains = chains.AddRange(more);
         }
+    }
+
+    /// <summary>The volume; looked at once more before a checkpoint would be refused for room that is only about to be free.</summary>
+    private async Task<MemoryVolume?> VolumeAsync(HypervisorObservation hypervisor, CancellationToken cancellation)
+    {
+        var volume = await options.Storage.ObserveVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
+        if (volume is null || hypervisor.Ram is not { } ram || volume.MissingFor(MemoryVolume.DeviceState, ram).Bytes == 0)
+        {
+            return volume;
+        }
+
+        await options.Storage.SettleVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
+        return await options.Storage.ObserveVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
     }
 
     private ByteCount WaitingMemory() => new(options.Hypervisor.Processes(folder.Home).Sum(p => p.Waits?.Bytes ?? 0));

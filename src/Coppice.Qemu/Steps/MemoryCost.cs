@@ -11,13 +11,12 @@ internal static class MemoryCost
     // A clone of RAM in 3,500 pieces took 111 ms.
     private static readonly TimeSpan s_perExtent = TimeSpan.FromMicroseconds(32);
     private static readonly TimeSpan s_deviceState = TimeSpan.FromMilliseconds(15);
-    private static readonly ByteCount s_mostDeviceState = new(16 << 20);
 
     /// <summary>The file that it goes to.</summary>
     /// <param name="memory">The image.</param>
     /// <param name="estimate">About how many bytes a stream would have.</param>
     public static ImmutableArray<FileChange> Files(MemoryImage memory, ByteCount estimate) => memory.File is { } file
-        ? [new FileChange(FileEffect.Create, file, memory.Format is MemoryFormat.Mapped ? s_mostDeviceState : estimate)]
+        ? [new FileChange(FileEffect.Create, file, memory.Format is MemoryFormat.Mapped ? MemoryVolume.DeviceState : estimate)]
         : [];
 
     /// <summary>How much longer the guest stands still for it.</summary>

@@ -117,8 +117,7 @@ internal sealed class MemoryFile : IDisposable
             return;
         }
 
-        // In this order: what somebody sends to a channel goes into the RAM of a guest that stands, too. A device that knows of more than
-        // the RAM loses that; one that knows of less could not be loaded.
+        // In this order: if a device ever wrote to the RAM of a guest that stands, one that knows of more than the RAM would only lose that.
         await parts.TimeAsync("clone", () => Task.Run(() => Clone(ram.File, ram.Path, ram.Bytes), CancellationToken.None));
         await parts.TimeAsync("devices", () => ram.Devices.SaveAsync(cancellation));
     }

@@ -42,6 +42,22 @@ internal sealed class LoopMount(TimeProvider time)
         }
     }
 
+    /// <summary>Refuses a file whose mount is out of sight, yet not over: guests may have their RAM there.</summary>
+    /// <exception cref="CoppiceException">It is (<see cref="ErrorKind.Busy"/>).</exception>
+    public async Task RequireUnusedAsync(string path, CancellationToken cancellation)
+    {
+        foreach (var device in await DevicesAsync(path, cancellation).ConfigureAwait(false))
+        {
+            await RunAsync("losetup", "mount", path, ["--detach", device], cancellation).ConfigureAwait(false);
+        }
+
+        if ((await DevicesAsync(path, cancellation).ConfigureAwait(false)).Length > 0)
+        {
+            throw new CoppiceException(
+                ErrorKind.Busy, path, "is not mounted where it was, but still in use: somebody unmounted it lazily", "stop the domains that have their RAM there");
+        }
+    }
+
     /// <summary>Unmounts it.</summary>
     public Task UnmountAsync(string folder, CancellationToken cancellation) =>
         RunAsync("umount", "mount", folder, ["--", folder], cancellation);
@@ -50,9 +66,7 @@ internal sealed class LoopMount(TimeProvider time)
     private async Task<string> AttachAsync(string path, CancellationToken cancellation)
     {
         var losetup = new HostProgram("losetup", "mount", time);
-        var left = await losetup.RunAsync(
-            ["--noheadings", "--output", "NAME", "--associated", path], s_limit, path, cancellation).ConfigureAwait(false);
-        foreach (var device in left.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (var device in await DevicesAsync(path, cancellation).ConfigureAwait(false))
         {
             // By a command that was killed before it had mounted it.
             await RunAsync("losetup", "mount", path, ["--detach", device], cancellation).ConfigureAwait(false);
@@ -62,6 +76,13 @@ internal sealed class LoopMount(TimeProvider time)
         var direct = await losetup.RunAsync([.. find, "--direct-io=on", "--", path], s_limit, path, cancellation).ConfigureAwait(false);
         var answer = direct.Code == 0 ? direct : await losetup.RunAsync([.. find, "--", path], s_limit, path, cancellation).ConfigureAwait(false);
         return answer.Code == 0 ? answer.Output.Trim() : throw Failed("losetup", path, answer);
+    }
+
+    private async Task<string[]> DevicesAsync(string path, CancellationToken cancellation)
+    {
+        var answer = await new HostProgram("losetup", "mount", time).RunAsync(
+            ["--noheadings", "--output", "NAME", "--associated", path], s_limit, path, cancellation).ConfigureAwait(false);
+        return answer.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
     private async Task RunAsync(string program, string package, string subject, string[] arguments, CancellationToken cancellation)
@@ -75,7 +96,8 @@ internal sealed class LoopMount(TimeProvider time)
 
     private static CoppiceException Failed(string program, string subject, HostProgram.Answer answer)
     {
-        var reason = answer.Errors.Trim().Split('\n')[^1];
+        // What follows the first line is advice of the program.
+        var reason = answer.Errors.Trim().Split('\n')[0].Trim();
         var isBusy = reason.Contains("busy", StringComparison.OrdinalIgnoreCase);
         return new CoppiceException(
             isBusy ? ErrorKind.Busy : ErrorKind.Storage, subject, $"{program} failed ({reason})",

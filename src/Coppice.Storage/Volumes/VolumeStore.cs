@@ -164,6 +164,10 @@ internal sealed class VolumeStore(TimeProvider time)
             {
                 await _mount.UnmountAsync(home.Volume, cancellation).ConfigureAwait(false);
             }
+            else if (File.Exists(record.Path))
+            {
+                await _mount.RequireUnusedAsync(record.Path, cancellation).ConfigureAwait(false);
+            }
 
             DurableFolder.RemoveIfEmpty(home.Volume);
             DurableFile.Remove(record.Path);

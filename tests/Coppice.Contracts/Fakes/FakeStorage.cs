@@ -89,6 +89,8 @@ public sealed class FakeStorage(FakeHost host) : IStorage
         });
     }
 
+    public Task SettleVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.CompletedTask;
+
     public Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation) => Task.FromResult(_volumes.Observe(home));
 
     public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation)

@@ -1,11 +1,7 @@
-using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Files;
 using Coppice.Live.Qemu;
-using Coppice.Qemu.Processes;
-using Coppice.Qemu.Qmp;
 
 namespace Coppice.Live.Tree;
 
@@ -13,6 +9,9 @@ namespace Coppice.Live.Tree;
 public sealed class MappedTests
 {
     private const string Copy = "copy";
+
+    // As many snapshots of a guest that writes all the time as have room on the volume of the tests.
+    private const int Kept = 30, Deep = 30;
 
     [Theory]
     [InlineData(false)]
@@ -22,26 +21,64 @@ public sealed class MappedTests
         LiveVolume.Require();
         var qemu = isNewer ? QemuPrograms.Backports : QemuPrograms.Usual;
         QemuPrograms.Require(qemu);
-        await using var domain = await LiveDomain.BootMappedAsync(qemu, WithHardware);
+        await using var domain = await LiveDomain.BootMappedAsync(qemu, GuestHardware.Usual);
         await CheckpointTests.StartLoadAsync(domain);
         var boot = await CheckpointTests.BootIdAsync(domain);
-        var random = Sampling.Random();
+        var (random, verified) = (Sampling.Random(), 0);
         var names = new List<string>();
-        for (var round = 0; round < (Sampling.Everything ? 50 : 6); round++)
+        for (var round = 0; round < (Sampling.Everything ? 100 : 6); round++)
         {
             names.Add($"round-{round}");
             var created = await domain.CreateAsync(names[^1]);
             Assert.Contains("external memory (mapped) + external vda, vdb", created.Plan.Mechanism, StringComparison.Ordinal);
             Assert.Contains("memory by a clone of the RAM file", created.Mechanism, StringComparison.Ordinal);
-            await CheckpointTests.VerifyAsync(domain, boot);
+            await VerifyAsync();
 
             var reverted = await domain.RevertAsync(names[Math.Max(0, names.Count - 1 - random.Next(3))], discard: true);
             Assert.Contains("memory (mapped) in a new process", reverted.Plan.Mechanism, StringComparison.Ordinal);
-            await CheckpointTests.VerifyAsync(domain, boot);
+            await VerifyAsync();
+            if (names.Count > Kept)
+            {
+                await domain.RunAsync(new DeleteSnapshot(LiveDomain.Name, names[0], metadataOnly: false));
+                names.RemoveAt(0);
+            }
         }
 
+        TestContext.Current.TestOutputHelper?.WriteLine($"{verified} times verified, bad=0");
         Assert.Single(domain.QemuProcesses);
         Assert.Single(Directory.GetFiles((await domain.ShowAsync()).Folder.VolumeFolder, "*.ram"));
+
+        async Task VerifyAsync()
+        {
+            await CheckpointTests.VerifyAsync(domain, boot);
+            await GuestHardware.ReachNetworksAsync(domain);
+            verified++;
+        }
+    }
+
+    [Fact]
+    public async Task With_thirty_layers_below_each_disk_a_guest_is_checkpointed_and_reverted_as_with_one()
+    {
+        LiveVolume.Require();
+        await using var domain = await LiveDomain.BootMappedAsync();
+        await CheckpointTests.StartGentleLoadAsync(domain);
+        var boot = await CheckpointTests.BootIdAsync(domain);
+        for (var i = 1; i <= Deep; i++)
+        {
+            await domain.CreateAsync($"{i}");
+        }
+
+        var graph = new LayerGraph((await domain.ShowAsync()).Catalog);
+        Assert.All((await domain.ShowAsync()).Catalog.Head.Disks, d => Assert.Equal(Deep + 1, graph.Chain(d.Layer).Length));
+        await CheckpointTests.VerifyAsync(domain, boot);
+        foreach (var name in (string[])[$"{Deep}", $"{Deep / 2}", "1"])
+        {
+            await domain.RevertAsync(name, discard: true);
+            await CheckpointTests.VerifyAsync(domain, boot);
+            Assert.Contains("mapped", (await domain.CreateAsync($"again from {name}")).Plan.Mechanism, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
     }
 
     [Fact]
@@ -78,56 +115,24 @@ public sealed class MappedTests
     public async Task Forks_share_the_image_checkpoint_the_fast_way_and_no_balloon_reaches_it()
     {
         LiveVolume.Require();
-        await using var domain = await LiveDomain.BootMappedAsync(QemuPrograms.Usual, WithHardware);
+        await using var domain = await LiveDomain.BootMappedAsync(QemuPrograms.Usual, GuestHardware.Usual);
         await CheckpointTests.StartGentleLoadAsync(domain);
         var boot = await CheckpointTests.BootIdAsync(domain);
         await domain.CreateAsync("one");
         var image = (await domain.ShowAsync()).Catalog.Find("one").Memory.File!;
-        var before = await HashAsync(image);
+        var before = await GuestHardware.HashAsync(image);
         await domain.RunAsync(new ForkSnapshot(LiveDomain.Name, "one", Copy) { State = ForkState.Running });
-        var fork = await domain.Home.ShowAsync(Copy, Cancellation);
         Assert.Equal(2, FileSystem.Look(image)!.Links);
         await CheckpointTests.VerifyAsync(domain, boot, Copy);
         Assert.Contains("mapped", (await domain.RunAsync(new CreateSnapshot(Copy) { Name = "two" })).Plan.Mechanism, StringComparison.Ordinal);
 
         // What it gives back to the host becomes a hole in the file that it has its RAM in.
-        var freed = await BalloonAsync(RunFolder.Of(fork.Folder.Home, fork.Catalog.Head.Process!.Value), 96 << 20);
-        Assert.True(freed > 0, "the balloon did not grow");
-        Assert.Equal(before, await HashAsync(image));
+        Assert.NotEqual(0, await GuestHardware.BalloonAsync(domain, 96 << 20, Copy));
+        Assert.Equal(before, await GuestHardware.HashAsync(image));
         await domain.RevertAsync("one", discard: true);
         await CheckpointTests.VerifyAsync(domain, boot);
         Assert.Empty(await domain.Home.CheckAsync(null, Cancellation));
     }
 
-    /// <returns>The bytes that the guest gave back.</returns>
-    internal static async Task<long> BalloonAsync(RunFolder folder, long target)
-    {
-        await using var qmp = await QmpConnection.ConnectAsync(
-            folder.Readers, "the guest", () => true, TimeProvider.System, TimeSpan.FromSeconds(30), Cancellation);
-        var before = await SizeAsync();
-        await qmp.ExecuteAsync("balloon", new JsonObject { ["value"] = target }, Cancellation);
-        await Aftermath.UntilAsync(async () => await SizeAsync() <= target, "the balloon did not grow");
-        return before - await SizeAsync();
-
-        async Task<long> SizeAsync() => (await qmp.ExecuteAsync("query-balloon", null, Cancellation)).NumberOrZero("actual");
-    }
-
-    internal static async Task<string> HashAsync(string file)
-    {
-        await using var stream = File.OpenRead(file);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, Cancellation));
-    }
-
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    /// <summary>Two processors, both usual network cards, a screen and a balloon.</summary>
-    private static string WithHardware(string xml, string folder) => xml
-        .Replace("<vcpu>1</vcpu>", "<vcpu>2</vcpu>", StringComparison.Ordinal)
-        .Replace("<rng ", """
-            <interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/></interface>
-            <interface type='user'><mac address='52:54:00:00:00:02'/><model type='e1000'/></interface>
-            <video><model type='vga'/></video><graphics type='vnc'/>
-            <memballoon model='virtio'/>
-            <rng 
-            """.TrimEnd('\n'), StringComparison.Ordinal);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Coppice.Contracts;
 using Coppice.Core;
 using Coppice.Live.Qemu;
 
@@ -62,16 +63,43 @@ public sealed class MicrovmTests
         Assert.Equal(boot, await CheckpointTests.BootIdAsync(domain));
     }
 
+    [Theory, MemberData(nameof(Programs), DisableDiscoveryEnumeration = true)]
+    public async Task With_its_RAM_in_a_file_that_is_cloned_it_goes_back_and_is_checkpointed_again(bool isNewer)
+    {
+        LiveVolume.Require();
+        var qemu = isNewer ? QemuPrograms.Backports : QemuPrograms.Usual;
+        QemuPrograms.Require(qemu);
+        await using var domain = await LiveDomain.BootMappedAsync(qemu, Edit);
+        await CheckpointTests.StartGentleLoadAsync(domain);
+        var boot = await CheckpointTests.BootIdAsync(domain);
+        foreach (var name in (string[])["one", "two"])
+        {
+            Assert.Contains("external memory (mapped)", (await domain.CreateAsync(name)).Plan.Mechanism, StringComparison.Ordinal);
+            await CheckpointTests.VerifyAsync(domain, boot);
+            await domain.RevertAsync("one");
+            await CheckpointTests.VerifyAsync(domain, boot);
+            Assert.NotEqual(0, await GuestHardware.BalloonAsync(domain, 112 << 20));
+        }
+
+        await domain.RunAsync(new UndoRevert(LiveDomain.Name));
+        await CheckpointTests.VerifyAsync(domain, boot);
+    }
+
+    /// <summary>One of the two QEMUs, or both.</summary>
+    public static TheoryData<bool> Programs => [.. Sampling.Of([false, true], 1)];
+
     private static Task<LiveDomain> BootAsync()
     {
         LiveDomain.Require();
-        return LiveDomain.BootEditedAsync((xml, _) => xml
+        return LiveDomain.BootEditedAsync(Edit);
+    }
+
+    private static string Edit(string xml, string folder) => xml
             .Replace("machine='pc'", "machine='microvm'", StringComparison.Ordinal)
             .Replace("</cmdline>", $" tsc_early_khz={Kilohertz()}</cmdline>", StringComparison.Ordinal)
             .Replace(
                 "<rng", "<interface type='user'><model type='virtio'/></interface><memballoon model='virtio'/><rng",
-                StringComparison.Ordinal));
-    }
+                StringComparison.Ordinal);
 
     /// <summary>
     /// About how fast the time stamp counter of an emulated CPU is. The machine has no other clock to measure it with than one

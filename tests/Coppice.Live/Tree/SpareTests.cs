@@ -107,12 +107,11 @@ public sealed class SpareTests
         var boot = await CheckpointTests.BootIdAsync(domain);
         await domain.CreateAsync("one");
         var image = (await domain.ShowAsync()).Catalog.Find("one").Memory.File!;
-        var before = await MappedTests.HashAsync(image);
+        var before = await GuestHardware.HashAsync(image);
         await domain.RunAsync(Sharing(Copy));
-        var fork = await domain.Home.ShowAsync(Copy, Cancellation);
         await CheckpointTests.VerifyAsync(domain, boot, Copy);
-        Assert.True(await MappedTests.BalloonAsync(RunFolder.Of(fork.Folder.Home, fork.Catalog.Head.Process!.Value), 96 << 20) > 0);
-        Assert.Equal(before, await MappedTests.HashAsync(image));
+        Assert.True(await GuestHardware.BalloonAsync(domain, 96 << 20, Copy) > 0);
+        Assert.Equal(before, await GuestHardware.HashAsync(image));
         Assert.Contains("stream", (await domain.RunAsync(new CreateSnapshot(Copy) { Name = "two" })).Plan.Mechanism, StringComparison.Ordinal);
         await CheckpointTests.VerifyAsync(domain, boot, Copy);
 

@@ -124,6 +124,10 @@ public sealed class WitnessClient : IAsyncDisposable
     public async Task<ulong> MeasureAsync(string word = "", CancellationToken cancellation = default) =>
         (await AskAsync($"measure {word}".TrimEnd(), cancellation)).Checksum("crc64");
 
+    /// <summary>Whether the gateway behind the guest's Intel card (e1000) answers the guest.</summary>
+    public async Task<bool> CardAnswersAsync(CancellationToken cancellation = default) =>
+        (await AskAsync("card", cancellation)).Number("answered") != 0;
+
     /// <summary>Dirties RAM. A working set of 0 keeps the pages there are; a rate of 0 stops.</summary>
     public Task DirtyAsync(long bytesPerSecond, long workingSetBytes = 0, CancellationToken cancellation = default) =>
         AskAsync($"dirty {bytesPerSecond} {workingSetBytes}", cancellation);

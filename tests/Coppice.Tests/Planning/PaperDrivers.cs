@@ -144,6 +144,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<ImmutableDictionary<string, FileObservation>> ListAsync(
         DomainFolder folder, ImmutableArray<Layer> layers, CancellationToken cancellation) => throw Paper();
 
+    public Task SettleVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
+
     public Task<MemoryVolume?> ObserveVolumeAsync(HomeFolder home, CancellationToken cancellation) => throw Paper();
 
     public Task MakeVolumeAsync(HomeFolder home, NewMemoryVolume volume, CancellationToken cancellation) => throw Paper();
