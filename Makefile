@@ -1,6 +1,7 @@
 # make demo   show it working: a real guest is checkpointed while it runs, changed, reverted, RAM and disk together
 # make test-full   every crash point instead of a sample, on both QEMUs; takes half an hour
 # make torture TIME=10m   random operations and faults until the time is over; SEED=… repeats a run, SEED=live:7 one round of it
+# make bench   measure, side by side with virsh, and write docs/performance.md; PART=pause one part of it, QUICK=1 to see that it works
 # make test   run everything that CI runs; QEMU=10.0 or QEMU=/path/to/qemu-system-x86_64 runs it on another QEMU
 SHELL       := /bin/bash
 PREFIX      ?= /usr/local
@@ -56,11 +57,12 @@ page: packages build
 
 lint:
 	@dotnet format Coppice.slnx --verify-no-changes --severity warn
-	@for script in build/setup build/qemu-backports build/guest-agent build/test lab/demo lab/guest/build .ci/run; do bash -n $$script; done
+	@for script in build/setup build/qemu-backports build/guest-agent build/test lab/demo lab/guest/build .ci/run bench/run bench/merge; do bash -n $$script; done
 
-bench: packages publish
-	@bench/run $(PUBLISHED)/coppice
-	@bench/merge $(PUBLISHED)/coppice
+# docs/performance.md and its plots. PART=pause,list measures these only, and keeps what is known of the others; SIZE=2048 of its sizes; QUICK=1 is for looking.
+bench: packages build publish
+	@bench/run artifacts/bin/Coppice.Bench/release/Coppice.Bench $(PUBLISHED)/coppice $(if $(PART),--part $(PART)) $(if $(SIZE),--size $(SIZE)) $(if $(QUICK),--quick)
+	@$(if $(PART),,bench/merge $(PUBLISHED)/coppice $(if $(QUICK),64))
 
 install: publish
 	@install -d $(DESTDIR)$(PREFIX)/lib/coppice $(DESTDIR)$(PREFIX)/bin
