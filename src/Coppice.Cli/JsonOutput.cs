@@ -44,7 +44,7 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
 
     public override void Usage(UsageReport usage) => Write(new Answer { Usage = usage });
 
-    public override void Volumes(IReadOnlyList<VolumeReport> volumes) => Write(new Answer { Volumes = volumes });
+    public override void Volumes(IReadOnlyList<VolumeReport> volumes, bool isThere) => Write(new Answer { Volumes = volumes });
 
     public override void Memory(MemoryStatusReport status) => Write(new Answer { Memory = status });
 

@@ -53,7 +53,9 @@ internal abstract class Output
 
     public abstract void Usage(UsageReport usage);
 
-    public abstract void Volumes(IReadOnlyList<VolumeReport> volumes);
+    /// <param name="volumes">The volume, if it is mounted.</param>
+    /// <param name="isThere">Whether there is one, mounted or not.</param>
+    public abstract void Volumes(IReadOnlyList<VolumeReport> volumes, bool isThere);
 
     public abstract void Memory(MemoryStatusReport status);
 

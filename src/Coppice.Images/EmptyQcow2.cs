@@ -31,10 +31,10 @@ public sealed record EmptyQcow2(long VirtualSizeBytes)
     /// <exception cref="ArgumentOutOfRangeException">The disk is larger than an image may be, or the name is longer (<see cref="Qcow2Limits"/>).</exception>
     public byte[] ToBytes()
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(VirtualSizeBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(VirtualSizeBytes, BytesPerL1Entry * (Qcow2Limits.MaxL1Bytes / EntryBytes));
         var size = (VirtualSizeBytes + SectorBytes - 1) / SectorBytes * SectorBytes;
         var l1Bytes = Math.Max(1, (size + BytesPerL1Entry - 1) / BytesPerL1Entry) * EntryBytes;
-        ArgumentOutOfRangeException.ThrowIfNegative(VirtualSizeBytes);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(l1Bytes, Qcow2Limits.MaxL1Bytes, nameof(VirtualSizeBytes));
         var image = new byte[L1TableAt + l1Bytes];
         Put(image, 0, 0x514649FB); // magic, header bytes 0–3
         Put(image, 4, 3); // version

@@ -69,8 +69,20 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         {
             BackingName = overlay.BackingName, BackingFormat = overlay.BackingFormat.ToImages(),
         };
+        byte[] bytes;
+        try
+        {
+            bytes = image.ToBytes();
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, overlay.Path, $"cannot be a layer of a disk of {new ByteCount(overlay.VirtualSizeBytes)} on '{overlay.BackingName}'",
+                "qcow2 images of Coppice hold at most 64 TiB, and name at most 1023 bytes", e);
+        }
+
         using var file = DurableFile.OpenNew(partial);
-        DurableFile.WriteAt(file, partial, image.ToBytes(), 0);
+        DurableFile.WriteAt(file, partial, bytes, 0);
     }
 
     private static Func<Images.Qcow2Image, bool> IsEmpty(OverlayArguments overlay) =>

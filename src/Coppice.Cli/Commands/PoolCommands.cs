@@ -77,11 +77,6 @@ internal static class PoolCommands
     private static async Task ListAsync(Invocation run, CancellationToken cancellation)
     {
         var volume = await run.Home.ShowVolumeAsync(cancellation);
-        if (volume is null && run.Home.HasVolume)
-        {
-            throw new CoppiceException(ErrorKind.WrongState, "the memory volume of the home", "is not mounted", "mount it: coppice pool mount");
-        }
-
-        run.Output.Volumes(volume is null ? [] : [VolumeReport.Of(volume)]);
+        run.Output.Volumes(volume is null ? [] : [VolumeReport.Of(volume)], run.Home.HasVolume);
     }
 }

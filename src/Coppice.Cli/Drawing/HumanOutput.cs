@@ -168,7 +168,7 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
 
     public override void Usage(UsageReport usage) => new UsageDrawing(usage).Draw(surroundings);
 
-    public override void Volumes(IReadOnlyList<VolumeReport> volumes) => MemoryDrawing.Draw(volumes, surroundings);
+    public override void Volumes(IReadOnlyList<VolumeReport> volumes, bool isThere) => MemoryDrawing.Draw(volumes, isThere, surroundings);
 
     public override void Memory(MemoryStatusReport status) => MemoryDrawing.Draw(status, surroundings);
 

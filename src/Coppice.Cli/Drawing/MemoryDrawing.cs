@@ -5,11 +5,11 @@ namespace Coppice.Cli.Drawing;
 /// <summary>Memory volumes, and how domains use them, for people.</summary>
 internal static class MemoryDrawing
 {
-    public static void Draw(IReadOnlyList<VolumeReport> volumes, Surroundings surroundings)
+    public static void Draw(IReadOnlyList<VolumeReport> volumes, bool isThere, Surroundings surroundings)
     {
         if (volumes.Count == 0)
         {
-            surroundings.Output.WriteLine("no memory volume");
+            surroundings.Output.WriteLine(isThere ? "the memory volume is not mounted: coppice pool mount" : "no memory volume");
             return;
         }
 

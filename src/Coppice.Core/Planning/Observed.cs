@@ -40,6 +40,9 @@ public sealed record Observed
     /// <summary>The spares of the domain that still wait.</summary>
     public ImmutableHashSet<ShortId> Waiting { get; init; } = [];
 
+    /// <summary>The spares of the domain of which it is certain that they have ended.</summary>
+    public ImmutableHashSet<ShortId> EndedSpares { get; init; } = [];
+
     /// <summary>What the spares of all domains of the home take of the host's memory; only where spares are asked for.</summary>
     public ByteCount WaitingMemory { get; init; }
 

@@ -19,8 +19,13 @@ internal static class Reverting
         var destination = DestinationOf(context, snapshot, request);
         return request.DiscardDescendants
             ? ToBare(context, snapshot, destination, request)
-            : Move(context, destination, Left(context, destination, request), request.Force);
+            : Move(context, destination, Left(Without(context, destination.Spare), destination, request), request.Force);
     }
+
+    /// <summary>What was promised to a spare that is taken is not needed beside the process that it replaces.</summary>
+    private static PlanContext Without(PlanContext context, Spare? taken) => taken is null
+        ? context
+        : context with { Observed = context.Observed with { Volume = context.Observed.Volume?.Without(context.Observed.Folder.Ram(taken.Process)) } };
 
     /// <summary>To a snapshot of which another one is made, which is current afterwards (R154, R162).</summary>
     public static Plan ToBranch(
@@ -68,6 +73,11 @@ internal static class Reverting
         var definition = context.Observed.Definitions[snapshot.Definition];
         var disks = HeadLayers.Of(context, snapshot, definition);
         var spare = Spares.For(context, snapshot, disks);
+        foreach (var layer in snapshot.Disks.Where(d => spare is not null && d.IsKept).Select(d => context.Graph[d.Layer]))
+        {
+            RevertChecks.RequireNotShrunk(context, layer);
+        }
+
         var made = spare is null ? HeadLayers.Made(context, disks, definition, snapshot.Name) : [];
         return new RevertDestination(
             $"snapshot '{snapshot.Name}'",
@@ -171,7 +181,7 @@ internal static class Reverting
             Commit = reclaimed.Change,
             CleanUp =
             [
-                .. Followed(context, [.. new[] { takeOver, clock }.OfType<Step>()], active ? definition : null),
+                .. Followed(context, destination, [.. new[] { takeOver, clock }.OfType<Step>()], active ? definition : null),
                 .. reclaimed.Removals,
             ],
             Warnings =
@@ -186,11 +196,23 @@ internal static class Reverting
         };
     }
 
-    /// <summary>The end of the process that is left, and its successor goes on. Nobody waits for the end unless it has what both want.</summary>
-    private static ImmutableArray<Step> Followed(PlanContext context, ImmutableArray<Step> goesOn, DomainDefinition? next) =>
-        context.Head.Process is not { } old ? goesOn
-            : next is { HasExclusiveEnds: false } ? [.. goesOn, context.Hypervisor.End(old, next)]
+    /// <summary>
+    /// The end of the process that is left, and its successor goes on. Nobody waits for the end unless it has what both want: an end on the
+    /// host, or a disk that took no part, and which it goes on writing.
+    /// </summary>
+    private static ImmutableArray<Step> Followed(
+        PlanContext context, RevertDestination destination, ImmutableArray<Step> goesOn, DomainDefinition? next)
+    {
+        if (context.Head.Process is not { } old)
+        {
+            return goesOn;
+        }
+
+        var sharesDisk = destination.Disks.Intersect(context.Head.Disks).Any(d => !RevertChecks.IsReadOnly(context.Observed.Definition, d.Target));
+        return next is { HasExclusiveEnds: false } && !sharesDisk
+            ? [.. goesOn, context.Hypervisor.End(old, next)]
             : [context.Hypervisor.End(old, next), .. goesOn];
+    }
 
     /// <summary>The head, if it came from what goes: nothing of it is left, not even a tip.</summary>
     private static IEnumerable<string> GoesToo(PlanContext context, RevertDestination destination) =>

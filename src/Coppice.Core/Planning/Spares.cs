@@ -8,8 +8,8 @@ namespace Coppice.Core;
 /// </summary>
 internal static class Spares
 {
-    // Less than that, and its time may be over before it is taken.
-    private static readonly TimeSpan s_leastTime = TimeSpan.FromSeconds(5);
+    /// <summary>Less than that, and its time may be over before it is taken.</summary>
+    public static TimeSpan LeastTime { get; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The spare that a revert to a snapshot takes; null if none waits, or images may not be what it has open.</summary>
     /// <param name="context">What was observed.</param>
@@ -17,13 +17,14 @@ internal static class Spares
     /// <param name="disks">The layers that it leads to: a disc may be another one by now.</param>
     public static Spare? For(PlanContext context, Snapshot snapshot, ImmutableArray<HeadDisk> disks) => !context.Observed.Rewritten.IsEmpty
         ? null
-        : Of(context, snapshot).FirstOrDefault(s =>
-            s.Until - context.Observed.Now > s_leastTime
-            && s.Disks.All(d => s.Layers.Any(l => l.Id == d.Layer) || disks.Contains(d)));
+        : Of(context, snapshot).FirstOrDefault(s => s.Disks.All(d => s.Layers.Any(l => l.Id == d.Layer) || disks.Contains(d)));
 
-    /// <summary>Those of a snapshot that go on waiting, whether or not anybody may still take them.</summary>
+    /// <summary>Those of a snapshot that wait, long enough yet for somebody to take them.</summary>
     public static ImmutableArray<Spare> Of(PlanContext context, Snapshot snapshot) =>
-        [.. context.Catalog.Spares.Where(s => s.Snapshot == snapshot.Id && context.Observed.Waiting.Contains(s.Process))];
+    [
+        .. context.Catalog.Spares.Where(s => s.Snapshot == snapshot.Id && context.Observed.Waiting.Contains(s.Process)
+            && s.Until - context.Observed.Now > LeastTime),
+    ];
 
     /// <summary>Adds the end of spares that cannot stay to a plan.</summary>
     public static Plan Around(PlanContext context, Plan plan)
@@ -33,38 +34,52 @@ internal static class Spares
             return plan;
         }
 
-        var gone = context.Catalog.Spares.Where(s => plan.Commit?.DropSpares.Contains(s.Process) is not true && MustGo(context, plan, s)).ToArray();
-        return gone.Length == 0 ? plan
-            : plan.Commit is null ? plan with { Prepare = [.. gone.Select(s => context.Hypervisor.End(s.Process)), .. plan.Prepare] }
-            : plan with
-            {
-                Commit = plan.Commit with { DropSpares = [.. plan.Commit.DropSpares, .. gone.Select(s => s.Process)] },
-                CleanUp = [.. gone.SelectMany(s => Ended(context, s)), .. plan.CleanUp],
-                Warnings = [.. plan.Warnings, .. Told(context, gone)],
-            };
+        Spare[] left = [.. context.Catalog.Spares.Where(s => plan.Commit?.DropSpares.Contains(s.Process) is not true)];
+        Spare[] over = [.. left.Where(s => IsOver(context, s))];
+        Spare[] live = [.. left.Except(over).Where(s => context.Observed.Waiting.Contains(s.Process))];
+        Spare[] gone = [.. live.Where(s => Touches(context, plan.Steps, s) || plan.Commit?.Drop.Contains(s.Snapshot) is true)];
+
+        // What is changed before the commit waits for the end; what is changed after it comes behind it. Tidying up holds up nobody.
+        Spare[] first = [.. gone.Where(s => plan.Commit is null || Touches(context, plan.Steps[..plan.StepsBeforeCommit], s))];
+        var firstEnds = first.Select(s => context.Hypervisor.End(s.Process));
+        if (plan.Commit is null)
+        {
+            return first.Length == 0 ? plan : plan with { Prepare = [.. firstEnds, .. plan.Prepare] };
+        }
+
+        Spare[] dropped = [.. gone, .. over];
+        var at = plan.CleanUp.TakeWhile(step => !gone.Any(s => Touches(context, [step], s))).Count();
+        return dropped.Length == 0 ? plan : plan with
+        {
+            Prepare = [.. firstEnds, .. plan.Prepare],
+            Commit = plan.Commit with { DropSpares = [.. plan.Commit.DropSpares, .. dropped.Select(s => s.Process)] },
+            CleanUp =
+            [
+                .. plan.CleanUp[..at], .. gone.SelectMany(s => Ended(context, s)), .. plan.CleanUp[at..],
+                .. over.SelectMany(s => Ended(context, s)),
+            ],
+            Warnings = [.. plan.Warnings, .. Told(context, gone)],
+        };
     }
 
     /// <summary>The clean-up of one that goes, with all that was made for it.</summary>
     public static IEnumerable<Step> Ended(PlanContext context, Spare spare) =>
         SnapshotProcess.Ended(context, spare.Process, spare.Layers, spare.Tpm);
 
-    private static bool MustGo(PlanContext context, Plan plan, Spare spare)
-    {
-        if (!context.Observed.Waiting.Contains(spare.Process))
-        {
-            return plan.Commit is not null;
-        }
+    /// <summary>It is certain that it ended, or it should have. One that is only out of sight is left alone.</summary>
+    private static bool IsOver(PlanContext context, Spare spare) => context.Observed.EndedSpares.Contains(spare.Process)
+        || (context.Observed.Waiting.Contains(spare.Process) && context.Observed.Now >= spare.Until);
 
+    private static bool Touches(PlanContext context, IEnumerable<Step> steps, Spare spare)
+    {
         var open = spare.Layers.SelectMany(l => l.Parent is { } parent ? context.Graph.Chain(parent).Prepend(l) : [l])
             .Concat(spare.Disks.Where(d => context.Graph.Has(d.Layer)).SelectMany(d => context.Graph.Chain(d.Layer)))
             .Select(l => l.Path).ToHashSet(StringComparer.Ordinal);
-        return plan.Commit?.Drop.Contains(spare.Snapshot) is true
-            || plan.Steps.SelectMany(s => s.Files).Any(f => f.Effect is not FileEffect.Create && open.Contains(f.Path));
+        return steps.SelectMany(s => s.Files).Any(f => f.Effect is not FileEffect.Create && open.Contains(f.Path));
     }
 
     private static IEnumerable<string> Told(PlanContext context, Spare[] gone) =>
         from spare in gone
-        where context.Observed.Waiting.Contains(spare.Process)
         group spare by spare.Snapshot into same
         select $"{same.Count()} spare(s) of snapshot '{context.Catalog.Snapshots[same.Key].Name}' end: what they have open changes";
 }

@@ -10,6 +10,7 @@ internal static class Warming
 {
     public static Plan Plan(PlanContext context, WarmSnapshot request)
     {
+        RequireSound(request);
         var snapshot = context.Find(request.Snapshot);
         var waiting = Spares.Of(context, snapshot);
         if (request.Count <= waiting.Length)
@@ -26,6 +27,23 @@ internal static class Warming
             Prepare = [.. made.SelectMany(m => m.Steps)],
             Commit = context.NoChange with { PutSpares = [.. made.Select(m => m.Spare)] },
         };
+    }
+
+    private static void RequireSound(WarmSnapshot request)
+    {
+        if (request.Count is < 0 or > WarmSnapshot.Most)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"{request.Count} processes that wait for snapshot '{request.Snapshot}'", "cannot be",
+                $"ask for 0 to {WarmSnapshot.Most}");
+        }
+
+        if (request.Lifetime <= Spares.LeastTime)
+        {
+            throw new CoppiceException(
+                ErrorKind.InvalidInput, $"a process that waits for {request.Lifetime.TotalSeconds:0.#} s", "would end before a revert could take it",
+                $"let it wait for more than {Spares.LeastTime.TotalSeconds:0} s");
+        }
     }
 
     private static Plan Fewer(PlanContext context, Snapshot snapshot, ImmutableArray<Spare> gone, int left) =>
@@ -46,8 +64,8 @@ internal static class Warming
             if (volume is not null && ram.Place is not { IsClonable: true } && snapshot.Memory.Format is MemoryFormat.Mapped)
             {
                 throw new CoppiceException(
-                    ErrorKind.Storage, $"memory volume {volume.Folder}", $"has no room for {count} more of '{context.Catalog.Name}': {ram.Warning}",
-                    "ask for fewer, or make room there");
+                    ErrorKind.Storage, $"memory volume {volume.Folder}", $"has room for {made} more of '{context.Catalog.Name}', and not for {count}: {ram.Warning}",
+                    $"ask for fewer (--count), or let others end (coppice snapshot warm DOMAIN SNAPSHOT --count 0)");
             }
 
             volume = ram.Place is { IsClonable: true } place ? volume?.With(place.Path, definition.Memory) : volume;
@@ -78,7 +96,7 @@ internal static class Warming
         if (context.Observed.WaitingMemory.Bytes + needed.Bytes > budget.Bytes)
         {
             throw new CoppiceException(
-                ErrorKind.WrongState, $"snapshot '{request.Snapshot}' of {context.Subject}",
+                ErrorKind.WrongState, $"snapshot '{context.Find(request.Snapshot).Name}' of {context.Subject}",
                 $"{made.Length} more process(es) that wait take about {needed} of the host's memory, those of this home take {context.Observed.WaitingMemory}, "
                     + $"and all together may take {budget}",
                 "ask for fewer, end others (--count 0), or allow more with --budget SIZE");

@@ -96,12 +96,15 @@ internal static class SnapshotConditions
     }
 
     /// <summary>What the flags need of the driver.</summary>
-    public static IEnumerable<CapabilityNeed> Needs(CreateSnapshot request, DomainState state, string domain)
+    public static IEnumerable<CapabilityNeed> Needs(CreateSnapshot request, DomainState state, Observed observed)
     {
-        var subject = $"snapshot of domain '{domain}'";
-        if (request.Live && state == DomainState.Running)
+        var subject = $"snapshot of domain '{observed.Catalog.Name}'";
+
+        // RAM that is cloned is kept before a guest could notice.
+        if (request.Live && state == DomainState.Running && (observed.ClonableRam is null || request.Memory?.File is not null))
         {
-            yield return new CapabilityNeed(Capability.LiveMemory, subject, "leave live out");
+            yield return new CapabilityNeed(
+                Capability.LiveMemory, subject, "leave live out, or use a memory volume (coppice pool create-memory), with which no checkpoint waits");
         }
 
         if (request.Quiesce)

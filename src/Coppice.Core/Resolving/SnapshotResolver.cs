@@ -122,7 +122,7 @@ public static class SnapshotResolver
         return chosen!;
 
         IEnumerable<CapabilityNeed> Needs(SnapshotMechanism mechanism) =>
-            SnapshotConditions.Needs(request, state, name).Concat(mechanism.Needs(ActivityOf(state), name));
+            SnapshotConditions.Needs(request, state, observed).Concat(mechanism.Needs(ActivityOf(state), name));
     }
 
     private static CoppiceException Invalid(string domain, string problem, string nextStep) =>

@@ -150,6 +150,13 @@ public sealed partial class Home
         return result with { Catalog = store.Exists ? store.Read() : null, Warnings = [.. result.Warnings, .. told] };
     }
 
+    /// <summary>What the spares of all domains take together is judged once, so one command at a time makes any.</summary>
+    private async Task<OperationResult> WarmAsync(Call call, WarmSnapshot warm)
+    {
+        using var held = await call.LockHomeAsync(_folder).ConfigureAwait(false);
+        return await DomainSession.RunAsync(call, warm, _finder.Find(warm.Domain)).ConfigureAwait(false);
+    }
+
     private Task<OperationResult> CarryOutAsync(Call call) => call.Request switch
     {
         DefineDomain define => new Definer(call, _folder, _finder).RunAsync(define),
@@ -164,6 +171,7 @@ public sealed partial class Home
         RepairDomain repair => new Repairer(call, _folder, _finder).RunAsync(repair),
         UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
         DeleteSnapshot or CollectGarbage or WaitForJobs => new Merger(call, _folder, _finder).RunAsync((DomainRequest)call.Request),
+        WarmSnapshot warm => WarmAsync(call, warm),
         StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),
         DomainRequest request => DomainSession.RunAsync(call, request, _finder.Find(request.Domain)),
         _ => throw new CoppiceException(ErrorKind.Internal, call.Request.GetType().Name, "nobody carries it out"),

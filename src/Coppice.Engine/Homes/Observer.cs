@@ -39,7 +39,9 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
         var hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head);
-        var volume = plain ? null : await VolumeAsync(hypervisor, cancellation).ConfigureAwait(false);
+        var ended = EndedSpares(catalog);
+        var all = plain ? null : await VolumeAsync(request, hypervisor, cancellation).ConfigureAwait(false);
+        var volume = ended.Aggregate(all, (rest, process) => rest?.Without(folder.Ram(process)));
         var merges = plain ? null : await new MergeObserver(options, folder, stored, foreseen is not null)
             .ObserveAsync(request, catalog.Without(stale), files, cancellation).ConfigureAwait(false);
         return new Observed
@@ -50,8 +52,9 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Definitions = definitions,
             Volume = volume,
             Waiting = [.. catalog.Spares.Select(s => s.Process).Where(p => options.Hypervisor.IsWaiting(folder, p))],
+            EndedSpares = ended,
             WaitingMemory = request is WarmSnapshot ? WaitingMemory() : default,
-            HostMemory = new ByteCount(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            HostMemory = request is WarmSnapshot ? new ByteCount(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) : default,
             Hypervisor = hypervisor,
             Layers = plain
                 ? ImmutableDictionary<ShortId, LayerObservation>.Empty
@@ -135,16 +138,25 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     }
 
     /// <summary>The volume; looked at once more before a checkpoint would be refused for room that is only about to be free.</summary>
-    private async Task<MemoryVolume?> VolumeAsync(HypervisorObservation hypervisor, CancellationToken cancellation)
+    private async Task<MemoryVolume?> VolumeAsync(Request request, HypervisorObservation hypervisor, CancellationToken cancellation)
     {
         var volume = await options.Storage.ObserveVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
-        if (volume is null || hypervisor.Ram is not { } ram || volume.MissingFor(MemoryVolume.DeviceState, ram).Bytes == 0)
+        var clones = request is CreateSnapshot or SaveDomain or RevertSnapshot or UndoRevert or RevertToTip;
+        if (!clones || volume is null || hypervisor.Ram is not { } ram || volume.MissingFor(MemoryVolume.DeviceState, ram).Bytes == 0)
         {
             return volume;
         }
 
         await options.Storage.SettleVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
         return await options.Storage.ObserveVolumeAsync(folder.Home, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Those that left a trace and have ended, and those that left none.</summary>
+    private ImmutableHashSet<ShortId> EndedSpares(Catalog catalog)
+    {
+        ShortId[] silent = [.. catalog.Spares.Select(s => s.Process).Where(p => !options.Hypervisor.IsWaiting(folder, p))];
+        var traces = silent.Length == 0 ? [] : options.Hypervisor.Processes(folder.Home).Select(p => p.Id).ToHashSet();
+        return [.. silent.Where(p => !traces.Contains(p) || options.Hypervisor.HasEnded(folder, p))];
     }
 
     private ByteCount WaitingMemory() => new(options.Hypervisor.Processes(folder.Home).Sum(p => p.Waits?.Bytes ?? 0));

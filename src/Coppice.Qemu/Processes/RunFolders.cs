@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 using Coppice.Core;
 using Coppice.Files;
-using Coppice.Qemu.Steps;
 
 namespace Coppice.Qemu.Processes;
 
@@ -34,7 +34,20 @@ internal static class RunFolders
         var folder = RunFolder.Of(home, id);
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         var isAlive = process.Pid is not null;
-        return new ProcessObservation(id, Noted(folder), isAlive, process.HasEnded) { Waits = isAlive ? SpareSteps.Memory(folder) : null };
+        return new ProcessObservation(id, Noted(folder), isAlive, process.HasEnded) { Waits = isAlive ? WaitingMemory(folder) : null };
+    }
+
+    /// <summary>What a process that waits says it takes; null if it does not wait.</summary>
+    private static ByteCount? WaitingMemory(RunFolder folder)
+    {
+        try
+        {
+            return new ByteCount(long.Parse(DurableFile.ReadTextBounded(folder.Waiting, MaximumNoteBytes), CultureInfo.InvariantCulture));
+        }
+        catch (Exception e) when (e is FileException or FormatException or OverflowException)
+        {
+            return null;
+        }
     }
 
     private static string? Noted(RunFolder folder)

@@ -50,7 +50,7 @@ internal sealed class LaunchStep(EndStep end, SpareSteps spares, TpmEmulator tpm
                 }
             }
 
-            await (launch.Waits is { } wait ? spares.WaitAsync(folder, wait, cancellation) : Task.CompletedTask);
+            await (launch.Waits is { } wait ? spares.WaitAsync(folder, launch.Ram?.Path, wait, cancellation) : Task.CompletedTask);
             return new StepReport { Mechanism = $"QEMU {machine.Qmp.Version}", Timings = parts.Timings };
         }
         catch (Exception e) when (e is QmpRefusalException or CoppiceException { Kind: ErrorKind.Hypervisor })

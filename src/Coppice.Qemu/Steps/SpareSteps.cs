@@ -14,13 +14,12 @@ internal sealed class SpareSteps(EndStep end, TimeProvider time)
 {
     public const string TakeKind = "qemu.take-spare";
 
-    private const int MaximumNoteBytes = 32;
-
-    // Of one process, so that ending it leaves nothing that sleeps on: bash can wait by itself, dash cannot.
+    // Of one process, so that ending it leaves nothing that sleeps on: bash can wait by itself, dash cannot. The room that the RAM was promised
+    // is free again, also for other domains, although nobody looks after this one.
     private const string Timer = """
         exec 8<>guard.in 9<>timer
         read -r -t "$1" -u 9
-        mv waiting over && printf 'quit\n' >&8
+        mv waiting over && printf 'quit\n' >&8 && rm -f -- "$2"
         """;
 
     /// <summary>What a process takes that waits, beside its RAM.</summary>
@@ -30,48 +29,52 @@ internal sealed class SpareSteps(EndStep end, TimeProvider time)
         TakeKind, $"take process {process}, which waits", StepUndo.Compensate, new SpareArguments(process), StepJson.Default.SpareArguments);
 
     /// <summary>Lets a process wait from now on.</summary>
-    public async Task WaitAsync(RunFolder folder, WaitArguments wait, CancellationToken cancellation)
+    /// <param name="folder">Its run folder.</param>
+    /// <param name="ram">The file that is its RAM; removed with it. Null if it has none.</param>
+    /// <param name="wait">How long it waits.</param>
+    /// <param name="cancellation">Ends the starting.</param>
+    public async Task WaitAsync(RunFolder folder, string? ram, WaitArguments wait, CancellationToken cancellation)
     {
         var note = wait.MemoryBytes.ToString(CultureInfo.InvariantCulture);
         await DurableFile.ReplaceAsync(folder.Waiting, Encoding.UTF8.GetBytes(note), cancellation);
         var seconds = Math.Ceiling(wait.Seconds).ToString(CultureInfo.InvariantCulture);
-        await TimerOf(folder).StartAsync("bash", ["-c", Timer, "coppice-timer", seconds], cancellation);
-    }
-
-    /// <summary>About how much of the host's memory a process takes that waits; null if it does not, or is gone.</summary>
-    public static ByteCount? Memory(RunFolder folder)
-    {
-        try
-        {
-            return new ByteCount(long.Parse(DurableFile.ReadTextBounded(folder.Waiting, MaximumNoteBytes), CultureInfo.InvariantCulture));
-        }
-        catch (Exception e) when (e is FileException or FormatException or OverflowException)
-        {
-            return null;
-        }
+        await TimerOf(folder).StartAsync("bash", ["-c", Timer, "coppice-timer", seconds, ram ?? ""], cancellation);
     }
 
     public StepKind TakeStep => new StepKind<SpareArguments>(StepJson.Default.SpareArguments, TakeAsync, UndoAsync, ProbeAsync);
 
-    private static Task<StepReport> TakeAsync(SpareArguments spare, StepContext context, CancellationToken cancellation)
+    private async Task<StepReport> TakeAsync(SpareArguments spare, StepContext context, CancellationToken cancellation)
     {
         var folder = RunFolder.Of(context.Folder.Home, spare.Process);
         if (!IsTaken(folder))
         {
+            await RequireSoundAsync(spare.Process, folder, cancellation);
             try
             {
                 DurableFile.Rename(folder.Waiting, folder.Taken);
             }
             catch (FileException e)
             {
-                throw new CoppiceException(
-                    ErrorKind.WrongState, $"process {spare.Process}", "no longer waits: its time was over this moment", "repeat the command", e);
+                throw Over(spare.Process, "its time was over this moment", e);
             }
         }
 
         WakeTimer(folder);
-        return Task.FromResult(StepReport.Nothing);
+        return StepReport.Nothing;
     }
+
+    /// <summary>It may have stood for hours: whether it still answers has to be known before the old process is left for it.</summary>
+    private async Task RequireSoundAsync(ShortId process, RunFolder folder, CancellationToken cancellation)
+    {
+        await using var machine = await Machine.ConnectAsync(folder, time, cancellation) ?? throw Over(process, "it has ended");
+        if (await machine.StatusAsync(cancellation) is not ("paused" or "prelaunch") and var status)
+        {
+            throw Over(process, $"QEMU says that it is {status}");
+        }
+    }
+
+    private static CoppiceException Over(ShortId process, string why, Exception? cause = null) => new(
+        ErrorKind.WrongState, $"process {process}", $"no longer waits: {why}", "repeat the command; if it fails again, end what waits: coppice snapshot warm DOMAIN SNAPSHOT --count 0", cause);
 
     /// <summary>There is nothing left for it to do. Nobody waits for its end; whoever ends the process makes sure of that.</summary>
     private static void WakeTimer(RunFolder folder)

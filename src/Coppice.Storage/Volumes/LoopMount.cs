@@ -66,12 +66,8 @@ internal sealed class LoopMount(TimeProvider time)
     private async Task<string> AttachAsync(string path, CancellationToken cancellation)
     {
         var losetup = new HostProgram("losetup", "mount", time);
-        foreach (var device in await DevicesAsync(path, cancellation).ConfigureAwait(false))
-        {
-            // By a command that was killed before it had mounted it.
-            await RunAsync("losetup", "mount", path, ["--detach", device], cancellation).ConfigureAwait(false);
-        }
-
+        // One by a command that was killed before it had mounted it goes first.
+        await RequireUnusedAsync(path, cancellation).ConfigureAwait(false);
         string[] find = ["--find", "--show"];
         var direct = await losetup.RunAsync([.. find, "--direct-io=on", "--", path], s_limit, path, cancellation).ConfigureAwait(false);
         var answer = direct.Code == 0 ? direct : await losetup.RunAsync([.. find, "--", path], s_limit, path, cancellation).ConfigureAwait(false);

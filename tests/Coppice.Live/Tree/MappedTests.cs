@@ -88,7 +88,7 @@ public sealed class MappedTests
         await using var domain = await LiveDomain.BootMappedAsync();
         await CheckpointTests.StartGentleLoadAsync(domain);
         var boot = await CheckpointTests.BootIdAsync(domain);
-        await domain.CreateAsync("one");
+        await domain.RunAsync(new CreateSnapshot(LiveDomain.Name) { Name = "one", Live = true });
         await domain.RevertAsync("one");
         Assert.Equal(MemoryFormat.Mapped, Assert.Single((await domain.ShowAsync()).Catalog.Tips).Memory.Format);
         await CheckpointTests.VerifyAsync(domain, boot);

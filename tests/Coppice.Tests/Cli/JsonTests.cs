@@ -52,7 +52,8 @@ public sealed class JsonTests
                 "generationId": null,
                 "tipRetention": null,
                 "unnamedLayers": [],
-                "renames": []
+                "renames": [],
+                "spares": []
               }
             }
 

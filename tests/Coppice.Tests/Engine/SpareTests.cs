@@ -58,7 +58,7 @@ public sealed class SpareTests : IDisposable
     }
 
     [Fact]
-    public async Task One_whose_time_is_over_or_that_died_is_not_taken_and_the_next_command_tidies_it_up()
+    public async Task One_that_ended_is_not_taken_and_the_next_command_tidies_it_up()
     {
         await TakenAsync();
         await _world.RunAsync(Warm(2));
@@ -66,8 +66,7 @@ public sealed class SpareTests : IDisposable
         Assert.Equal(_world.Catalog.Spares[1].Process, (await _world.RunAsync(Revert())).Catalog!.Head.Process);
         await NothingIsLeftAsync(waiting: 0);
 
-        await _world.RunAsync(Warm(1) with { Lifetime = TimeSpan.FromSeconds(3) });
-        Assert.Contains("in a new process", (await _world.RunAsync(Revert())).Plan.Mechanism, StringComparison.Ordinal);
+        await _world.RunAsync(Warm(2));
         _world.Host.LosePower();
         await _world.RunAsync(new StartDomain(Name, Paused: false));
         await NothingIsLeftAsync(waiting: 0);
@@ -133,8 +132,29 @@ public sealed class SpareTests : IDisposable
         await TakenAsync(mebibytes: 80);
         await _world.RunAsync(Warm(2) with { Budget = new ByteCount(2 << 20) });
         await RefusedAsync(Warm(3) with { Budget = new ByteCount(2 << 20) }, ErrorKind.WrongState, "--budget");
-        await RefusedAsync(Warm(WarmSnapshot.Most), ErrorKind.Storage, "has no room for");
+        await RefusedAsync(Warm(WarmSnapshot.Most), ErrorKind.Storage, "and not for 62");
         await NothingIsLeftAsync(waiting: 2);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_meant_is_refused()
+    {
+        await TakenAsync();
+        await RefusedAsync(Warm(-1), ErrorKind.InvalidInput, "ask for 0 to");
+        await RefusedAsync(Warm(WarmSnapshot.Most + 1), ErrorKind.InvalidInput, "ask for 0 to");
+        await RefusedAsync(Warm(1) with { Lifetime = TimeSpan.FromSeconds(5) }, ErrorKind.InvalidInput, "would end before");
+    }
+
+    [Fact]
+    public async Task One_is_taken_where_there_is_no_room_for_another_guest_beside_it()
+    {
+        await TakenAsync(mebibytes: 64);
+        await _world.RunAsync(Warm(1));
+        var volume = _world.Host.Volume!;
+        _world.Host.Volume = volume with { Size = new ByteCount((32L << 20) + MemoryVolume.DeviceState.Bytes + (1 << 20)) };
+        var reverted = await _world.RunAsync(Revert() with { DiscardCurrent = false });
+        Assert.Contains("in a spare that waited", reverted.Plan.Mechanism, StringComparison.Ordinal);
+        Assert.Equal(MemoryFormat.Mapped, Assert.Single(_world.Catalog.Tips).Memory.Format);
     }
 
     private async Task TakenAsync(bool hasVolume = true, long mebibytes = 1 << 20)

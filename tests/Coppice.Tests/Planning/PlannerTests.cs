@@ -134,6 +134,15 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_revert_waits_for_the_end_of_a_process_that_writes_a_disk_which_took_no_part()
+    {
+        var model = new Model(s_running);
+        model.Run(new CreateSnapshot("web") { Name = "s1", Disks = [new DiskRequest("vdb", DiskMode.None)] });
+        var plan = model.Plan(new RevertSnapshot("web", "s1", RevertState.AsTaken, DiscardCurrent: true, Force: true));
+        Assert.Equal(["end", "take-over"], plan.CleanUp.Select(Verb).Take(2));
+    }
+
+    [Fact]
     public void A_revert_that_discards_removes_the_layers_of_the_old_head_after_the_commit()
     {
         var model = new Model(s_running);
