@@ -25,7 +25,7 @@ internal sealed class RevertPart(Settings settings, Recorder recorder, Cancellat
 {
     public const string Name = "revert", Warm = "caches warm", Cold = "caches dropped";
     public const string Running = "runs", Done = "done", Answers = "answers", Touched = "256 MB written";
-    public const string Coppice = "coppice, XFS", Virsh = "virsh, internal snapshot";
+    public const string Coppice = "coppice, XFS", Spare = "coppice, XFS, spare", Virsh = "virsh, internal snapshot";
 
     private const string Snapshot = "here";
     private const long TouchedBytes = 256_000_000;
@@ -44,17 +44,17 @@ internal sealed class RevertPart(Settings settings, Recorder recorder, Cancellat
     private async Task CompareAsync(GuestSize size)
     {
         Progress.Say($"revert, {size}: booting");
-        await using var ours = await CoppiceGuest.BootAsync(settings, MemoryPlace.Xfs, size, size.RamBytes, cancellation);
+        await using var ours = await CoppiceGuest.BootAsync(settings, MemoryPlace.Xfs, size, 2 * size.RamBytes, cancellation);
         await ours.CheckpointAsync(Snapshot, cancellation);
         await ours.SuspendAsync(cancellation);
         await using var theirs = await LibvirtGuest.BootAsync(settings, "inner", size, isInternal: true, cancellation);
         await theirs.SaveInsideAsync(Snapshot, cancellation);
         await theirs.SuspendAsync(cancellation);
 
-        // Warm spares have their place here: a way of their own, whose preparation sees to it that one waits.
         Way[] ways =
         [
-            new(Coppice, ours, settings.Rounds(10), null, () => RevertAsync(ours)),
+            new(Coppice, ours, settings.Rounds(10), () => WarmAsync(ours, 0), () => RevertAsync(ours)),
+            new(Spare, ours, settings.Rounds(10), () => WarmAsync(ours, 1), () => RevertAsync(ours)),
             new(Virsh, theirs, settings.Rounds(size == GuestSize.Large ? 3 : 5), null, async () =>
             {
                 await theirs.RevertAsync(Snapshot, cancellation);
@@ -113,6 +113,10 @@ internal sealed class RevertPart(Settings settings, Recorder recorder, Cancellat
             }
         }
     }
+
+    /// <summary>So many processes wait for the next revert.</summary>
+    private Task<OperationResult> WarmAsync(CoppiceGuest guest, int count) =>
+        guest.Home.RunAsync(new WarmSnapshot(CoppiceGuest.Name, Snapshot, count), new RunOptions(), cancellation);
 
     /// <summary>When the guest answers; and has written to much of its RAM, as fast as it can.</summary>
     private async Task<(TimeSpan Answers, TimeSpan? Touched)> HearAsync(Guest guest, bool isTouched, long start)
