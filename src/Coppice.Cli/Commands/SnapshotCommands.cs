@@ -87,7 +87,7 @@ internal static class SnapshotCommands
             .Requests(
                 run => new WarmSnapshot(run.Get(domain), run.Get(snapshot), run.Get(count) ?? 1)
                 {
-                    Lifetime = run.Get(time) ?? TimeSpan.FromHours(1),
+                    Lifetime = run.Get(time) ?? WarmSnapshot.UsualLifetime,
                     Budget = run.Get(budget),
                 },
                 "as many wait as you asked for");

@@ -15,8 +15,11 @@ public sealed record WarmSnapshot(string Domain, string Snapshot, int Count) : D
     /// <summary>Which part of the host's memory spares may take where nothing else is said: a quarter.</summary>
     public const int UsualPart = 4;
 
+    /// <summary>How long they wait where nothing else is said: an hour.</summary>
+    public static TimeSpan UsualLifetime { get; } = TimeSpan.FromHours(1);
+
     /// <summary>How long those that are new wait until they end by themselves.</summary>
-    public TimeSpan Lifetime { get; init; } = TimeSpan.FromHours(1);
+    public TimeSpan Lifetime { get; init; } = UsualLifetime;
 
     /// <summary>How much of the host's memory the spares of all domains of the home may take; null for a quarter of it.</summary>
     public ByteCount? Budget { get; init; }

@@ -39,7 +39,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
         var hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head);
-        var ended = EndedSpares(catalog);
+        ImmutableHashSet<ShortId> waiting = [.. catalog.Spares.Select(s => s.Process).Where(p => options.Hypervisor.IsWaiting(folder, p))];
+        var ended = EndedSpares(catalog, waiting);
         var all = plain ? null : await VolumeAsync(request, hypervisor, cancellation).ConfigureAwait(false);
         var volume = ended.Aggregate(all, (rest, process) => rest?.Without(folder.Ram(process)));
         var merges = plain ? null : await new MergeObserver(options, folder, stored, foreseen is not null)
@@ -51,7 +52,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             Definition = definition,
             Definitions = definitions,
             Volume = volume,
-            Waiting = [.. catalog.Spares.Select(s => s.Process).Where(p => options.Hypervisor.IsWaiting(folder, p))],
+            Waiting = waiting,
             EndedSpares = ended,
             WaitingMemory = request is WarmSnapshot ? WaitingMemory() : default,
             HostMemory = request is WarmSnapshot ? new ByteCount(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) : default,
@@ -152,11 +153,16 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     }
 
     /// <summary>Those that left a trace and have ended, and those that left none.</summary>
-    private ImmutableHashSet<ShortId> EndedSpares(Catalog catalog)
+    private ImmutableHashSet<ShortId> EndedSpares(Catalog catalog, ImmutableHashSet<ShortId> waiting)
     {
-        ShortId[] silent = [.. catalog.Spares.Select(s => s.Process).Where(p => !options.Hypervisor.IsWaiting(folder, p))];
-        var traces = silent.Length == 0 ? [] : options.Hypervisor.Processes(folder.Home).Select(p => p.Id).ToHashSet();
-        return [.. silent.Where(p => !traces.Contains(p) || options.Hypervisor.HasEnded(folder, p))];
+        ShortId[] silent = [.. catalog.Spares.Select(s => s.Process).Where(p => !waiting.Contains(p))];
+        if (silent.Length == 0)
+        {
+            return [];
+        }
+
+        var traces = options.Hypervisor.Processes(folder.Home).ToDictionary(p => p.Id);
+        return [.. silent.Where(p => !traces.TryGetValue(p, out var trace) || trace.HasEnded)];
     }
 
     private ByteCount WaitingMemory() => new(options.Hypervisor.Processes(folder.Home).Sum(p => p.Waits?.Bytes ?? 0));
