@@ -34,7 +34,7 @@ internal static class BackgroundChecksums
     public static async Task StartAsync(Invocation run, Request request, OperationResult result)
     {
         if (run.Surroundings.StartAside is not { } start || !AreOn(run.Surroundings) || request is ForkSnapshot
-            || result is not { Executed: true, Catalog: { Snapshots.IsEmpty: false } catalog })
+            || result is not { Executed: true, Catalog: { Snapshots.Count: > 0 } catalog })
         {
             return;
         }

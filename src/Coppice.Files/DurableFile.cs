@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -9,6 +10,8 @@ namespace Coppice.Files;
 /// </summary>
 public static class DurableFile
 {
+    private const int ComparedAtOnce = 1 << 16;
+
     /// <summary>
     /// Replaces a file, or makes it: readers see the old or the new content, never a part. The new content is written
     /// beside it first, as <c>name.new</c>; callers see to it that only one of them replaces a file at a time.
@@ -149,6 +152,36 @@ public static class DurableFile
     {
         using var handle = Native.Open(path, Native.ReadOnly);
         return FileException.Guard(path, () => ReadBounded(handle, path, maximum));
+    }
+
+    /// <summary>Whether a file can be read and holds exactly this.</summary>
+    public static bool Holds(string path, ReadOnlySpan<byte> content)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(ComparedAtOnce);
+        try
+        {
+            using var file = Native.Open(path, Native.ReadOnly);
+            for (var at = 0; at < content.Length;)
+            {
+                var read = RandomAccess.Read(file, buffer.AsSpan(0, Math.Min(ComparedAtOnce, content.Length - at)), at);
+                if (read == 0 || !content.Slice(at, read).SequenceEqual(buffer.AsSpan(0, read)))
+                {
+                    return false;
+                }
+
+                at += read;
+            }
+
+            return RandomAccess.GetLength(file) == content.Length;
+        }
+        catch (Exception e) when (e is FileException or IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     /// <summary>Reads a UTF-8 text, but not one of more than <paramref name="maximum"/> bytes.</summary>

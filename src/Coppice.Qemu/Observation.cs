@@ -15,7 +15,7 @@ internal sealed class Observation(TimeProvider time)
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
     public async Task<HypervisorObservation> ObserveAsync(
-        RunFolder folder, string ram, DomainDefinition definition, CancellationToken cancellation)
+        RunFolder folder, string ram, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation)
     {
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         if (process.Pid is not { } pid)
@@ -28,7 +28,7 @@ internal sealed class Observation(TimeProvider time)
             await using var qmp = await process.ConnectAsync(
                 folder.Readers, $"domain '{definition.Name}' (process {pid})", s_limit, cancellation);
             var status = await qmp.ExecuteAsync("query-status", null, cancellation);
-            var (images, unplugged) = await DrivesAsync(qmp, definition, cancellation);
+            var (images, unplugged) = await DrivesAsync(qmp, definition, written, cancellation);
             return new HypervisorObservation
             {
                 State = StateOf(status.TextOrEmpty("status")),
@@ -64,27 +64,38 @@ internal sealed class Observation(TimeProvider time)
     };
 
     private static async Task<(ImmutableDictionary<string, string> Images, ImmutableHashSet<string> Unplugged)> DrivesAsync(
-        QmpConnection qmp, DomainDefinition definition, CancellationToken cancellation)
+        QmpConnection qmp, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation)
     {
-        var graph = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
-        var files = graph.Items().ToLookup(n => n.TextOrEmpty("node-name"), n => n.TextOrEmpty("file"));
-        var images = ImmutableDictionary.CreateBuilder<string, string>();
+        var nodes = new Dictionary<string, string>();
         var unplugged = ImmutableHashSet.CreateBuilder<string>();
         foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
         {
-            // Only the nodes of files have plain paths; of a node that is none of ours, whatever it has must do.
-            var node = await Machine.NodeOfAsync(qmp, disk.Target, cancellation);
-            if (node is null)
+            if (await Machine.NodeOfAsync(qmp, disk.Target, cancellation) is { } node)
+            {
+                nodes[disk.Target] = node;
+            }
+            else
             {
                 unplugged.Add(disk.Target);
             }
-            else if (files[BlockNodes.FileNameOf(node) ?? node].FirstOrDefault() is { Length: > 0 } path)
-            {
-                images[disk.Target] = path;
-            }
         }
 
-        return (images.ToImmutable(), unplugged.ToImmutable());
+        var known = written.ToDictionary(l => BlockNodes.NameOf(l.Id), l => l.Path);
+        var paths = nodes.Values.All(known.ContainsKey) ? known : await PathsAsync(qmp, nodes.Values, cancellation);
+        var images = nodes.Where(n => paths.ContainsKey(n.Value)).ToImmutableDictionary(n => n.Key, n => paths[n.Value]);
+        return (images, unplugged.ToImmutable());
+    }
+
+    /// <summary>The files of nodes. QEMU looks at all there are for that, and its guest waits.</summary>
+    private static async Task<Dictionary<string, string>> PathsAsync(
+        QmpConnection qmp, IEnumerable<string> nodes, CancellationToken cancellation)
+    {
+        var graph = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellation);
+        var files = graph.Items().ToLookup(n => n.TextOrEmpty("node-name"), n => n.TextOrEmpty("file"));
+
+        // Only the nodes of files have plain paths; of a node that is none of ours, whatever it has must do.
+        return nodes.Distinct().Select(n => (Node: n, Path: files[BlockNodes.FileNameOf(n) ?? n].FirstOrDefault()))
+            .Where(n => n.Path is { Length: > 0 }).ToDictionary(n => n.Node, n => n.Path!);
     }
 
     private static async Task<ImmutableSortedSet<int>> GoneCardsAsync(

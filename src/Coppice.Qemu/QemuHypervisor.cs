@@ -69,9 +69,10 @@ public sealed class QemuHypervisor : IHypervisor
 
     /// <inheritdoc/>
     public Task<HypervisorObservation> ObserveAsync(
-        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => process is { } id
-        ? NamedAsync(
-            "observe", () => new Observation(_time).ObserveAsync(RunFolder.Of(folder.Home, id), folder.Ram(id), definition, cancellation))
+        DomainFolder folder, ShortId? process, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation) =>
+        process is { } id
+        ? NamedAsync("observe", () => new Observation(_time).ObserveAsync(
+            RunFolder.Of(folder.Home, id), folder.Ram(id), definition, written, cancellation))
         : Task.FromResult(HypervisorObservation.Off);
 
     /// <inheritdoc/>

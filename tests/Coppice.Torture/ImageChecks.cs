@@ -33,7 +33,7 @@ internal static class RestingLayers
         public IEnumerable<Layer> LayersAtRest()
         {
             var merged = catalog.Jobs.SelectMany(j => new[] { j.Lower, j.Upper }).ToHashSet();
-            return new LayerGraph(catalog).All.Where(l => !merged.Contains(l.Id));
+            return LayerGraph.Of(catalog).All.Where(l => !merged.Contains(l.Id));
         }
     }
 }

@@ -118,7 +118,7 @@ internal sealed class LiveChecks(LiveDomain domain, LiveOrchard orchard)
             return;
         }
 
-        var graph = new LayerGraph(after.Catalog);
+        var graph = LayerGraph.Of(after.Catalog);
         foreach (var disk in (tip?.Head ?? after.Catalog.Head).Disks)
         {
             var top = graph[disk.Layer];

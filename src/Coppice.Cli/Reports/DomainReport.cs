@@ -50,7 +50,7 @@ internal sealed record DomainReport(
     public static DomainReport Of(DomainView view)
     {
         var (folder, catalog, definition, hypervisor) = view;
-        var layers = new LayerGraph(catalog);
+        var layers = LayerGraph.Of(catalog);
         return new DomainReport(
             catalog.Domain.ToString(),
             catalog.Name,
@@ -158,7 +158,7 @@ internal sealed record TipSizesReport(
 {
     public static TipSizesReport[] AllOf(Catalog catalog)
     {
-        var layers = new LayerGraph(catalog);
+        var layers = LayerGraph.Of(catalog);
         return
         [
             .. from tip in catalog.Tips

@@ -62,7 +62,7 @@ internal sealed record SnapshotDiskReport(string Target, string Mode, string? Pa
 internal sealed class SnapshotReports(DomainView view, IReadOnlySet<SnapshotId>? unverified = null)
 {
     private readonly SnapshotTree _tree = new(view.Catalog);
-    private readonly LayerGraph _layers = new(view.Catalog);
+    private readonly LayerGraph _layers = LayerGraph.Of(view.Catalog);
 
     public SnapshotReport[] Of(SnapshotFilter filter) => [.. filter.ApplyTo(_tree).Select(Of)];
 

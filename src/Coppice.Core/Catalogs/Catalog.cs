@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Collections.ObjectModel;
 
 namespace Coppice.Core;
 
@@ -106,8 +107,8 @@ public sealed record Catalog
     /// <summary>The snapshot that the head came from (R7).</summary>
     public SnapshotId? Current { get; init; }
 
-    /// <summary>Every snapshot.</summary>
-    public ImmutableDictionary<SnapshotId, Snapshot> Snapshots { get; init; } = ImmutableDictionary<SnapshotId, Snapshot>.Empty;
+    /// <summary>Every snapshot. A large catalog is gone through often, which takes an immutable dictionary ten times as long.</summary>
+    public IReadOnlyDictionary<SnapshotId, Snapshot> Snapshots { get; init; } = ReadOnlyDictionary<SnapshotId, Snapshot>.Empty;
 
     /// <summary>The heads that reverts left, oldest first.</summary>
     public ImmutableArray<Tip> Tips { get; init; } = [];
@@ -150,6 +151,16 @@ public sealed record Catalog
     /// <summary>The processes on record: the one that runs the domain, those of merges, and those that wait, each once.</summary>
     public IEnumerable<ShortId> Processes =>
         Jobs.Select(j => j.Process).Append(Head.Process).OfType<ShortId>().Concat(Spares.Select(s => s.Process)).Distinct();
+
+    /// <summary>The layers that the disks of the head use, as far as they are listed.</summary>
+    public ImmutableArray<Layer> Written
+    {
+        get
+        {
+            var used = Head.Disks.Select(d => d.Layer).ToHashSet();
+            return [.. Layers.Concat(Snapshots.Values.SelectMany(s => s.Layers)).Where(l => used.Contains(l.Id)).DistinctBy(l => l.Id)];
+        }
+    }
 
     /// <summary>The definitions that head, snapshots and tips name, each once.</summary>
     public IEnumerable<ShortId> Definitions => Snapshots.Values.Select(s => s.Definition)
@@ -254,7 +265,7 @@ public sealed record CatalogChange
         var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         var isLost = Head.SameAs is { } same && Drop.Contains(same);
-        var snapshots = catalog.Snapshots.RemoveRange(Drop).SetItems(Put.Select(s => KeyValuePair.Create(s.Id, s)));
+        var snapshots = SnapshotsAfter(catalog);
         ImmutableArray<Layer> layers =
             [.. catalog.Layers.Where(l => !dropLayers.Contains(l.Id)), .. PutLayers, .. Inherited(catalog, snapshots)];
         return catalog with
@@ -280,8 +291,24 @@ public sealed record CatalogChange
         };
     }
 
+    private Dictionary<SnapshotId, Snapshot> SnapshotsAfter(Catalog catalog)
+    {
+        var snapshots = new Dictionary<SnapshotId, Snapshot>(catalog.Snapshots);
+        foreach (var id in Drop)
+        {
+            snapshots.Remove(id);
+        }
+
+        foreach (var snapshot in Put)
+        {
+            snapshots[snapshot.Id] = snapshot;
+        }
+
+        return snapshots;
+    }
+
     private ImmutableArray<LayerRename> RenamesAfter(
-        Catalog catalog, ImmutableArray<Layer> layers, ImmutableDictionary<SnapshotId, Snapshot> snapshots)
+        Catalog catalog, ImmutableArray<Layer> layers, IReadOnlyDictionary<SnapshotId, Snapshot> snapshots)
     {
         var (drop, put) = (DropRenames, PutRenames);
         ImmutableArray<LayerRename> left =
@@ -307,7 +334,7 @@ public sealed record CatalogChange
     /// <summary>
     /// What a snapshot that goes had on its list, and another one keeps that was made of it (R152): it has nowhere else to stand.
     /// </summary>
-    private IEnumerable<Layer> Inherited(Catalog catalog, ImmutableDictionary<SnapshotId, Snapshot> left)
+    private IEnumerable<Layer> Inherited(Catalog catalog, IReadOnlyDictionary<SnapshotId, Snapshot> left)
     {
         var put = PutLayers;
         var lists = Drop.Select(id => catalog.Snapshots.GetValueOrDefault(id)).OfType<Snapshot>().SelectMany(s => s.Layers)

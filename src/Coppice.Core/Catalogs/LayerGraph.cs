@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 
 namespace Coppice.Core;
 
@@ -12,12 +13,12 @@ public sealed class LayerGraph
     /// <summary>The length of a chain from which on the user is told to delete snapshots.</summary>
     public const int DepthToWarnAt = 32;
 
+    private static readonly ConditionalWeakTable<Catalog, LayerGraph> s_graphs = [];
+
     private readonly FrozenDictionary<ShortId, Layer> _layers;
     private readonly Catalog _catalog;
 
-    /// <summary>Indexes the layers of a catalog.</summary>
-    /// <exception cref="CoppiceException">A layer is listed twice (<see cref="ErrorKind.Damaged"/>).</exception>
-    public LayerGraph(Catalog catalog)
+    private LayerGraph(Catalog catalog)
     {
         _catalog = catalog;
         var layers = new Dictionary<ShortId, Layer>();
@@ -31,6 +32,10 @@ public sealed class LayerGraph
 
         _layers = layers.ToFrozenDictionary();
     }
+
+    /// <summary>The layers of a catalog. They are indexed once for each, however often this is asked for.</summary>
+    /// <exception cref="CoppiceException">A layer is listed twice (<see cref="ErrorKind.Damaged"/>).</exception>
+    public static LayerGraph Of(Catalog catalog) => s_graphs.GetValue(catalog, static c => new LayerGraph(c));
 
     /// <summary>All layers.</summary>
     public ImmutableArray<Layer> All => _layers.Values;
@@ -93,7 +98,7 @@ public sealed class LayerGraph
     public ImmutableArray<Layer> OnlyOf(HeadDisk disk)
     {
         var without = _catalog with { Head = _catalog.Head with { Disks = _catalog.Head.Disks.Remove(disk) } };
-        var gone = new LayerGraph(without).Unreached().Select(l => l.Id).ToHashSet();
+        var gone = LayerGraph.Of(without).Unreached().Select(l => l.Id).ToHashSet();
         return [.. Chain(disk.Layer).Where(l => l.Origin is LayerOrigin.Coppice && gone.Contains(l.Id))];
     }
 
@@ -102,7 +107,7 @@ public sealed class LayerGraph
     {
         ArgumentNullException.ThrowIfNull(tip);
         var without = _catalog with { Tips = _catalog.Tips.RemoveAll(t => t.Id == tip.Id) };
-        var layers = new LayerGraph(without).Unreached().Except(Unreached())
+        var layers = LayerGraph.Of(without).Unreached().Except(Unreached())
             .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path);
         var memories = MemoryFiles(_catalog).Except(MemoryFiles(without), StringComparer.Ordinal);
         return layers.Concat(memories);

@@ -40,7 +40,7 @@ public sealed record LayerRename(ShortId Layer, string Name)
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(files);
         ArgumentNullException.ThrowIfNull(hypervisor);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var layer = graph[Layer];
         return hypervisor.IsAlive && catalog.Head.Disks.Any(d => graph.Chain(d.Layer).Any(l => l.Id == Layer))
                 ? "the domain has the file open: it is renamed when it is off"

@@ -25,7 +25,7 @@ public sealed record LeftLayer(Layer Layer, string Reason, string NextStep)
         return
         [
             .. new UnnamedLayers(catalog, files, usedElsewhere).Find().Select(u => Of(catalog, u, hypervisor, merges)),
-            .. from l in new LayerGraph(catalog).Unreached()
+            .. from l in LayerGraph.Of(catalog).Unreached()
                where l is { Origin: LayerOrigin.Coppice, Inside: not null }
                select new LeftLayer(
                    l, $"internal snapshot {l.Inside!.Tag} is not removed while others build on the image or have a name of it",

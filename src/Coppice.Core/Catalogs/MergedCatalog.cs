@@ -15,7 +15,7 @@ public static class MergedCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(job);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         if (!graph.Has(job.Lower) || !graph.Has(job.Upper) || graph[job.Upper].Parent != job.Lower)
         {
             throw new CoppiceException(ErrorKind.Internal, $"merge {job.Id}", "is of layers that do not build on each other");
@@ -29,7 +29,7 @@ public static class MergedCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(rename);
-        var path = rename.PathOf(new LayerGraph(catalog)[rename.Layer]);
+        var path = rename.PathOf(LayerGraph.Of(catalog)[rename.Layer]);
         return Replaced(
             catalog, l => l.Id == rename.Layer || l.Inside?.Holder == rename.Layer ? l with { Path = path } : l, id => id) with
         {
@@ -51,7 +51,7 @@ public static class MergedCatalog
 
     private static ImmutableArray<SnapshotId> Reaching(Catalog catalog, params ShortId[] layers)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return
         [
             .. catalog.Snapshots.Values
@@ -95,7 +95,7 @@ public static class MergedCatalog
     private static ImmutableArray<LayerRename> Renames(Catalog catalog, MergeJob job)
     {
         var name = job.FinalName ?? NameOf(job.Kept) ?? NameOf(job.Gone);
-        return name is null || new LayerGraph(catalog)[job.Kept].Origin is not LayerOrigin.Coppice
+        return name is null || LayerGraph.Of(catalog)[job.Kept].Origin is not LayerOrigin.Coppice
             ? []
             : [new LayerRename(job.Kept, name)];
 

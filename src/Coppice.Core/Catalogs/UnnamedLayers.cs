@@ -47,8 +47,8 @@ public sealed record UnnamedLayer(Layer Lower, Layer? Upper, Hindrance? AgainstC
 public sealed class UnnamedLayers(
     Catalog catalog, ImmutableDictionary<string, FileObservation> files, ImmutableHashSet<string> usedElsewhere)
 {
-    private readonly LayerGraph _graph = new(catalog);
-    private readonly ImmutableHashSet<ShortId> _lent = new LayerGraph(catalog).Lent();
+    private readonly LayerGraph _graph = LayerGraph.Of(catalog);
+    private readonly ImmutableHashSet<ShortId> _lent = LayerGraph.Of(catalog).Lent();
 
     /// <summary>
     /// All of them, lower ones first. The images below the one that a user brought are the user's, and are none.

@@ -86,7 +86,7 @@ public sealed record CheckedDomain
     public static ImmutableHashSet<ShortId> InUse(Catalog catalog, HypervisorObservation? hypervisor)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var head = hypervisor is { IsAlive: false } ? [] : catalog.Head.Disks.SelectMany(d => graph.Chain(d.Layer)).Select(l => l.Id);
         return [.. head, .. InMerge(catalog)];
     }
@@ -102,7 +102,7 @@ public sealed record CheckedDomain
             return [];
         }
 
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var merged = catalog.Jobs.SelectMany(j => new[] { j.Lower, j.Upper }).ToHashSet();
         return [.. graph.All.Where(l => graph.Chain(l.Id).Any(below => merged.Contains(below.Id))).Select(l => l.Id)];
     }

@@ -114,7 +114,7 @@ public static class DomainCheck
 
     private static IEnumerable<Finding> Tables(CheckedDomain domain, IStorage storage)
     {
-        var graph = new LayerGraph(domain.Catalog);
+        var graph = LayerGraph.Of(domain.Catalog);
         foreach (var (id, health) in domain.Health)
         {
             var layer = graph[id];
@@ -144,7 +144,7 @@ public static class DomainCheck
     /// </summary>
     private static IEnumerable<Finding> Internals(CheckedDomain domain)
     {
-        var graph = new LayerGraph(domain.Catalog);
+        var graph = LayerGraph.Of(domain.Catalog);
         var known = graph.All.Where(l => l.Inside is not null).Select(l => (l.Inside!.Holder, l.Inside.Tag)).ToHashSet();
         var unknown =
             from image in domain.Internals
@@ -166,7 +166,7 @@ public static class DomainCheck
     /// <summary>A layer that is written, of the head or of a tip, must be nobody else's.</summary>
     private static IEnumerable<Finding> SharedHeads(CheckedDomain domain)
     {
-        var graph = new LayerGraph(domain.Catalog);
+        var graph = LayerGraph.Of(domain.Catalog);
         return domain.Catalog.Tips.Select(t => t.Head).Append(domain.Catalog.Head).SelectMany(h => h.Disks)
             .Where(d => domain.Definition is null || !RevertChecks.IsReadOnly(domain.Definition, d.Target))
             .Select(d => graph[d.Layer]).Where(l => l.Type is StorageType.File).DistinctBy(l => l.Id)

@@ -27,9 +27,13 @@ public interface IHypervisor : IStepExecutor
     /// <param name="folder">The domain's folder.</param>
     /// <param name="process">The process that the catalog records; null if none.</param>
     /// <param name="definition">The definition in force.</param>
+    /// <param name="written">
+    /// The layers that its disks should be on, by the catalog. Where all are, it need not be asked for files, for which a guest on
+    /// long chains would stand still: 24 ms for a chain of 30 on QEMU 7.2.
+    /// </param>
     /// <param name="cancellation">Ends the waiting.</param>
     Task<HypervisorObservation> ObserveAsync(
-        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation);
+        DomainFolder folder, ShortId? process, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation);
 
     /// <summary>
     /// Whether it is certain that a process was started and has ended, for whoever destroys what it ran. Reads only, asks no

@@ -18,7 +18,7 @@ internal sealed class ManifestRules
     private ManifestRules(ExportManifest manifest, string subject)
     {
         (_manifest, _subject) = (manifest, subject);
-        _graph = new LayerGraph(manifest.Catalog);
+        _graph = LayerGraph.Of(manifest.Catalog);
     }
 
     /// <summary>Refuses a manifest that no export has written.</summary>

@@ -20,7 +20,7 @@ internal sealed class BegunMerges
     /// <param name="jobs">Its jobs; those without a process, or whose process has not got them, wait.</param>
     public BegunMerges(Observed observed, IHypervisor hypervisor, Catalog next, IEnumerable<MergeJob> jobs)
     {
-        (_observed, _hypervisor, _next, _graph) = (observed, hypervisor, next, new LayerGraph(next));
+        (_observed, _hypervisor, _next, _graph) = (observed, hypervisor, next, LayerGraph.Of(next));
         _live = observed.LiveAfter(next.Head);
         var unnamed = Merging.UnnamedIn(observed, next);
         var (runs, waits) = (jobs.Where(Runs).ToArray(), jobs.Where(j => !Runs(j)).ToArray());

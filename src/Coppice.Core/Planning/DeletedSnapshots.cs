@@ -18,7 +18,7 @@ public sealed class DeletedSnapshots
     private DeletedSnapshots(Catalog catalog, DeleteSnapshot request)
     {
         _catalog = catalog;
-        _graph = new LayerGraph(catalog);
+        _graph = LayerGraph.Of(catalog);
         _ids = Selected(catalog, request);
         if (request.Mode is DeleteMode.DiscardForce)
         {

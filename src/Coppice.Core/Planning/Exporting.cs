@@ -86,7 +86,7 @@ internal static class Exporting
     /// <summary>Each image after the one that it builds on.</summary>
     private static IEnumerable<Step> Images(PlanContext context, ExportedPart carried, ExportFolder folder)
     {
-        var graph = new LayerGraph(carried.Manifest.Catalog);
+        var graph = LayerGraph.Of(carried.Manifest.Catalog);
         var images = graph.All.Where(l => l.Inside is null);
         foreach (var layer in images.OrderBy(l => graph.Chain(l.Id).Length).ThenBy(l => l.Id.Value, StringComparer.Ordinal))
         {

@@ -22,7 +22,7 @@ internal sealed class Importing
         _memories = observed.Manifest.MemoryFiles.ToImmutableDictionary(
             f => f, _ => observed.Home.Memory(observed.Ids.NextShort()), StringComparer.Ordinal);
         _catalog = Taken(observed.Manifest.Catalog);
-        _graph = new LayerGraph(_catalog);
+        _graph = LayerGraph.Of(_catalog);
     }
 
     public static Plan Plan(ImportDomain request, ObservedExport observed, IHypervisor hypervisor, IStorage storage) =>

@@ -16,7 +16,7 @@ internal static class InferredContent
             throw Unsaid(subject, "what its TPM, its firmware or a disk kept inside");
         }
 
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var asked = document.Disks.ToDictionary(d => d.Target, StringComparer.Ordinal);
         if (asked.Keys.FirstOrDefault(name => definition.Disks.All(d => d.Target != name)) is { } strange)
         {

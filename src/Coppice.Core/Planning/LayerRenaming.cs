@@ -65,7 +65,7 @@ internal static class LayerRenaming
             var meant = jobs.Where(j => name.Disk is null || j.Disk == name.Disk).ToArray();
             var job = meant is [var one] ? one : throw NotOne(context, name, meant);
             RequireFree(context, next, job, name.Name);
-            RequireOther(context, new LayerGraph(next), jobs, job, name.Name);
+            RequireOther(context, LayerGraph.Of(next), jobs, job, name.Name);
             jobs = jobs.Replace(job, job with { FinalName = name.Name });
         }
 
@@ -110,7 +110,7 @@ internal static class LayerRenaming
 
     private static void RequireFree(PlanContext context, Catalog next, MergeJob job, string name)
     {
-        var graph = new LayerGraph(next);
+        var graph = LayerGraph.Of(next);
         var (kept, gone) = (graph[job.Kept], graph[job.Gone]);
         var subject = $"final name '{name}' of disk '{job.Disk}' of {context.Subject}";
         if (kept.Origin is not LayerOrigin.Coppice || IsDefined(context, kept))

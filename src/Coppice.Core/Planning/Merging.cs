@@ -41,7 +41,7 @@ public static class Merging
         }
 
         // QEMU would name what stays in the header of each image that built on what goes, and knows one name for all of them.
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var built = catalog.Head.Disks.Where(d => graph.Chain(d.Layer).Any(l => l.Id == job.Upper)).Select(d => d.Target).ToArray();
         var head = catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk);
         return built.Length > 1 ? $"disks {string.Join(" and ", built)} build on what is merged; it is when the domain is off"
@@ -81,7 +81,7 @@ public static class Merging
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(images);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         RequireNone(catalog, graph, j => images.Contains(graph[j.Lower].Path) || images.Contains(graph[j.Upper].Path), problem);
     }
 
@@ -172,8 +172,8 @@ public static class Merging
     /// </summary>
     internal static ImmutableArray<UnnamedLayer> UnnamedIn(Observed observed, Catalog catalog)
     {
-        var known = new LayerGraph(observed.Catalog);
-        var made = new LayerGraph(catalog).All.Where(l => !known.Has(l.Id) && !observed.Files.ContainsKey(l.Path))
+        var known = LayerGraph.Of(observed.Catalog);
+        var made = LayerGraph.Of(catalog).All.Where(l => !known.Has(l.Id) && !observed.Files.ContainsKey(l.Path))
             .DistinctBy(l => l.Path).Select(l => KeyValuePair.Create(l.Path, new FileObservation(l.Path, default)));
         return new UnnamedLayers(catalog, observed.Files.AddRange(made), observed.UsedElsewhere).Find();
     }

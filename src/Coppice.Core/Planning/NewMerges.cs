@@ -67,7 +67,7 @@ internal sealed record NewMerges(
     public NewMerges Named(Catalog next, ImmutableArray<FinalName> names)
     {
         var jobs = LayerRenaming.Named(Context, next, Jobs, names);
-        var graph = new LayerGraph(next);
+        var graph = LayerGraph.Of(next);
         var open = Context.LiveProcess is null
             ? []
             : next.Head.Disks.SelectMany(d => graph.Chain(d.Layer)).Select(l => l.Id).ToHashSet();

@@ -30,7 +30,7 @@ internal static class OutsideChanges
     /// <summary>The disks that a live process writes elsewhere than the catalog says, as the errors that they are.</summary>
     public static IEnumerable<CoppiceException> Moved(Catalog catalog, DomainDefinition definition, HypervisorObservation hypervisor)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return
             from disk in catalog.Head.Disks
             where !RevertChecks.IsReadOnly(definition, disk.Target)

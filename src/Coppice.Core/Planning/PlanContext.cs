@@ -5,7 +5,7 @@ namespace Coppice.Core;
 /// <summary>What every planner reads, and what they all ask of it.</summary>
 internal sealed record PlanContext(Request Request, Observed Observed, IHypervisor Hypervisor, IStorage Storage)
 {
-    private readonly Lazy<LayerGraph> _graph = new(() => new LayerGraph(Observed.Catalog));
+    private readonly Lazy<LayerGraph> _graph = new(() => LayerGraph.Of(Observed.Catalog));
 
     public Catalog Catalog => Observed.Catalog;
 

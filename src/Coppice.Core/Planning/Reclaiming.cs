@@ -22,7 +22,7 @@ public static class Reclaiming
         ArgumentNullException.ThrowIfNull(change);
         var catalog = observed.Catalog;
         change = change with { DropLoans = observed.StaleLoans };
-        var graph = new LayerGraph(change.ApplyTo(catalog, catalog.Last));
+        var graph = LayerGraph.Of(change.ApplyTo(catalog, catalog.Last));
         var process = observed.LiveAfter(change.Head);
         HashSet<ShortId> written = process is null ? [] : [.. change.Head.Disks.Select(d => d.Layer)];
         var unreached = graph.Unreached();
@@ -61,7 +61,7 @@ public static class Reclaiming
         ArgumentNullException.ThrowIfNull(storage);
         ArgumentNullException.ThrowIfNull(catalog);
         var removed = Removals(folder, catalog, next: null, files, storage);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var internals = graph.All.Where(l => l.Inside is not null && !IsInBorrowed(l, graph) && !IsRemoved(l.Path, removed))
             .Except(StayingInside(catalog, files));
         return
@@ -78,7 +78,7 @@ public static class Reclaiming
     /// </summary>
     public static IEnumerable<Layer> StayingInside(Catalog catalog, ImmutableDictionary<string, FileObservation> files)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var lent = graph.Lent();
         return graph.All.Where(l => l.Inside is { Holder: var holder }
             && (lent.Contains(holder) || (graph[holder].Origin is not LayerOrigin.Borrowed && IsLinked(l.Path, files))));

@@ -21,7 +21,7 @@ internal sealed class RestoredLayers
     {
         _devices = [.. definitions.SelectMany(d => d.Disks).Where(d => d.Type is StorageType.Block).Select(d => d.Source).OfType<string>()];
         _onlyRead = [.. definitions.SelectMany(d => d.Disks).GroupBy(d => d.Target).Where(g => g.All(d => !d.IsWritten)).Select(g => g.Key)];
-        (_catalog, _folder, _graph, _subject) = (catalog, folder, new LayerGraph(catalog), subject);
+        (_catalog, _folder, _graph, _subject) = (catalog, folder, LayerGraph.Of(catalog), subject);
         foreach (var layer in described)
         {
             if (_layers.Values.Any(l => IsSamePlace(l, layer)) || !_layers.TryAdd(layer.Id, Fit(layer)))

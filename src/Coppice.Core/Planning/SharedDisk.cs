@@ -59,7 +59,7 @@ public sealed record SharedDisk(ImmutableArray<Layer> Chain, ImmutableArray<Step
     /// <exception cref="CoppiceException">A name leads to another file there (<see cref="ErrorKind.AlreadyExists"/>).</exception>
     private static ImmutableArray<Layer> Known(PlanContext context, Observed borrower, ImmutableArray<Layer> chain)
     {
-        var graph = new LayerGraph(borrower.Catalog);
+        var graph = LayerGraph.Of(borrower.Catalog);
         var pairs = from ours in chain
                     where context.Graph.Has(ours.Id)
                     let known = graph.All.FirstOrDefault(l => l.Inside is null && l.Path == ours.Path)

@@ -90,7 +90,7 @@ internal static class SnapshotDeletion
     private static Plan Forget(PlanContext context, DeletedSnapshots deleted)
     {
         var change = deleted.Change(keeps: true);
-        var unreached = new LayerGraph(change.ApplyTo(context.Catalog, context.Catalog.Last)).Unreached().Select(l => l.Id).ToHashSet();
+        var unreached = LayerGraph.Of(change.ApplyTo(context.Catalog, context.Catalog.Last)).Unreached().Select(l => l.Id).ToHashSet();
 
         // What an earlier deletion could not remove yet is still to be removed.
         var commit = change with
@@ -107,7 +107,7 @@ internal static class SnapshotDeletion
             Commit = commit,
             Warnings =
             [
-                .. forgotten.Concat(Tags(deleted, new LayerGraph(next))).Select(thing => $"{thing} is kept and no longer known"),
+                .. forgotten.Concat(Tags(deleted, LayerGraph.Of(next))).Select(thing => $"{thing} is kept and no longer known"),
                 .. commit.PutLayers.Where(l => l.Origin is LayerOrigin.Coppice)
                     .Select(l => $"{l.Path} is kept as long as something builds on it"),
             ],

@@ -62,7 +62,7 @@ internal static class SnapshotRedefining
             PutLayers = [.. restoration.Unknown.Where(l => !own.Contains(l.Id))],
             DropLayers = [.. own.Where(context.Graph.Has)],
         };
-        var next = new LayerGraph(commit.ApplyTo(catalog, catalog.Last));
+        var next = LayerGraph.Of(commit.ApplyTo(catalog, catalog.Last));
         Merging.RequireNoneOf(context, next, snapshot.Disks, $"snapshot '{snapshot.Name}' cannot be put back meanwhile");
         return context.Plan("put the reference back") with
         {

@@ -13,7 +13,7 @@ public static class UsersImages
     public static ImmutableHashSet<ShortId> Torn(Observed observed)
     {
         ArgumentNullException.ThrowIfNull(observed);
-        var graph = new LayerGraph(observed.Catalog);
+        var graph = LayerGraph.Of(observed.Catalog);
         return
         [
             .. from job in observed.Catalog.Jobs
@@ -46,7 +46,7 @@ public static class UsersImages
         var name = observed.Catalog.Name;
         return new CoppiceException(
             ErrorKind.WrongState, $"merge {job.Id} of disk '{job.Disk}' of domain '{name}'",
-            $"has begun to write {new LayerGraph(observed.Catalog)[job.Lower].Path}, which is yours and half written until it is done",
+            $"has begun to write {LayerGraph.Of(observed.Catalog)[job.Lower].Path}, which is yours and half written until it is done",
             $"wait for it: coppice job wait {name}");
     }
 }

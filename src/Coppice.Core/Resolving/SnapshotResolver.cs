@@ -19,7 +19,7 @@ public static class SnapshotResolver
     /// </exception>
     public static ResolvedSnapshot Resolve(CreateSnapshot request, Observed observed)
     {
-        var graph = new LayerGraph(observed.Catalog);
+        var graph = LayerGraph.Of(observed.Catalog);
         var state = StateOf(observed.Hypervisor);
         var name = SnapshotNaming.Choose(request, observed);
         SnapshotNaming.CheckId(request.Id, name, observed.Catalog);

@@ -47,7 +47,7 @@ public sealed record DomainUsage(ImmutableArray<ReferenceUsage> References, Byte
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(files);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var references = Named(catalog).Select(r => (Reference: r, Files: r.Files(graph, files))).ToArray();
         var users = references.SelectMany(r => r.Files.Keys).CountBy(identity => identity).ToDictionary();
         var lent = graph.Lent().Select(id => graph[id].Path).Where(files.ContainsKey).Select(path => files[path].Identity).ToHashSet();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -27,6 +28,10 @@ public sealed class CatalogStore
 
     private readonly DomainFolder _folder;
     private readonly string _root;
+    private readonly KnownCatalogs _known;
+
+    /// <summary>The records that the commits of this object have replaced, and that are still there.</summary>
+    private ImmutableArray<string> _replaced = [];
 
     /// <summary>The catalog of a domain.</summary>
     public CatalogStore(DomainFolder folder)
@@ -39,6 +44,7 @@ public sealed class CatalogStore
         ArgumentNullException.ThrowIfNull(folder);
         _folder = folder;
         _root = root;
+        _known = KnownCatalogs.Of(folder.Home);
     }
 
     /// <summary>Whether there is a root. A folder without one is no domain.</summary>
@@ -53,20 +59,29 @@ public sealed class CatalogStore
     /// </exception>
     public Catalog Read() => Read(catalog => catalog);
 
+    /// <summary>The same, from disk also where this process knows the catalog, so that damage is found.</summary>
+    /// <exception cref="CoppiceException">As <see cref="Read()"/>.</exception>
+    public Catalog ReadAnew()
+    {
+        _known.Forget(_root);
+        return Read();
+    }
+
     /// <summary>Reads the catalog and files that it names, all of one revision.</summary>
     internal T Read<T>(Func<Catalog, T> more)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var root = ReadRoot();
+            var known = _known.Find(_root);
+            var content = known?.Content ?? ReadRoot();
             try
             {
-                return more(Interpret(root));
+                return more((known ?? Interpret(content)).Catalog);
             }
             catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true })
             {
                 // A record, or a definition, vanishes only after a newer root was committed, maybe of a domain made anew.
-                if (attempt == MaximumAttempts || ReadRoot().Last == root.Last)
+                if (attempt == MaximumAttempts || DurableFile.Holds(_root, content.Span))
                 {
                     throw;
                 }
@@ -75,21 +90,29 @@ public sealed class CatalogStore
     }
 
     /// <summary>Reads the name of the domain, and nothing but the root.</summary>
-    internal string ReadName() => ReadFront().Name;
+    internal string ReadName() => _known.Find(_root)?.Catalog.Name ?? ReadFront().Name;
 
     /// <summary>Whether the domain exists only as long as it runs. Reads nothing but the root.</summary>
-    internal bool ReadIsPassing() => ReadFront().Persistence is Persistence.Transient or Persistence.Trial;
+    internal bool ReadIsPassing() =>
+        (_known.Find(_root)?.Catalog.Persistence ?? ReadFront().Persistence) is Persistence.Transient or Persistence.Trial;
 
     /// <summary>What tells when the record of a snapshot was written, as of now. One that has gone was just replaced.</summary>
-    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes() => RecordTimes(ReadRoot());
+    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes() => RecordTimes(Current());
 
-    private Func<SnapshotId, DateTimeOffset> RecordTimes(RootDocument root)
+    private Func<SnapshotId, DateTimeOffset> RecordTimes(KnownCatalog? known) => id =>
     {
-        var names = root.Snapshots.ToDictionary(r => r.Snapshot);
-        return id => names.TryGetValue(id, out var name) && FileSystem.Look(PathOf(name)) is { } record
-            ? record.ModifiedAt
-            : DateTimeOffset.MaxValue;
-    }
+        if (known is null || !known.Records.TryGetValue(id, out var name))
+        {
+            return DateTimeOffset.MaxValue;
+        }
+
+        if (!known.Times.TryGetValue(name, out var time) && FileSystem.Look(PathOf(name)) is { } record)
+        {
+            time = known.Times[name] = record.ModifiedAt;
+        }
+
+        return time == default ? DateTimeOffset.MaxValue : time;
+    };
 
     /// <summary>Reads the catalog and the definition in force.</summary>
     internal (Catalog Catalog, DomainDefinition Definition) ReadWithDefinition() =>
@@ -99,7 +122,7 @@ public sealed class CatalogStore
     public Task CreateAsync(Catalog catalog)
     {
         MakeRecords();
-        return WriteRootAsync(RootDocument.Of(catalog, []));
+        return CommitAsync(new StagedCatalog(catalog, RootDocument.Of(catalog, []), []));
     }
 
     /// <summary>
@@ -110,15 +133,15 @@ public sealed class CatalogStore
     public async Task<StagedCatalog> StageAsync(CatalogChange change, LastOperation last)
     {
         MakeRecords();
-        var root = Exists ? ReadRoot() : Unmade(change, last);
-        var catalog = change.ApplyTo(Interpret(root), last);
+        var known = Exists ? Current() : null;
+        var catalog = change.ApplyTo(known?.Catalog ?? Unmade(change, last), last);
         var put = change.Put.Select(s => s.Id).Concat(change.Refrozen).Where(catalog.Snapshots.ContainsKey).ToHashSet();
-        var recordedAt = RecordTimes(root);
+        var recordedAt = RecordTimes(known);
         foreach (var id in put)
         {
             var path = PathOf(new RecordName(id, catalog.Revision));
             var record = new RecordDocument(Version, catalog.Snapshots[id]);
-            await WriteAsync(path, record, EngineJson.Document<RecordDocument>()).ConfigureAwait(false);
+            await DurableFile.ReplaceAsync(path, Serialize(record, EngineJson.Document<RecordDocument>())).ConfigureAwait(false);
             if (!change.Refrozen.Contains(id) && recordedAt(id) is var time && time < DateTimeOffset.MaxValue)
             {
                 // A snapshot with another name has frozen its layers when it did.
@@ -126,16 +149,23 @@ public sealed class CatalogStore
             }
         }
 
-        var kept = root.Snapshots.Where(r => !put.Contains(r.Snapshot) && catalog.Snapshots.ContainsKey(r.Snapshot));
-        var written = put.Select(id => new RecordName(id, catalog.Revision));
-        return new StagedCatalog(catalog, RootDocument.Of(catalog, kept.Concat(written)));
+        var kept = (known?.Root.Snapshots ?? []).Where(r => !put.Contains(r.Snapshot) && catalog.Snapshots.ContainsKey(r.Snapshot));
+        var written = put.Select(id => new RecordName(id, catalog.Revision)).OrderBy(r => r.Snapshot.Value);
+        return new StagedCatalog(catalog, RootDocument.Of(catalog, kept.Concat(written)), known?.Times ?? [])
+        {
+            Replaced = known is null ? [] :
+                [.. put.Concat(change.Drop).Where(known.Records.ContainsKey).Select(id => PathOf(known.Records[id]))],
+        };
     }
 
     /// <summary>Replaces the root. When this returns, the operation stands.</summary>
-    public Task CommitAsync(StagedCatalog staged)
+    public async Task CommitAsync(StagedCatalog staged)
     {
         ArgumentNullException.ThrowIfNull(staged);
-        return WriteRootAsync(staged.Root);
+        var content = Serialize(staged.Root, EngineJson.Document<RootDocument>());
+        await DurableFile.ReplaceAsync(_root, content).ConfigureAwait(false);
+        _known.Keep(_root, new KnownCatalog(content, staged.Root, staged.Catalog, staged.Times));
+        _replaced = [.. _replaced, .. staged.Replaced];
     }
 
     /// <summary>Undefines the domain, in one step. What it named is removed afterwards.</summary>
@@ -154,42 +184,38 @@ public sealed class CatalogStore
     public void Tidy()
     {
         MakeRecords();
-        foreach (var path in Unnamed())
-        {
-            DurableFile.Remove(path);
-        }
+        Remove(Unnamed());
     }
+
+    /// <summary>
+    /// Removes the records that commits of this object have replaced; the folder, which may have thousands of others, is not looked
+    /// at. Needs the lock.
+    /// </summary>
+    public void TidyReplaced() => Remove(_replaced);
 
     /// <summary>The records that the root does not name, and what an interrupted write left.</summary>
     internal ImmutableArray<string> Unnamed()
     {
-        var named = (Exists ? ReadRoot().Snapshots : []).Select(PathOf).ToHashSet(StringComparer.Ordinal);
+        var root = !Exists ? null : _known.Find(_root)?.Root ?? Parse(_root, ReadRoot().Span, EngineJson.Document<RootDocument>());
+        var named = (root?.Snapshots ?? []).Select(PathOf).ToHashSet(StringComparer.Ordinal);
         var records = Directory.Exists(_folder.CatalogRecords) ? Directory.EnumerateFiles(_folder.CatalogRecords) : [];
         return [.. records.Append(_root + ".new").Where(p => !named.Contains(p) && File.Exists(p)).Order(StringComparer.Ordinal)];
     }
 
-    private Task WriteRootAsync(RootDocument root) => WriteAsync(_root, root, EngineJson.Document<RootDocument>());
-
     /// <summary>What the change that makes a domain is applied to.</summary>
-    private RootDocument Unmade(CatalogChange change, LastOperation last) => RootDocument.Of(
-        new Catalog
-        {
-            Domain = DomainId.Parse(Path.GetFileName(_folder.Path)),
-            Name = change.Name ?? throw new ArgumentException("the first change names the domain", nameof(change)),
-            Head = change.Head,
-            Last = last,
-        },
-        []);
+    private Catalog Unmade(CatalogChange change, LastOperation last) => new()
+    {
+        Domain = DomainId.Parse(Path.GetFileName(_folder.Path)),
+        Name = change.Name ?? throw new ArgumentException("the first change names the domain", nameof(change)),
+        Head = change.Head,
+        Last = last,
+    };
 
-    private RootDocument ReadRoot() => ReadRoot(EngineJson.Document<RootDocument>());
-
-    private RootFront ReadFront() => ReadRoot(FrontJson.Default.RootFront);
-
-    private T ReadRoot<T>(JsonTypeInfo<T> type)
+    private ReadOnlyMemory<byte> ReadRoot()
     {
         try
         {
-            return Read(_root, MaximumRoot, type);
+            return Read(_root, MaximumRoot);
         }
         catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true } missing)
         {
@@ -197,12 +223,19 @@ public sealed class CatalogStore
         }
     }
 
-    private Catalog Interpret(RootDocument root)
+    private RootFront ReadFront() => Parse(_root, ReadRoot().Span, FrontJson.Default.RootFront);
+
+    private KnownCatalog Current() => _known.Find(_root) ?? Interpret(ReadRoot());
+
+    private KnownCatalog Interpret(ReadOnlyMemory<byte> content)
     {
+        var root = Parse(_root, content.Span, EngineJson.Document<RootDocument>());
         var snapshots = root.Snapshots.Select(ReadRecord).ToImmutableArray();
         try
         {
-            return root.ToCatalog(snapshots);
+            var read = new KnownCatalog(content, root, root.ToCatalog(snapshots), []);
+            _known.Keep(_root, read);
+            return read;
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
@@ -213,8 +246,18 @@ public sealed class CatalogStore
     private Snapshot ReadRecord(RecordName name)
     {
         var path = PathOf(name);
-        var snapshot = Read(path, MaximumRecord, EngineJson.Document<RecordDocument>()).Snapshot;
+        var snapshot = Parse(path, Read(path, MaximumRecord), EngineJson.Document<RecordDocument>()).Snapshot;
         return snapshot.Id == name.Snapshot ? snapshot : throw Damaged(path, $"it describes another snapshot, {snapshot.Id}", null);
+    }
+
+    private void Remove(ImmutableArray<string> records)
+    {
+        foreach (var path in records)
+        {
+            DurableFile.Remove(path);
+        }
+
+        _replaced = [];
     }
 
     // Again, if need be: a backup may have left out a folder that was empty.
@@ -222,14 +265,25 @@ public sealed class CatalogStore
 
     private string PathOf(RecordName name) => $"{_folder.CatalogRecords}/{name}.json";
 
-    private static Task WriteAsync<T>(string path, T document, JsonTypeInfo<T> type) =>
-        DurableFile.ReplaceAsync(path, (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(document, type), (byte)'\n']);
+    private static byte[] Serialize<T>(T document, JsonTypeInfo<T> type) =>
+        [.. JsonSerializer.SerializeToUtf8Bytes(document, type), (byte)'\n'];
 
-    private static T Read<T>(string path, int maximum, JsonTypeInfo<T> type)
+    private static byte[] Read(string path, int maximum)
     {
         try
         {
-            var content = DurableFile.ReadBounded(path, maximum);
+            return DurableFile.ReadBounded(path, maximum);
+        }
+        catch (FileException e)
+        {
+            throw e.IsMissing || e.ErrorNumber == 0 ? Damaged(path, e.Problem, e) : Failure.Of(e);
+        }
+    }
+
+    private static T Parse<T>(string path, ReadOnlySpan<byte> content, JsonTypeInfo<T> type)
+    {
+        try
+        {
             var version = EngineJson.Version(content);
             return version == Version
                 ? JsonSerializer.Deserialize(content, type)!
@@ -241,10 +295,6 @@ public sealed class CatalogStore
         {
             throw Damaged(path, e.Message, e);
         }
-        catch (FileException e)
-        {
-            throw e.IsMissing || e.ErrorNumber == 0 ? Damaged(path, e.Problem, e) : Failure.Of(e);
-        }
     }
 
     private static CoppiceException Damaged(string path, string problem, Exception? cause) => new(
@@ -254,14 +304,20 @@ public sealed class CatalogStore
 /// <summary>A catalog whose records are written and whose root is not.</summary>
 public sealed class StagedCatalog
 {
-    internal StagedCatalog(Catalog catalog, RootDocument root)
+    internal StagedCatalog(Catalog catalog, RootDocument root, ConcurrentDictionary<RecordName, DateTimeOffset> times)
     {
         Catalog = catalog;
         Root = root;
+        Times = times;
     }
 
     /// <summary>The catalog once it is committed.</summary>
     public Catalog Catalog { get; }
 
     internal RootDocument Root { get; }
+
+    internal ConcurrentDictionary<RecordName, DateTimeOffset> Times { get; }
+
+    /// <summary>The records that the root named and will not name, by path.</summary>
+    internal ImmutableArray<string> Replaced { get; init; } = [];
 }

@@ -48,7 +48,7 @@ internal sealed class ChecksumStore(DomainFolder folder)
     /// </summary>
     public void Tidy(Catalog catalog)
     {
-        var known = new LayerGraph(catalog).All.Select(l => l.Id.ToString()).Concat(catalog.Snapshots.Keys.Select(id => id.ToString()))
+        var known = LayerGraph.Of(catalog).All.Select(l => l.Id.ToString()).Concat(catalog.Snapshots.Keys.Select(id => id.ToString()))
             .Select(PathOf).ToHashSet(StringComparer.Ordinal);
         try
         {

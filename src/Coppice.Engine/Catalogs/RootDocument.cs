@@ -44,6 +44,8 @@ internal sealed record RootDocument
     /// <summary>The records, one a snapshot.</summary>
     public required ImmutableArray<RecordName> Snapshots { get; init; }
 
+    /// <param name="catalog">The catalog.</param>
+    /// <param name="records">Its records, by the revision that wrote them.</param>
     public static RootDocument Of(Catalog catalog, IEnumerable<RecordName> records) => new()
     {
         Version = CatalogStore.Version,
@@ -61,7 +63,7 @@ internal sealed record RootDocument
         Renames = catalog.Renames,
         Loans = catalog.Loans,
         Spares = catalog.Spares,
-        Snapshots = [.. records.OrderBy(r => r.Revision).ThenBy(r => r.Snapshot.Value)],
+        Snapshots = [.. records],
     };
 
     public Catalog ToCatalog(IEnumerable<Snapshot> snapshots) => new()
@@ -73,7 +75,7 @@ internal sealed record RootDocument
         Last = ReadLast(),
         Head = Head,
         Current = Current,
-        Snapshots = snapshots.ToImmutableDictionary(s => s.Id),
+        Snapshots = snapshots.ToDictionary(s => s.Id),
         Tips = Tips,
         TipRetention = TipRetention,
         Layers = Layers,

@@ -21,7 +21,7 @@ internal sealed class Checker(HomeOptions options, HomeFolder home, DomainFinder
         {
             for (var look = 0; look < MaximumLooks; look++)
             {
-                var before = store.Read();
+                var before = store.ReadAnew();
                 if (Open(folder) is { } open)
                 {
                     return [open with { Domain = before.Name }];

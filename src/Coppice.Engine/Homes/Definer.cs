@@ -175,7 +175,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var folder = observed.Folder;
         var kept = DefinitionRules.Kept(definition, observed.Definition);
         var relied = Relied(observed.Catalog, kept);
-        var graph = new LayerGraph(observed.Catalog);
+        var graph = LayerGraph.Of(observed.Catalog);
         ImmutableArray<ImmutableArray<Layer>> known =
             [.. observed.Catalog.Head.Disks.Where(d => call.Request is AttachDisk || HasMovedOn(d)).Select(d => graph.Chain(d.Layer))];
         known = shared is null ? known : known.Add(shared.Chain);
@@ -183,7 +183,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         var (tpm, made) = Tpm(folder, definition, observed.Catalog.Head.Tpm);
         var keepsDisks = DefinitionRules.HaveSameDisks(definition, observed.Definition);
         var change = Keeping(
-            kept, Change(folder, definition, drives, tpm, out var written), observed, new LayerGraph(relied));
+            kept, Change(folder, definition, drives, tpm, out var written), observed, LayerGraph.Of(relied));
         var reclaimed = Reclaiming.After(observed, call.Home.Hypervisor, Storage, change with { Current = observed.Catalog.Current });
         var plan = Plan(folder, definition, keepsDisks ? "another definition, the same disks" : "another definition, other disks") with
         {
@@ -281,7 +281,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         {
             Head = catalog.Head with { Disks = [.. catalog.Head.Disks.Where(d => kept.Contains(d.Target))] },
         };
-        var relied = new LayerGraph(needed).Relied().Select(l => l.Id).ToHashSet();
+        var relied = LayerGraph.Of(needed).Relied().Select(l => l.Id).ToHashSet();
         return needed with { Layers = [.. catalog.Layers.Where(l => relied.Contains(l.Id))] };
     }
 }

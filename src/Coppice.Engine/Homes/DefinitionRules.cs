@@ -66,7 +66,7 @@ internal static class DefinitionRules
         }
 
         var kept = Kept(definition, observed.Definition);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var lost = catalog.Head.Disks
             .Where(d => !kept.Contains(d.Target) && graph[d.Layer].Origin is LayerOrigin.Coppice).Select(d => d.Target).ToArray();
         if (lost.Length > 0)

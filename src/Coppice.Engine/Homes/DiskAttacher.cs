@@ -63,7 +63,7 @@ internal sealed class DiskAttacher(Call call, HomeFolder home, DomainFinder find
     private async Task<SharedDisk> ShareAsync(AttachSnapshotDisk request, Observed lent, Observed observed, string target)
     {
         var layer = SharedDisk.Of(request, lent.Catalog.Find(request.Snapshot)).Layer;
-        var layers = new LayerGraph(lent.Catalog).Chain(layer).Select(l => l with { Disk = target });
+        var layers = LayerGraph.Of(lent.Catalog).Chain(layer).Select(l => l with { Disk = target });
         var places = await new Lending(call.Home, home).FindPlacesAsync(observed.Folder, layers, call.Cancellation).ConfigureAwait(false);
         var shared = SharedDisk.Plan(request, lent, observed, places, target, (call.Home.Hypervisor, call.Home.Storage));
 

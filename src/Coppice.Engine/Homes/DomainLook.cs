@@ -12,7 +12,7 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
     {
         var store = new CatalogStore(folder);
         var catalog = store.Read();
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var definitions = Definitions(catalog);
         var definition = definitions.GetValueOrDefault(catalog.Head.Definition);
         var hypervisor = await HypervisorAsync(catalog, definition, cancellation).ConfigureAwait(false);
@@ -76,7 +76,8 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
 
         try
         {
-            return await options.Hypervisor.ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+            return await options.Hypervisor
+                .ObserveAsync(folder, catalog.Head.Process, definition, catalog.Written, cancellation).ConfigureAwait(false);
         }
         catch (CoppiceException e)
         {
@@ -180,7 +181,7 @@ internal sealed class DomainLook(HomeOptions options, DomainFolder folder, Domai
         {
             finder.RequireAllReadable();
             var paths = finder.Others(folder).SelectMany(d =>
-                new LayerGraph(d.Catalog).All.Select(l => l.Path).Concat(d.Catalog.Memories.Select(m => m.File).OfType<string>()));
+                LayerGraph.Of(d.Catalog).All.Select(l => l.Path).Concat(d.Catalog.Memories.Select(m => m.File).OfType<string>()));
             var files = await options.Storage.ObserveFilesAsync(paths.ToArray(), cancellation).ConfigureAwait(false);
             return [.. files.Values.Select(f => f.Identity)];
         }

@@ -130,7 +130,11 @@ internal sealed class DomainSession : IDisposable
         var steps = _call.Steps(_folder);
         var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
         var catalog = _store.Read();
-        new ChecksumStore(_folder).Tidy(catalog);
+        if (!plan.CleanUp.IsEmpty || plan.Commit is { Drop.IsEmpty: false })
+        {
+            new ChecksumStore(_folder).Tidy(catalog);
+        }
+
         return Results.Executed(plan, catalog, [.. _finished, .. steps.Runs], [.. Warnings, .. warnings]);
     }
 

@@ -26,27 +26,62 @@ internal static class FrozenLayers
         Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains, ImmutableDictionary<string, FileObservation> files,
         Func<SnapshotId, DateTimeOffset> recordedAt) =>
     [
-        .. chains.SelectMany(c => Rewritten(catalog, c, files, recordedAt)).GroupBy(r => r.Layer.Id)
+        .. chains.SelectMany(c => Rewritten(catalog, c, FrozenBy(catalog, c), files, recordedAt)).GroupBy(r => r.Layer.Id)
             .Select(same => same.First() with { Frozen = [.. same.SelectMany(r => r.Frozen).Distinct()] }),
     ];
 
+    /// <summary>The snapshots that froze each layer of a chain: those that list it, and those that show it.</summary>
+    private static Dictionary<ShortId, HashSet<SnapshotId>> FrozenBy(Catalog catalog, ImmutableArray<Layer> chain)
+    {
+        var frozen = chain.ToDictionary(l => l.Id, _ => new HashSet<SnapshotId>());
+        foreach (var snapshot in catalog.Snapshots.Values)
+        {
+            foreach (var layer in snapshot.Layers)
+            {
+                Add(snapshot, layer.Id);
+            }
+
+            foreach (var disk in snapshot.Disks)
+            {
+                if (disk.IsKept)
+                {
+                    Add(snapshot, disk.Layer);
+                }
+            }
+        }
+
+        return frozen;
+
+        void Add(Snapshot snapshot, ShortId layer)
+        {
+            if (frozen.TryGetValue(layer, out var by))
+            {
+                by.Add(snapshot.Id);
+            }
+        }
+    }
+
     private static IEnumerable<RewrittenLayer> Rewritten(
-        Catalog catalog, ImmutableArray<Layer> chain, ImmutableDictionary<string, FileObservation> files,
-        Func<SnapshotId, DateTimeOffset> recordedAt)
+        Catalog catalog, ImmutableArray<Layer> chain, Dictionary<ShortId, HashSet<SnapshotId>> frozen,
+        ImmutableDictionary<string, FileObservation> files, Func<SnapshotId, DateTimeOffset> recordedAt)
     {
         var above = new List<(SnapshotId Snapshot, DateTimeOffset At)>();
+        var earliest = DateTimeOffset.MaxValue;
         var merged = catalog.Jobs.SelectMany(j => new[] { j.Lower, j.Upper }).ToHashSet();
         foreach (var layer in chain.Where(l => l.Inside is null))
         {
-            above.AddRange(
-                from snapshot in catalog.Snapshots.Values
-                where snapshot.Layers.Any(l => l.Id == layer.Id) || snapshot.Disks.Any(d => d.IsKept && d.Layer == layer.Id)
-                select (snapshot.Id, recordedAt(snapshot.Id)));
-            var isMerged = merged.Contains(layer.Id) || (layer.Parent is { } parent && catalog.Jobs.Any(j => j.Upper == parent));
-            if (!isMerged && files.TryGetValue(layer.Path, out var file)
-                && above.Where(a => a.At < file.ModifiedAt).ToArray() is { Length: > 0 } older)
+            foreach (var snapshot in frozen[layer.Id])
             {
-                yield return new RewrittenLayer(layer, file.ModifiedAt, [.. older.Select(a => a.Snapshot)]);
+                var at = recordedAt(snapshot);
+                above.Add((snapshot, at));
+                earliest = at < earliest ? at : earliest;
+            }
+
+            var isMerged = merged.Contains(layer.Id) || (layer.Parent is { } parent && catalog.Jobs.Any(j => j.Upper == parent));
+            if (!isMerged && files.TryGetValue(layer.Path, out var file) && earliest < file.ModifiedAt)
+            {
+                yield return new RewrittenLayer(
+                    layer, file.ModifiedAt, [.. above.Where(a => a.At < file.ModifiedAt).Select(a => a.Snapshot)]);
             }
         }
     }

@@ -233,7 +233,7 @@ public sealed partial class Home
 
     private async Task<DomainUsage> UsageAsync(Catalog catalog, CancellationToken cancellation)
     {
-        var paths = new LayerGraph(catalog).All.Select(l => l.Path).Concat(catalog.Memories.Select(m => m.File).OfType<string>());
+        var paths = LayerGraph.Of(catalog).All.Select(l => l.Path).Concat(catalog.Memories.Select(m => m.File).OfType<string>());
         return DomainUsage.Of(catalog, await _options.Storage.ObserveFilesAsync(paths, cancellation).ConfigureAwait(false));
     }
 
@@ -241,7 +241,7 @@ public sealed partial class Home
     {
         var (catalog, definition) = new CatalogStore(folder).ReadWithDefinition();
         var observed = await _options.Hypervisor
-            .ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+            .ObserveAsync(folder, catalog.Head.Process, definition, catalog.Written, cancellation).ConfigureAwait(false);
         return new DomainView(folder, catalog, definition, observed.For(catalog.Head));
     }
 

@@ -37,7 +37,7 @@ internal sealed record ImageUse(
     public static ImageUse Of((Catalog Catalog, DomainDefinition Definition) domain)
     {
         var (catalog, definition) = domain;
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var heads = catalog.Head.Disks.Concat(catalog.Tips.SelectMany(t => t.Head.Disks)).Select(d => graph[d.Layer]);
         return new ImageUse(
             catalog.Name,

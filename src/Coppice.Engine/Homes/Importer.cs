@@ -93,7 +93,7 @@ internal sealed class Importer(Call call, HomeFolder home, DomainFinder finder)
     /// <summary>The copies are checked again, once nobody else can change them; this tells before anything is copied.</summary>
     private async Task CheckImagesAsync(ObservedExport observed)
     {
-        var graph = new LayerGraph(observed.Manifest.Catalog);
+        var graph = LayerGraph.Of(observed.Manifest.Catalog);
         foreach (var layer in graph.All)
         {
             var chain = graph.Chain(layer.Id).Select(l => l with { Path = observed.Folder[l.Path] }).ToImmutableArray();

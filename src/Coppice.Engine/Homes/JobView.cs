@@ -15,7 +15,7 @@ public sealed record JobView(MergeJob Job, Layer Lower, Layer Upper, MergeObserv
     internal static async Task<ImmutableArray<JobView>> OfAsync(
         DomainView view, ImmutableArray<MergeJob> jobs, IHypervisor hypervisor, CancellationToken cancellation)
     {
-        var graph = new LayerGraph(view.Catalog);
+        var graph = LayerGraph.Of(view.Catalog);
         return
         [
             .. await Task.WhenAll(jobs.Select(async job =>

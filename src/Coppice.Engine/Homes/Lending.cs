@@ -14,7 +14,7 @@ internal sealed class Lending(HomeOptions options, HomeFolder home)
     /// </summary>
     public ImmutableArray<Loan> Stale(Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return [.. catalog.Loans.Where(loan => !IsUsed(graph[loan.Layer].Path, home.Domain(loan.Borrower)))];
     }
 
@@ -65,7 +65,7 @@ internal sealed class Lending(HomeOptions options, HomeFolder home)
     /// <summary>Records what a domain has borrowed with all who do not know. Needs the lock of the home and of the domain.</summary>
     public async Task RenewAsync(Call call, DomainFinder finder, DomainFolder borrower, Catalog catalog)
     {
-        var layers = new LayerGraph(catalog).All;
+        var layers = LayerGraph.Of(catalog).All;
         using var owners = await OpenOwnersAsync(call, finder, f => f != borrower, Borrowed(layers)).ConfigureAwait(false);
         await LendAsync(call, owners, catalog.Domain, layers).ConfigureAwait(false);
     }
@@ -131,7 +131,7 @@ internal sealed class Lending(HomeOptions options, HomeFolder home)
 
     /// <summary>The layers that a domain has as its own among some images.</summary>
     public static IEnumerable<Layer> Owned(Catalog catalog, IReadOnlySet<string> borrowed) =>
-        new LayerGraph(catalog).All.Where(l => l is { Inside: null, Origin: not LayerOrigin.Borrowed } && borrowed.Contains(l.Path));
+        LayerGraph.Of(catalog).All.Where(l => l is { Inside: null, Origin: not LayerOrigin.Borrowed } && borrowed.Contains(l.Path));
 
     /// <summary>One that cannot be read may use everything; an operation that was interrupted may yet be finished.</summary>
     private static bool IsUsed(string path, DomainFolder borrower)
@@ -145,7 +145,7 @@ internal sealed class Lending(HomeOptions options, HomeFolder home)
 
             var catalog = store.Read();
             return Recovery.Pending(borrower, catalog).Select(change => change.ApplyTo(catalog, catalog.Last)).Append(catalog)
-                .Any(c => new LayerGraph(c).All.Any(l => l.Path == path));
+                .Any(c => LayerGraph.Of(c).All.Any(l => l.Path == path));
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
         {

@@ -61,7 +61,7 @@ internal sealed class MergeObserver(HomeOptions options, DomainFolder folder, Ca
         }
 
         var lent = WithoutStaleLoans();
-        var paths = new LayerGraph(lent).All.Select(l => l.Path);
+        var paths = LayerGraph.Of(lent).All.Select(l => l.Path);
         var files = await options.Storage.ObserveFilesAsync(paths, cancellation).ConfigureAwait(false);
         var intoUsers = new UnnamedLayers(lent, files, []).Find()
             .Any(u => u.Lower.Origin is LayerOrigin.User && u.AgainstCommit is null);
@@ -93,7 +93,7 @@ internal sealed class MergeObserver(HomeOptions options, DomainFolder folder, Ca
         }
 
         var lent = WithoutStaleLoans();
-        var graph = new LayerGraph(lent);
+        var graph = LayerGraph.Of(lent);
         var paths = graph.All.Select(l => l.Path).Concat(stored.Renames.Select(r => r.PathOf(graph[r.Layer])));
         var files = await options.Storage.ObserveFilesAsync(paths, cancellation).ConfigureAwait(false);
         return [.. stored.Renames.Select(r => new WaitingRename(graph[r.Layer], r.Name, r.ReasonToWait(lent, files, hypervisor)))];
@@ -104,7 +104,7 @@ internal sealed class MergeObserver(HomeOptions options, DomainFolder folder, Ca
     private async Task<ImmutableDictionary<ShortId, MeasuredMerge>> MeasureAsync(
         Catalog catalog, ImmutableArray<UnnamedLayer> unnamed, CancellationToken cancellation)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var measured = await Task.WhenAll(unnamed.Where(u => u is { CanMerge: true, Upper: not null }).Select(
             async u => KeyValuePair.Create(u.Lower.Id, await MeasureAsync(graph, u.Lower, u.Upper!).ConfigureAwait(false)))).ConfigureAwait(false);
         return measured.ToImmutableDictionary();
@@ -135,7 +135,7 @@ internal sealed class MergeObserver(HomeOptions options, DomainFolder folder, Ca
     private async Task<ImmutableHashSet<string>> UsedElsewhereAsync(
         Catalog catalog, ImmutableDictionary<string, FileObservation> files, CancellationToken cancellation)
     {
-        var own = new LayerGraph(catalog).All.Where(l => l.Origin is LayerOrigin.User).Select(l => l.Path).ToArray();
+        var own = LayerGraph.Of(catalog).All.Where(l => l.Origin is LayerOrigin.User).Select(l => l.Path).ToArray();
         if (own.Length == 0)
         {
             return [];

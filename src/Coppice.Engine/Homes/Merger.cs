@@ -96,7 +96,7 @@ internal sealed class Merger(Call call, HomeFolder home, DomainFinder finder)
     {
         var (catalog, definition) = new CatalogStore(folder).ReadWithDefinition();
         var hypervisor = await call.Home.Hypervisor
-            .ObserveAsync(folder, catalog.Head.Process, definition, call.Cancellation).ConfigureAwait(false);
+            .ObserveAsync(folder, catalog.Head.Process, definition, catalog.Written, call.Cancellation).ConfigureAwait(false);
         var view = new DomainView(folder, catalog, definition, hypervisor);
         return (catalog, await JobView.OfAsync(view, catalog.Jobs, call.Home.Hypervisor, call.Cancellation).ConfigureAwait(false));
     }
@@ -146,7 +146,7 @@ internal sealed class Merger(Call call, HomeFolder home, DomainFinder finder)
     /// <summary>Giving it up is offered where that is not refused.</summary>
     private static CoppiceException Failed(JobView job, Catalog catalog)
     {
-        var cancel = UsersImages.Writes(new LayerGraph(catalog), job.Job)
+        var cancel = UsersImages.Writes(LayerGraph.Of(catalog), job.Job)
             ? ""
             : $"; or give it up: coppice job cancel {catalog.Name} {job.Job.Id}";
         return new CoppiceException(

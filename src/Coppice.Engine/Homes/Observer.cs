@@ -33,8 +33,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             ? ImmutableDictionary<string, FileObservation>.Empty
             : await options.Storage.ObserveFilesAsync(
                 [
-                    .. Reclaiming.MadeFor(folder, stored), .. new LayerGraph(stored).All.Select(l => l.Path), .. chains.SelectMany(c => c).Select(l => l.Path),
-                    .. overlays.Keys, .. Restored(restoration), .. NewNames(request, catalog),
+                    .. OnlyAdds(request, stored) ? [] : Reclaiming.MadeFor(folder, stored).Concat(LayerGraph.Of(stored).All.Select(l => l.Path)),
+                    .. chains.SelectMany(c => c).Select(l => l.Path), .. overlays.Keys, .. Restored(restoration), .. NewNames(request, catalog),
                 ],
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
@@ -90,7 +90,8 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     {
         try
         {
-            return await options.Hypervisor.ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+            return await options.Hypervisor
+                .ObserveAsync(folder, catalog.Head.Process, definition, catalog.Written, cancellation).ConfigureAwait(false);
         }
         catch (CoppiceException e) when (
             (request is KillDomain || IsOfCatalog(request)) && catalog.Head.Process is not null && e.Kind is ErrorKind.Hypervisor)
@@ -109,13 +110,13 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         Request request, Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains,
         ImmutableDictionary<string, FileObservation> files, CancellationToken cancellation)
     {
-        if (chains.IsEmpty || catalog.Snapshots.IsEmpty)
+        if (chains.IsEmpty || catalog.Snapshots.Count == 0)
         {
             return [];
         }
 
         var recordedAt = new CatalogStore(folder).ReadRecordTimes();
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         while (true)
         {
             var rewritten = FrozenLayers.Rewritten(catalog, chains, files, recordedAt);
@@ -167,6 +168,10 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 
     private ByteCount WaitingMemory() => new(options.Hypervisor.Processes(folder.Home).Sum(p => p.Waits?.Bytes ?? 0));
 
+    /// <summary>What removes and merges nothing, so that only the files count that are built upon.</summary>
+    private static bool OnlyAdds(Request request, Catalog catalog) =>
+        request is CreateSnapshot { Branch: null } && catalog.Jobs.IsEmpty && catalog.Renames.IsEmpty;
+
     /// <summary>What changes nothing but what the catalog says of the domain.</summary>
     private static bool IsOfCatalog(Request request) =>
         request is RenameDomain or PersistDomain or SetAutostart or EditSnapshot or SetCurrentSnapshot;
@@ -174,7 +179,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     /// <summary>The paths that files of merged layers are to have, or may come to have.</summary>
     private static IEnumerable<string> NewNames(Request request, Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var names = request is DeleteSnapshot delete ? delete.FinalNames : [];
         return catalog.Renames.Select(r => r.PathOf(graph[r.Layer])).Concat(
             from name in names
@@ -194,7 +199,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     private async Task<ImmutableDictionary<ShortId, LayerObservation>> LayersAsync(
         Catalog catalog, IEnumerable<ShortId> more, SnapshotRestoration? restoration, CancellationToken cancellation)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var known = catalog.Head.Disks.Select(d => d.Layer).Concat(more).Distinct().Select(id => graph[id]);
         var layers = await Task.WhenAll(known.Concat(restoration?.Unknown ?? []).Select(layer =>
             options.Storage.ObserveAsync(folder, layer, cancellation))).ConfigureAwait(false);
@@ -207,7 +212,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         var id = new DomainId(options.Ids.NextGuid());
         var fork = folder.Home.Domain(id);
         var snapshot = catalog.Find(request.Snapshot);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return new ForkPlaces
         {
             Id = id,
@@ -227,7 +232,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 
     private static ImmutableArray<ImmutableArray<Layer>> ChainsToCheck(Request request, Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var tops = request switch
         {
             ResizeDisk resize => catalog.Head.Disks.Where(d => d.Target == resize.Target).Select(d => d.Layer),
@@ -243,7 +248,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     /// </summary>
     private static IEnumerable<ShortId> OnDisksOf(ImmutableArray<Snapshot> snapshots, Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var frozen = snapshots.SelectMany(s => s.Layers).ToArray();
         return catalog.Head.Disks.Where(d => frozen.Any(l => l.Disk == d.Target) || graph.Chain(d.Layer).Intersect(frozen).Any()).Select(d => d.Layer);
     }
@@ -266,7 +271,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
         AttachSnapshotDisk attach => [SharedDisk.Of(attach, catalog.Find(attach.Snapshot)).Layer],
         UndoRevert when catalog.Tips is [.., var tip] => tip.Head.Disks.Select(d => d.Layer),
         RevertToTip revert => catalog.FindTip(revert.Tip).Head.Disks.Select(d => d.Layer),
-        AdoptSnapshots when new LayerGraph(catalog) is var graph =>
+        AdoptSnapshots when LayerGraph.Of(catalog) is var graph =>
             catalog.Head.Disks.SelectMany(d => graph.Chain(d.Layer)).Select(l => l.Id),
         _ => [],
     };

@@ -17,7 +17,7 @@ internal sealed class PreparedOverlays(HomeOptions options, DomainFolder folder)
             return found.ToImmutable();
         }
 
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         foreach (var disk in create.Disks.Where(d => d.File is not null && Path.IsPathFullyQualified(d.File)))
         {
             if (HeadOf(disk.Target, catalog, definition, graph) is { } head)

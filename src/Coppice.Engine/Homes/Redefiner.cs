@@ -42,7 +42,7 @@ internal sealed class Redefiner(Call call, HomeFolder home, DomainFinder finder)
     /// <summary>The images that a document puts back; none if the snapshot is known.</summary>
     private static HashSet<string> Restored(RedefineSnapshot request, Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return (request.Document.Content?.Layers ?? []).Where(l => l.Inside is null && !graph.Has(l.Id))
             .Select(l => l.Path).ToHashSet(StringComparer.Ordinal);
     }

@@ -42,7 +42,7 @@ internal sealed class Removal(HomeOptions options, DomainFolder folder, StepRunn
     /// </returns>
     public async Task<ImmutableArray<string>> RunAsync(Catalog catalog)
     {
-        var images = new LayerGraph(catalog).All.Select(l => l.Path);
+        var images = LayerGraph.Of(catalog).All.Select(l => l.Path);
         var plan = Plan(catalog, await options.Storage.ObserveFilesAsync(images, CancellationToken.None).ConfigureAwait(false));
         return [.. plan.Warnings, .. await RunAsync(plan).ConfigureAwait(false)];
     }

@@ -33,7 +33,7 @@ internal sealed class SnapshotComparer(HomeOptions options, DomainFolder folder)
         }
 
         var isMoving = to is null && await IsAliveAsync(catalog, cancellation).ConfigureAwait(false);
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var changes = ImmutableArray.CreateBuilder<DiskChange>();
         foreach (var disk in targets)
         {
@@ -55,7 +55,7 @@ internal sealed class SnapshotComparer(HomeOptions options, DomainFolder folder)
             return [];
         }
 
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return
             from name in names
             from disk in Kept(catalog, name is null ? null : catalog.Find(name)).OrderBy(d => d.Key, StringComparer.Ordinal)
@@ -87,7 +87,8 @@ internal sealed class SnapshotComparer(HomeOptions options, DomainFolder folder)
         try
         {
             var definition = DefinitionStore.Read(folder, catalog, catalog.Head.Definition);
-            var seen = await options.Hypervisor.ObserveAsync(folder, catalog.Head.Process, definition, cancellation).ConfigureAwait(false);
+            var seen = await options.Hypervisor
+                .ObserveAsync(folder, catalog.Head.Process, definition, catalog.Written, cancellation).ConfigureAwait(false);
             return seen.IsAlive;
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.Hypervisor)

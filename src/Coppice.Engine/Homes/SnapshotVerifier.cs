@@ -141,7 +141,7 @@ internal sealed class SnapshotVerifier(HomeOptions options, DomainFolder folder)
 
     private static IEnumerable<FrozenThing> Frozen(Catalog catalog, Snapshot[] snapshots)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var layers =
             from snapshot in snapshots
             from disk in snapshot.Disks

@@ -63,7 +63,8 @@ internal sealed class Stopper(Call call, DomainFolder folder)
             return null;
         }
 
-        var observed = await call.Home.Hypervisor.ObserveAsync(folder, process, definition, call.Cancellation).ConfigureAwait(false);
+        var observed = await call.Home.Hypervisor
+            .ObserveAsync(folder, process, definition, catalog.Written, call.Cancellation).ConfigureAwait(false);
         return observed.IsAlive && observed.State is not DomainState.Off ? catalog.Name : null;
     }
 

@@ -12,7 +12,7 @@ internal static class UndefineLosses
     /// </summary>
     public static CoppiceException? OfBorrowers(Observed observed)
     {
-        var graph = new LayerGraph(observed.Catalog);
+        var graph = LayerGraph.Of(observed.Catalog);
         var made = from loan in observed.Catalog.Loans.Except(observed.StaleLoans)
                    from layer in graph.Chain(loan.Layer)
                    where layer is { Origin: LayerOrigin.Coppice, Inside: null }
@@ -59,7 +59,7 @@ internal static class UndefineLosses
     /// </summary>
     private static CoppiceException? Written(Observed observed, string subject)
     {
-        var graph = new LayerGraph(observed.Catalog);
+        var graph = LayerGraph.Of(observed.Catalog);
         var paths = observed.Catalog.Layers
             .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && !IsPartOfDomain(l, graph))
             .Where(l => observed.MayHoldWrites(l.Id) && !observed.IsKeptElsewhere(l))

@@ -35,7 +35,7 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
     {
         if (journal.IsCommitted)
         {
-            await CleanUpAsync(journal).ConfigureAwait(false);
+            await CleanUpAsync(journal, store.Tidy).ConfigureAwait(false);
             return Settled.Committed;
         }
 
@@ -48,7 +48,7 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
 
         if (last.End is OperationEnd.Committed)
         {
-            await CleanUpAsync(journal).ConfigureAwait(false);
+            await CleanUpAsync(journal, store.Tidy).ConfigureAwait(false);
             return Settled.Committed;
         }
 
@@ -66,7 +66,9 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
     }
 
     /// <summary>Does what follows the commit. A step that fails is left to the next command; the operation stands.</summary>
-    public async Task CleanUpAsync(Journal journal)
+    public Task CleanUpAsync(Journal journal) => CleanUpAsync(journal, store.TidyReplaced);
+
+    private async Task CleanUpAsync(Journal journal, Action tidy)
     {
         var plan = journal.Plan;
         for (var i = plan.StepsBeforeCommit; i < plan.Steps.Length; i++)
@@ -77,7 +79,7 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
             }
         }
 
-        if (_warnings.Count > 0 || !TryEnd(journal))
+        if (_warnings.Count > 0 || !TryEnd(journal, tidy))
         {
             // Later operations will replace the root; from here on the journal itself says that this one stands.
             journal.Write(JournalMark.Committed, null);
@@ -201,11 +203,11 @@ internal sealed class Settlement(StepRunner steps, CatalogStore store)
         return new CatalogChange { Head = catalog.Head, Current = catalog.Current };
     }
 
-    private bool TryEnd(Journal journal)
+    private bool TryEnd(Journal journal, Action tidy)
     {
         try
         {
-            store.Tidy();
+            tidy();
             End(journal);
             return true;
         }

@@ -38,7 +38,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     public ImmutableArray<string> FirmwareFiles() => ["/fw/code.fd", "/images/vars-template.fd"];
 
     public Task<HypervisorObservation> ObserveAsync(
-        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation)
+        DomainFolder folder, ShortId? process, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation)
     {
         if (process is null || !host.ProcessesAreVisible || !host.State.Processes.TryGetValue(process.Value, out var found))
         {

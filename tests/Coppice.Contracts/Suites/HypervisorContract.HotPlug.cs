@@ -149,7 +149,7 @@ public abstract partial class HypervisorContract
     }
 
     private static Task<HypervisorObservation> ObserveAsync(IHypervisorBed bed, ShortId process, DomainDefinition definition) =>
-        bed.Hypervisor.ObserveAsync(bed.Folder, process, definition, default);
+        bed.Hypervisor.ObserveAsync(bed.Folder, process, definition, [], default);
 
     private static async Task RefusedToAnotherAsync(IHypervisorBed bed, Layer image)
     {

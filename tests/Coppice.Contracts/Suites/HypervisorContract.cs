@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 using Xunit;
 
@@ -88,6 +89,20 @@ public abstract partial class HypervisorContract
         var loaded = await LaunchAsync(bed, memory, bed.NewOverlay(bed.Base), bed.Base);
         Assert.InRange(await bed.CounterAsync(loaded), before, after);
         Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, loaded)).State);
+    }
+
+    [Fact]
+    public async Task What_a_disk_writes_is_told_whatever_layer_was_expected()
+    {
+        await using var bed = Open();
+        var process = await StartAsync(bed);
+        var overlay = bed.NewOverlay(bed.Base);
+        await ApplyAsync(bed, Checkpoint(bed, process, DomainState.Running, bed.NewMemory(), overlay));
+        foreach (var expected in new ImmutableArray<Layer>[] { [], [overlay], [bed.Base] })
+        {
+            var seen = await bed.Hypervisor.ObserveAsync(bed.Folder, process, bed.Definition, expected, default);
+            Assert.Equal(overlay.Path, seen.ActiveImages["vda"]);
+        }
     }
 
     [Fact]
@@ -187,7 +202,7 @@ public abstract partial class HypervisorContract
         await ApplyAsync(bed, bed.Hypervisor.End(process));
         await ApplyAsync(bed, bed.Hypervisor.End(process));
         Assert.Equal(DomainState.Off, (await ObserveAsync(bed, process)).State);
-        Assert.Equal(DomainState.Off, (await bed.Hypervisor.ObserveAsync(bed.Folder, null, bed.Definition, default)).State);
+        Assert.Equal(DomainState.Off, (await bed.Hypervisor.ObserveAsync(bed.Folder, null, bed.Definition, [], default)).State);
     }
 
     [Fact]
@@ -272,7 +287,7 @@ public abstract partial class HypervisorContract
     }
 
     private static Task<HypervisorObservation> ObserveAsync(IHypervisorBed bed, ShortId process) =>
-        bed.Hypervisor.ObserveAsync(bed.Folder, process, bed.Definition, default);
+        bed.Hypervisor.ObserveAsync(bed.Folder, process, bed.Definition, [], default);
 
     private static Step Launch(IHypervisorBed bed, ShortId process, MemoryImage memory, params Layer[] chain) =>
         bed.Hypervisor.Launch(new LaunchRequest(process, bed.Definition, [new DiskChain("vda", [.. chain])], memory));

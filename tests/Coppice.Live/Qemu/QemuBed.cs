@@ -158,7 +158,7 @@ internal sealed class QemuBed : IHypervisorBed
     }
 
     public Task<HypervisorObservation> ObserveAsync(ShortId process) =>
-        Hypervisor.ObserveAsync(Folder, process, Definition, Cancellation);
+        Hypervisor.ObserveAsync(Folder, process, Definition, [], Cancellation);
 
     /// <summary>The guest's counter; it is 0 until the boot sector runs.</summary>
     public async Task<long> CounterAsync(ShortId process)

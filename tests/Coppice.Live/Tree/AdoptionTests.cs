@@ -65,7 +65,7 @@ public sealed class AdoptionTests
     {
         foreach (var disk in (await domain.ShowAsync()).Catalog.Head.Disks)
         {
-            var image = new LayerGraph((await domain.ShowAsync()).Catalog)[disk.Layer].Path;
+            var image = LayerGraph.Of((await domain.ShowAsync()).Catalog)[disk.Layer].Path;
             using var make = Process.Start("qemu-img", ["snapshot", "-c", name, image]);
             await make.WaitForExitAsync(Cancellation);
             Assert.Equal(0, make.ExitCode);

@@ -38,7 +38,7 @@ internal static class Aftermath
         var lost = before.Snapshots.Keys.Except(view.Catalog.Snapshots.Keys);
         Assert.True(!lost.Any(), $"{moment}: a snapshot was lost");
         Assert.InRange(view.Catalog.Snapshots.Count, before.Snapshots.Count, before.Snapshots.Count + 1);
-        var known = new LayerGraph(view.Catalog).All.Select(l => l.Path)
+        var known = LayerGraph.Of(view.Catalog).All.Select(l => l.Path)
             .Concat(view.Catalog.Snapshots.Values.Select(s => s.Memory.File).OfType<string>())
             .Concat(view.Catalog.Tips.Select(t => t.Memory.File).OfType<string>());
         var present = Directory.EnumerateFiles(view.Folder.Path, "*", SearchOption.AllDirectories)
@@ -52,7 +52,7 @@ internal static class Aftermath
     /// <summary>Every internal snapshot in an image belongs to the tree, and the other way round.</summary>
     private static void VerifyInternals(Catalog catalog, string moment)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         foreach (var file in graph.All.Where(l => l is { Inside: null, Format: ImageFormat.Qcow2 }))
         {
             using var image = Coppice.Images.Qcow2Image.Open(file.Path);
@@ -68,7 +68,7 @@ internal static class Aftermath
         var failures = 0;
         var view = await domain.ShowAsync();
         var written = view.Hypervisor.ActiveImages.Values.ToHashSet(StringComparer.Ordinal);
-        var images = new LayerGraph(view.Catalog).All.Where(l => l.Format is ImageFormat.Qcow2).DistinctBy(l => l.Path);
+        var images = LayerGraph.Of(view.Catalog).All.Where(l => l.Format is ImageFormat.Qcow2).DistinctBy(l => l.Path);
         foreach (var layer in images.Where(l => !written.Contains(l.Path)))
         {
             failures += await IsBrokenAsync(layer.Path) ? 1 : 0;

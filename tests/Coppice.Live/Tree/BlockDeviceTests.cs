@@ -88,7 +88,7 @@ public sealed class BlockDeviceTests
     private static async Task UndefineLeavesAsync(LiveDomain domain, LoopDevice device)
     {
         var view = await domain.ShowAsync();
-        var layers = new LayerGraph(view.Catalog).All.Where(l => l.Type is StorageType.File).ToArray();
+        var layers = LayerGraph.Of(view.Catalog).All.Where(l => l.Type is StorageType.File).ToArray();
         Assert.NotEmpty(layers);
         Assert.All(layers, l => Assert.StartsWith($"{view.Folder.Images("vda")}/", l.Path, StringComparison.Ordinal));
         await domain.RunAsync(new KillDomain(LiveDomain.Name));

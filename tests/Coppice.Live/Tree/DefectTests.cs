@@ -83,7 +83,7 @@ public sealed class DefectTests
         });
         await domain.RunAsync(new KillDomain(LiveDomain.Name));
         var catalog = (await domain.ShowAsync()).Catalog;
-        var layer = new LayerGraph(catalog)[catalog.Find("s1").Memory.Layer!.Value];
+        var layer = LayerGraph.Of(catalog)[catalog.Find("s1").Memory.Layer!.Value];
         using (var delete = Process.Start("qemu-img", ["snapshot", "-q", "-d", layer.Inside!.Tag, layer.Path]))
         {
             await delete.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -223,7 +223,7 @@ public sealed class DefectTests
     private static async Task<Layer> HeadAsync(LiveDomain domain)
     {
         var catalog = (await domain.ShowAsync()).Catalog;
-        return new LayerGraph(catalog)[catalog.Head.Disks[0].Layer];
+        return LayerGraph.Of(catalog)[catalog.Head.Disks[0].Layer];
     }
 
     /// <summary>A monitor of the process, as somebody finds it who does not ask Coppice.</summary>

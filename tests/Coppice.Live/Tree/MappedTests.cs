@@ -68,7 +68,7 @@ public sealed class MappedTests
             await domain.CreateAsync($"{i}");
         }
 
-        var graph = new LayerGraph((await domain.ShowAsync()).Catalog);
+        var graph = LayerGraph.Of((await domain.ShowAsync()).Catalog);
         Assert.All((await domain.ShowAsync()).Catalog.Head.Disks, d => Assert.Equal(Deep + 1, graph.Chain(d.Layer).Length));
         await CheckpointTests.VerifyAsync(domain, boot);
         foreach (var name in (string[])[$"{Deep}", $"{Deep / 2}", "1"])

@@ -34,7 +34,7 @@ public sealed class MergeTests
         var view = await domain.ShowAsync();
         Assert.Empty(view.Catalog.Jobs);
         Assert.Equal(["four", "one"], view.Catalog.Snapshots.Values.Select(s => s.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(3, new LayerGraph(view.Catalog).Chain(view.Catalog.Head.Disks[0].Layer).Length);
+        Assert.Equal(3, LayerGraph.Of(view.Catalog).Chain(view.Catalog.Head.Disks[0].Layer).Length);
         Assert.Equal(process, Assert.Single(domain.QemuProcesses));
         Assert.Equal(sum, await witness.ChecksumAsync("vda", Filled, 2 * Length));
         await VerifyAsync(witness);

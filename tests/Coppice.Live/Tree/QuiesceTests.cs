@@ -239,7 +239,7 @@ public sealed class QuiesceTests
     {
         const int Superblock = 1024, Incompatible = 0x60, Recover = 4;
         var catalog = (await domain.ShowAsync()).Catalog;
-        var layer = new LayerGraph(catalog)[catalog.Find(snapshot).Disks.First(d => d.Target == "vdb").Layer];
+        var layer = LayerGraph.Of(catalog)[catalog.Find(snapshot).Disks.First(d => d.Target == "vdb").Layer];
         var copy = $"{domain.Folder}/{snapshot}.head";
         using var dd = Process.Start(
             "qemu-img",

@@ -67,7 +67,7 @@ public sealed class UefiDeleteTests
     /// <summary>How many layers there are of the disk and of the variables.</summary>
     private static async Task<int[]> LayersAsync(LiveDomain domain)
     {
-        var layers = new LayerGraph((await domain.ShowAsync()).Catalog).All;
+        var layers = LayerGraph.Of((await domain.ShowAsync()).Catalog).All;
         return [.. new[] { "vda", DiskDevice.FlashTarget }.Select(d => layers.Count(l => l.Disk == d))];
     }
 

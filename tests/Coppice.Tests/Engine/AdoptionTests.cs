@@ -171,7 +171,7 @@ public sealed class AdoptionTests : IDisposable
         // A version that adopted them has left such a catalog.
         var (folder, catalog) = _world.Fork("copy");
         var one = catalog.Snapshots.Values.Single();
-        var lent = new LayerGraph(catalog).All.Single(l => l.Path == Image);
+        var lent = LayerGraph.Of(catalog).All.Single(l => l.Path == Image);
         var inside = lent with { Origin = LayerOrigin.Coppice, Inside = new InternalPlace(lent.Id, "theirs") };
         Snapshot Adopted(int n) => one with
         {

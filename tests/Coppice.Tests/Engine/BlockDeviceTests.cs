@@ -20,7 +20,7 @@ public sealed class BlockDeviceTests : IDisposable
         await DefineAsync();
         await (runs ? _world.StartAsync() : Task.CompletedTask);
         await _world.RunAsync(External("one"));
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         var chain = graph.Chain(_world.Catalog.Head.Disks.Single(d => d.Target == "vdb").Layer);
         Assert.Equal([StorageType.File, StorageType.Block], chain.Select(l => l.Type));
         Assert.StartsWith($"{_world.Domain.Images("vdb")}/", chain[0].Path, StringComparison.Ordinal);
@@ -101,7 +101,7 @@ public sealed class BlockDeviceTests : IDisposable
         Assert.Equal(2 << 20, Head().VirtualSize.Bytes);
         await _world.RunAsync(Scenario.Revert("small"));
         Assert.Equal(s_size, Head().VirtualSize);
-        Assert.Equal(s_size, new LayerGraph(_world.Catalog)[Head().Parent!.Value].VirtualSize);
+        Assert.Equal(s_size, LayerGraph.Of(_world.Catalog)[Head().Parent!.Value].VirtualSize);
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class BlockDeviceTests : IDisposable
 
     private Task<CoppiceException> FailAsync(Request request) => HomeTests.FailAsync(() => _world.RunAsync(request));
 
-    private Layer Head() => new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks.Single(d => d.Target == "vdb").Layer];
+    private Layer Head() => LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks.Single(d => d.Target == "vdb").Layer];
 
     private void SetSize(ByteCount size) =>
         _world.Host.State = _world.Host.State.With(World.DevicePath, i => i with { VirtualSize = size });

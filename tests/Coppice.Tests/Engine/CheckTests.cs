@@ -286,12 +286,12 @@ public sealed class CheckTests : IDisposable
         _world.Host.Tick();
     }
 
-    private IEnumerable<string> Named() => new LayerGraph(_world.Catalog).All.Select(l => l.Path)
+    private IEnumerable<string> Named() => LayerGraph.Of(_world.Catalog).All.Select(l => l.Path)
         .Concat(_world.Catalog.Memories.Select(m => m.File).OfType<string>());
 
     private static Snapshot Snapshot(World world) => world.Catalog.Find("two");
 
-    private static string HeadPath(World world) => new LayerGraph(world.Catalog)[world.Catalog.Head.Disks[0].Layer].Path;
+    private static string HeadPath(World world) => LayerGraph.Of(world.Catalog)[world.Catalog.Head.Disks[0].Layer].Path;
 
     private static Task On(World world, Func<FakeHostState, FakeHostState> change)
     {

@@ -14,7 +14,7 @@ public sealed class CheckpointRevertTests : IDisposable
     public async Task What_is_left_is_a_snapshot_with_memory_and_disks_and_no_tip_and_can_be_returned_to()
     {
         await RunningAsync();
-        var layers = new LayerGraph(_world.Catalog).All.Length;
+        var layers = LayerGraph.Of(_world.Catalog).All.Length;
         var written = CrashPoints.Acknowledged(_world);
         await _world.RunAsync(Scenario.Checkpointed("one", new MemoryRequest(MemoryMode.External, "/images/left.mem")));
         var left = _world.Catalog.Find("left");
@@ -24,7 +24,7 @@ public sealed class CheckpointRevertTests : IDisposable
         Assert.Equal(_world.Catalog.Find("one").Id, _world.Catalog.Current);
 
         // The head of the other branch was frozen as it stood: only the new head needs layers.
-        Assert.Equal(layers + 2, new LayerGraph(_world.Catalog).All.Length);
+        Assert.Equal(layers + 2, LayerGraph.Of(_world.Catalog).All.Length);
         Inspection.CheckAll(_world);
 
         _world.Host.Tick();

@@ -198,17 +198,17 @@ public sealed class CleanMarkTests : IDisposable
             Name = "one", Disks = [new("vda", DiskMode.Internal), new("vdb", DiskMode.Internal)],
         });
         Assert.NotNull(_world.Catalog.Head.SameAs);
-        var image = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path;
+        var image = LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path;
         _world.Host.State = _world.Host.State.With(image, i => i with { Blocks = i.Blocks.SetItem(0, 77) });
         await RevertAsync();
         var tip = Assert.Single(_world.Catalog.Tips);
-        Assert.Equal(image, new LayerGraph(_world.Catalog)[tip.Head.Disks[0].Layer].Path);
+        Assert.Equal(image, LayerGraph.Of(_world.Catalog)[tip.Head.Disks[0].Layer].Path);
 
         // What a revert copied out shows it as little.
-        var copy = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path;
+        var copy = LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path;
         _world.Host.State = _world.Host.State.With(copy, i => i with { Blocks = i.Blocks.SetItem(0, 78) });
         await RevertAsync();
-        Assert.Equal(copy, new LayerGraph(_world.Catalog)[_world.Catalog.Tips[^1].Head.Disks[0].Layer].Path);
+        Assert.Equal(copy, LayerGraph.Of(_world.Catalog)[_world.Catalog.Tips[^1].Head.Disks[0].Layer].Path);
     }
 
     [Fact]

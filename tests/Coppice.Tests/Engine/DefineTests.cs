@@ -205,7 +205,7 @@ public sealed class DefineTests : IDisposable
             await _world.RunAsync(new CreateSnapshot(World.Name) { Name = name, Disks = [.. Scenario.External("vda", "vdb")] });
         }
 
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         var frozen = graph.Chain(_world.Catalog.Head.Disks[0].Layer)[1];
         Assert.Equal(LayerOrigin.Coppice, frozen.Origin);
         _world.AddImage("/images/clone-a.qcow2", frozen.Path);
@@ -363,5 +363,5 @@ public sealed class DefineTests : IDisposable
         return World.Definition() with { Disks = World.Definition().Disks.Add(drive) };
     }
 
-    private string Disc(Head head) => new LayerGraph(_world.Catalog)[head.Disks.Single(d => d.Target == "sda").Layer].Path;
+    private string Disc(Head head) => LayerGraph.Of(_world.Catalog)[head.Disks.Single(d => d.Target == "sda").Layer].Path;
 }

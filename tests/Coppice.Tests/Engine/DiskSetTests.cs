@@ -152,5 +152,5 @@ public sealed class DiskSetTests : IDisposable
     });
 
     private ImmutableArray<Layer> Chain(string disk) =>
-        new LayerGraph(_world.Catalog).Chain(_world.Catalog.Head.Disks.Single(d => d.Target == disk).Layer);
+        LayerGraph.Of(_world.Catalog).Chain(_world.Catalog.Head.Disks.Single(d => d.Target == disk).Layer);
 }

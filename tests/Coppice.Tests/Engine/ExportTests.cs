@@ -22,7 +22,7 @@ public sealed class ExportTests
         var (_, copy) = world.Fork(Copy);
         Assert.Equal(old, Contents(world, copy));
         Assert.Empty(copy.Snapshots.Keys.Intersect(world.Catalog.Snapshots.Keys));
-        Assert.All(new LayerGraph(copy).All, l => Assert.Equal(LayerOrigin.Coppice, l.Origin));
+        Assert.All(LayerGraph.Of(copy).All, l => Assert.Equal(LayerOrigin.Coppice, l.Origin));
         Inspection.CheckAll(world);
     }
 
@@ -340,7 +340,7 @@ public sealed class ExportTests
     /// <summary>What every snapshot, tip and the head hold.</summary>
     private static string Contents(World world, Catalog catalog)
     {
-        var (graph, host) = (new LayerGraph(catalog), world.Host.State);
+        var (graph, host) = (LayerGraph.Of(catalog), world.Host.State);
         var snapshots = catalog.Snapshots.Values.OrderBy(s => s.Name, StringComparer.Ordinal).Select(s =>
             $"{s.Name} {s.State} on {(s.Parent is { } p ? catalog.Snapshots[p].Name : "")} {string.Join(',', s.Disks.Select(d => $"{d.Target} {(d.IsKept ? host.Last(graph[d.Layer]) : 0)}"))} {Memory(s.Memory)}");
         var heads = catalog.Tips.Select(t => (t.Head, t.Memory)).Append((catalog.Head, MemoryImage.None))

@@ -34,10 +34,10 @@ public sealed class FinalNameTests : IDisposable
     public async Task The_name_of_the_file_that_goes_can_be_taken()
     {
         await _world.ThreeAsync(runs: false);
-        var lower = Path.GetFileName(new LayerGraph(_world.Catalog)[_world.Catalog.Find("two").Disks[0].Layer].Path);
+        var lower = Path.GetFileName(LayerGraph.Of(_world.Catalog)[_world.Catalog.Find("two").Disks[0].Layer].Path);
         await WaitAsync(Delete("two", MergeDirection.Stream, new FinalName("vda", lower)));
         Assert.Contains(lower, Files("vda"));
-        Assert.Equal(Path.GetFileName(new LayerGraph(_world.Catalog)[_world.Catalog.Find("three").Disks[0].Layer].Path), lower);
+        Assert.Equal(Path.GetFileName(LayerGraph.Of(_world.Catalog)[_world.Catalog.Find("three").Disks[0].Layer].Path), lower);
         Inspection.CheckAll(_world);
     }
 
@@ -70,7 +70,7 @@ public sealed class FinalNameTests : IDisposable
         Assert.Equal(_world.Catalog.Head.Disks[0].Layer, Assert.Single(_world.Catalog.Renames).Layer);
         await _world.RunAsync(new KillDomain(Name));
         await _world.RunAsync(new CollectGarbage(Name));
-        Assert.EndsWith("/final.qcow2", new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path, StringComparison.Ordinal);
+        Assert.EndsWith("/final.qcow2", LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path, StringComparison.Ordinal);
         Inspection.CheckAll(_world);
     }
 
@@ -80,14 +80,14 @@ public sealed class FinalNameTests : IDisposable
         await _world.ThreeAsync(runs: true);
         await WaitAsync(Delete("two", MergeDirection.Commit, new FinalName("vda", "final.qcow2")));
         await _world.RunAsync(new KillDomain(Name));
-        var layer = new LayerGraph(_world.Catalog)[_world.Catalog.Renames[0].Layer];
+        var layer = LayerGraph.Of(_world.Catalog)[_world.Catalog.Renames[0].Layer];
         var path = $"{Path.GetDirectoryName(layer.Path)}/final.qcow2";
         _world.AddImage(path);
         await _world.RunAsync(new CollectGarbage(Name));
         Assert.Equal($"{path} exists already", Assert.Single((await _world.Open().ShowAsync(Name)).Renames).Reason);
         _world.Host.State = _world.Host.State with { Images = _world.Host.State.Images.Remove(path) };
 
-        var above = Assert.Single(new LayerGraph(_world.Catalog).BuiltOn(layer.Id)).Path;
+        var above = Assert.Single(LayerGraph.Of(_world.Catalog).BuiltOn(layer.Id)).Path;
         _world.Host.Link(above, "/images/second-name");
         await _world.RunAsync(new CollectGarbage(Name));
         Assert.Contains($"{above}, which builds on it", Assert.Single((await _world.Open().ShowAsync(Name)).Renames).Reason, StringComparison.Ordinal);
@@ -123,7 +123,7 @@ public sealed class FinalNameTests : IDisposable
     public async Task A_file_that_was_to_have_a_name_keeps_that_when_another_one_goes_into_it()
     {
         await _world.ThreeAsync(runs: false);
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         var upper = graph[_world.Catalog.Head.Disks[0].Layer];
         var lower = graph[upper.Parent!.Value];
         var catalog = _world.Catalog with { Renames = [new(lower.Id, "below.qcow2"), new(upper.Id, "above.qcow2")] };
@@ -141,12 +141,12 @@ public sealed class FinalNameTests : IDisposable
         await _world.RunAsync(Scenario.Fork("three"));
         var (folder, catalog) = _world.Fork("copy");
         var source = DefinitionStore.Read(folder, catalog, catalog.Head.Definition).Disks.First().Source;
-        var layer = Assert.Single(new LayerGraph(catalog).All, l => l.Path == source && l.Origin is LayerOrigin.Coppice);
+        var layer = Assert.Single(LayerGraph.Of(catalog).All, l => l.Path == source && l.Origin is LayerOrigin.Coppice);
         await CommitAsync(folder, catalog, c => c with { PutRenames = [new LayerRename(layer.Id, "final.qcow2")] });
         await _world.RunAsync(new UndefineDomain(Name, Snapshots: true));
         await _world.RunAsync(new CollectGarbage("copy"));
         Assert.Empty(_world.Fork("copy").Catalog.Renames);
-        Assert.Equal(layer.Path, new LayerGraph(_world.Fork("copy").Catalog)[layer.Id].Path);
+        Assert.Equal(layer.Path, LayerGraph.Of(_world.Fork("copy").Catalog)[layer.Id].Path);
         await _world.RunAsync(new StartDomain("copy", Paused: false));
     }
 
@@ -166,7 +166,7 @@ public sealed class FinalNameTests : IDisposable
     public async Task A_name_is_refused_that_is_taken_or_for_several_files_or_for_an_image_of_the_user()
     {
         await _world.ThreeAsync(runs: false);
-        var three = Path.GetFileName(new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path);
+        var three = Path.GetFileName(LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path);
         (DeleteSnapshot Request, ErrorKind Kind, string Problem)[] refused =
         [
             (Delete("two", MergeDirection.Commit, new FinalName("vda", three)), ErrorKind.AlreadyExists, "exists already"),
@@ -226,7 +226,7 @@ public sealed class FinalNameTests : IDisposable
         new(Name, name, metadataOnly: false) { Direction = direction, FinalNames = [.. names], Wait = true };
 
     /// <summary>The names of the files of a disk.</summary>
-    private string[] Files(string disk) => [.. new LayerGraph(_world.Catalog).All.Where(l => l.Disk == disk).Select(l => Path.GetFileName(l.Path))];
+    private string[] Files(string disk) => [.. LayerGraph.Of(_world.Catalog).All.Where(l => l.Disk == disk).Select(l => Path.GetFileName(l.Path))];
 
     private async Task<OperationResult> WaitAsync(Request request)
     {

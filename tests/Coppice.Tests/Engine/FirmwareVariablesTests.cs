@@ -123,7 +123,7 @@ public sealed class FirmwareVariablesTests : IDisposable
         var snapshot = _world.Catalog.Find("one");
         Assert.Equal(DiskMode.External, snapshot.Disks.Single(d => d.Target == "nvram").Mode);
         await _world.RunAsync(new RevertSnapshot(World.Name, "one", RevertState.AsTaken, DiscardCurrent: true, Force: false));
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         var head = graph[_world.Catalog.Head.Disks.Single(d => d.Target == "nvram").Layer];
         Assert.Equal(snapshot.Disks.Single(d => d.Target == "nvram").Layer, head.Parent);
         Inspection.CheckAll(_world);
@@ -139,7 +139,7 @@ public sealed class FirmwareVariablesTests : IDisposable
         await _world.RunAsync(new DefineDomain(Uefi() with { Disks = World.Definition().Disks.Add(more) }));
         Assert.Equal(["vda", "vdb", "vdc", "nvram"], _world.Catalog.Head.Disks.Select(d => d.Target));
         Assert.Equal(before, _world.Catalog.Head.Disks[^1]);
-        Assert.Equal(LayerOrigin.Coppice, new LayerGraph(_world.Catalog)[before.Layer].Origin);
+        Assert.Equal(LayerOrigin.Coppice, LayerGraph.Of(_world.Catalog)[before.Layer].Origin);
         Inspection.CheckAll(_world);
     }
 

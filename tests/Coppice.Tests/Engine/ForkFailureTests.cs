@@ -47,7 +47,7 @@ public sealed class ForkFailureTests : ForkBed
         });
         await _world.RunAsync(Scenario.Revert("zero") with { DiscardCurrent = true });
         var half = _world.Catalog.Find("half").Disks.Single(d => d.Target == "vdb");
-        Assert.False(new LayerGraph(_world.Catalog).Has(half.Layer));
+        Assert.False(LayerGraph.Of(_world.Catalog).Has(half.Layer));
         var error = await HomeTests.FailAsync(() => _world.RunAsync(Scenario.Fork("half")));
         Assert.Equal(ErrorKind.WrongState, error.Kind);
         Assert.Contains("'vdb'", error.Subject, StringComparison.Ordinal);

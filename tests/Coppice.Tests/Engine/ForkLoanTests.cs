@@ -14,7 +14,7 @@ public sealed class ForkLoanTests : ForkBed
         await _world.RunAsync(Scenario.Fork("one"));
         Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], LentPaths());
         Assert.Equal(
-            LentPaths(), new LayerGraph(Fork.Catalog).All.Where(l => l.Origin is LayerOrigin.Borrowed).Select(l => l.Path).Order(StringComparer.Ordinal));
+            LentPaths(), LayerGraph.Of(Fork.Catalog).All.Where(l => l.Origin is LayerOrigin.Borrowed).Select(l => l.Path).Order(StringComparer.Ordinal));
         var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(Third())));
         Assert.Equal(ErrorKind.AlreadyExists, error.Kind);
 
@@ -91,7 +91,7 @@ public sealed class ForkLoanTests : ForkBed
         var before = await UsageAsync(Original);
         await _world.RunAsync(Scenario.Fork("elsewhere"));
         var (after, fork) = (await UsageAsync(Original), await UsageAsync(Copy));
-        var borrowed = new LayerGraph(Fork.Catalog).All.Count(l => l.Origin is LayerOrigin.Borrowed);
+        var borrowed = LayerGraph.Of(Fork.Catalog).All.Count(l => l.Origin is LayerOrigin.Borrowed);
         Assert.NotEqual(0, OwnOf(before, "elsewhere"));
         Assert.Equal(0, OwnOf(after, "elsewhere"));
         Assert.Equal(borrowed * FakeHost.FileSize.Bytes, fork.Brought.Bytes);
@@ -164,7 +164,7 @@ public sealed class ForkLoanTests : ForkBed
 
     private IEnumerable<string> LentPaths()
     {
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         return _world.Catalog.Loans.Select(l => graph[l.Layer].Path).Order(StringComparer.Ordinal);
     }
 }

@@ -19,7 +19,7 @@ public sealed class ForkTests : ForkBed
         await _world.RunAsync(Scenario.Fork("one"));
         await _world.RunAsync(Scenario.Revert("zero") with { DiscardDescendants = true });
         Assert.Equal("zero", Assert.Single(_world.Catalog.Snapshots.Values).Name);
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Inside is not null);
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Inside is not null);
         Inspection.CheckAll(_world);
     }
 
@@ -135,7 +135,7 @@ public sealed class ForkTests : ForkBed
         var content = ContentOf(_world.Catalog, snapshot);
         await _world.RunAsync(Scenario.Fork(snapshot) with { State = ForkState.Running });
         Assert.Equal(content, ContentOf(Fork.Catalog, "", Fork.Catalog.Snapshots.Values.Single()));
-        Assert.DoesNotContain(new LayerGraph(Fork.Catalog).All, l => l.Inside is not null);
+        Assert.DoesNotContain(LayerGraph.Of(Fork.Catalog).All, l => l.Inside is not null);
         Tick(2);
         Inspection.CheckAll(_world);
         await _world.RunAsync(new KillDomain(Original));
@@ -213,7 +213,7 @@ public sealed class ForkTests : ForkBed
 
     private string ContentOf(Catalog catalog, string name, Snapshot? found = null)
     {
-        var (graph, snapshot) = (new LayerGraph(catalog), found ?? catalog.Find(name));
+        var (graph, snapshot) = (LayerGraph.Of(catalog), found ?? catalog.Find(name));
         return string.Join(';', snapshot.Disks.Select(d => _world.Host.State.Last(graph[d.Layer])));
     }
 }

@@ -276,5 +276,5 @@ public sealed class HotPlugTests : IDisposable
     private string[] Targets() => [.. _world.Catalog.Head.Disks.Select(d => d.Target)];
 
     private ImmutableArray<Layer> Chain(string disk) =>
-        new LayerGraph(_world.Catalog).Chain(_world.Catalog.Head.Disks.Single(d => d.Target == disk).Layer);
+        LayerGraph.Of(_world.Catalog).Chain(_world.Catalog.Head.Disks.Single(d => d.Target == disk).Layer);
 }

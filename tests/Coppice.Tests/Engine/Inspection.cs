@@ -26,7 +26,7 @@ internal static class Inspection
     /// <summary>The tree once the power has failed: a transient domain is gone, or stays if something would be lost with it.</summary>
     public static string AfterPowerLoss(Catalog catalog) =>
         catalog.Persistence is not Persistence.Transient ? Tree(catalog)
-        : catalog.Snapshots.IsEmpty && catalog.Tips.IsEmpty ? "none"
+        : catalog.Snapshots.Count == 0 && catalog.Tips.IsEmpty ? "none"
         : Staying(catalog);
 
     /// <summary>The same of one that stays, since its guest has written to layers that would go with it.</summary>
@@ -83,7 +83,7 @@ internal static class Inspection
 
     public static long Kept(World world, Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var heads = catalog.Tips.Select(t => t.Head).Append(catalog.Head).Select(h => h.Disks.Select(d => world.Host.State.Last(graph[d.Layer].Path)).DefaultIfEmpty().Min());
         var snapshots = catalog.Snapshots.Values.Where(s => s.Disks.All(d => d.IsKept));
         return snapshots.Select(s => s.Disks.Select(d => world.Host.State.Last(graph[d.Layer])).DefaultIfEmpty().Min()).Concat(heads).Max();
@@ -111,7 +111,7 @@ internal static class Inspection
         var (listed, needed) = (new List<Layer>(), new List<Layer>());
         foreach (var (folder, catalog) in domains)
         {
-            var graph = new LayerGraph(catalog);
+            var graph = LayerGraph.Of(catalog);
             expected.UnionWith(graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path));
             expected.UnionWith(catalog.Spares.SelectMany(s => s.Layers).Select(l => l.Path));
             expected.UnionWith(catalog.Tpms.Select(folder.Tpm));
@@ -157,11 +157,11 @@ internal static class Inspection
     /// <summary>Whoever borrows is known to whom it borrows from, as long as that is there.</summary>
     private static void CheckLoans(Catalog catalog, IReadOnlyList<(DomainFolder Folder, Catalog Catalog)> domains)
     {
-        foreach (var borrowed in new LayerGraph(catalog).All.Where(l => l.Origin is LayerOrigin.Borrowed))
+        foreach (var borrowed in LayerGraph.Of(catalog).All.Where(l => l.Origin is LayerOrigin.Borrowed))
         {
             foreach (var (_, owner) in domains)
             {
-                var owned = new LayerGraph(owner).All.FirstOrDefault(l => l is { Inside: null, Origin: not LayerOrigin.Borrowed } && l.Path == borrowed.Path);
+                var owned = LayerGraph.Of(owner).All.FirstOrDefault(l => l is { Inside: null, Origin: not LayerOrigin.Borrowed } && l.Path == borrowed.Path);
                 Assert.True(owned is null || owner.Loans.Contains(new Loan(owned.Id, catalog.Domain)), $"{borrowed.Path} is not lent to {catalog.Name}");
             }
         }
@@ -180,7 +180,7 @@ internal static class Inspection
     /// <summary>The disks and the memory of each snapshot, tip and process are of one instant.</summary>
     private static void CheckContents(DomainFolder folder, FakeHostState host, Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         foreach (var snapshot in catalog.Snapshots.Values)
         {
             CheckInstant(snapshot.Disks.Where(d => d.IsKept).Select(d => host.Last(graph[d.Layer])).Concat(Tpm(snapshot.Tpm)), snapshot.Memory);

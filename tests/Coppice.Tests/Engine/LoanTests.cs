@@ -37,7 +37,7 @@ public sealed class LoanTests : IDisposable
         await _world.RunAsync(Scenario.Revert("first") with { DiscardCurrent = true });
         await InterruptedAsync(new DeleteSnapshot(Original, "elsewhere", metadataOnly: false));
         Assert.True(_world.Host.State.Images.ContainsKey(Layer));
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Path == Layer);
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Path == Layer);
         await MissesAsync(document);
     }
 
@@ -59,7 +59,7 @@ public sealed class LoanTests : IDisposable
     {
         var document = await ForgottenAsync();
         await _world.RunAsync(new DeleteSnapshot(Original, "elsewhere", metadataOnly: false) { Direction = MergeDirection.Stream });
-        var job = Assert.Single(_world.Catalog.Jobs, j => new LayerGraph(_world.Catalog)[j.Lower].Path == Layer);
+        var job = Assert.Single(_world.Catalog.Jobs, j => LayerGraph.Of(_world.Catalog)[j.Lower].Path == Layer);
         for (var i = 0; isReady && i < 10; i++)
         {
             _world.Host.Tick();
@@ -200,7 +200,7 @@ public sealed class LoanTests : IDisposable
 
     private IEnumerable<string> Lent()
     {
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         return _world.Catalog.Loans.Select(l => graph[l.Layer].Path);
     }
 }

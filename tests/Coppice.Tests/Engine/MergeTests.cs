@@ -34,7 +34,7 @@ public sealed class MergeTests : IDisposable
         Assert.Equal(before, Contents());
         Assert.Equal(runs ? 1 : 0, _world.Host.State.Processes.Count);
         Assert.Empty(_world.Host.State.Merges);
-        Assert.Equal(4, new LayerGraph(_world.Catalog).All.Count(l => l.Disk == "vda") + 1);
+        Assert.Equal(4, LayerGraph.Of(_world.Catalog).All.Count(l => l.Disk == "vda") + 1);
         Inspection.CheckAll(_world);
     }
 
@@ -150,7 +150,7 @@ public sealed class MergeTests : IDisposable
     public async Task What_the_guest_writes_to_gets_an_empty_layer_before_it_is_committed_and_is_merged_with_that_when_the_domain_is_off()
     {
         await _world.ThreeAsync(runs: true);
-        var head = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path;
+        var head = LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer].Path;
         var result = await _world.RunAsync(Delete("three") with { Direction = MergeDirection.Commit });
         Assert.NotNull(result.Pause);
         Assert.NotEqual(head, _world.Host.State.Processes.Values.Single().Drives[0].Path);
@@ -162,9 +162,9 @@ public sealed class MergeTests : IDisposable
         var waits = await _world.RunAsync(new CollectGarbage(Name));
         Assert.All(waits.Plan.Warnings, w => Assert.EndsWith("it is merged when the domain is off", w, StringComparison.Ordinal));
         await _world.RunAsync(new KillDomain(Name));
-        var (layers, shown) = (new LayerGraph(_world.Catalog).All.Length, Inspection.Kept(_world));
+        var (layers, shown) = (LayerGraph.Of(_world.Catalog).All.Length, Inspection.Kept(_world));
         await WaitAsync(new CollectGarbage(Name) { Wait = true });
-        Assert.Equal(layers - 2, new LayerGraph(_world.Catalog).All.Length);
+        Assert.Equal(layers - 2, LayerGraph.Of(_world.Catalog).All.Length);
         Assert.Equal(shown, Inspection.Kept(_world));
         Inspection.CheckAll(_world);
     }
@@ -176,7 +176,7 @@ public sealed class MergeTests : IDisposable
         var shown = Inspection.Kept(_world);
         await WaitAsync(new DeleteSnapshot(Name, []) { Scope = DeleteScope.All, Direction = MergeDirection.Commit, Wait = true });
         Assert.Empty(_world.Catalog.Snapshots);
-        Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], new LayerGraph(_world.Catalog).All.Select(l => l.Path).Order());
+        Assert.Equal(["/images/web-a.qcow2", "/images/web-b.raw"], LayerGraph.Of(_world.Catalog).All.Select(l => l.Path).Order());
         Assert.Equal(shown, _world.Host.State.Last("/images/web-a.qcow2"));
         Inspection.CheckAll(_world);
     }
@@ -198,7 +198,7 @@ public sealed class MergeTests : IDisposable
         await WaitAsync(Delete("one") with { Wait = true });
         Assert.Equal(["three", "two"], Names());
         Assert.True(_world.Host.State.Images.ContainsKey("/images/web-b.raw"));
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Path.StartsWith("/images/", StringComparison.Ordinal));
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Path.StartsWith("/images/", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -234,7 +234,7 @@ public sealed class MergeTests : IDisposable
         Assert.Empty(_world.Catalog.Jobs);
         await WaitAsync(new CollectGarbage(Name) { Wait = true });
         Assert.Equal(before, Contents());
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Id == jobs[0].Job.Gone);
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Id == jobs[0].Job.Gone);
         Inspection.CheckAll(_world);
     }
 
@@ -358,7 +358,7 @@ public sealed class MergeTests : IDisposable
         await _world.ThreeAsync(runs: false);
         await _world.RunAsync(Delete("two"));
         var job = _world.Catalog.Jobs.Single(j => j.Disk == "vda");
-        _world.Host.Link(new LayerGraph(_world.Catalog)[job.Kept].Path, "/images/second-name");
+        _world.Host.Link(LayerGraph.Of(_world.Catalog)[job.Kept].Path, "/images/second-name");
         var result = await _world.RunAsync(new StartDomain(Name, Paused: false));
         Assert.DoesNotContain(_world.Catalog.Jobs, j => j.Disk == "vda");
         var warning = Assert.Single(result.Plan.Warnings, w => w.Contains($"merge {job.Id} of disk 'vda'", StringComparison.Ordinal));
@@ -415,7 +415,7 @@ public sealed class MergeTests : IDisposable
     /// <summary>What each snapshot shows.</summary>
     private SortedDictionary<string, string> Contents()
     {
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         return new(_world.Catalog.Snapshots.Values.ToDictionary(
             s => s.Name, s => string.Join(' ', s.Disks.Select(d => string.Join(',', _world.Host.State.Read(graph[d.Layer].Path))))));
     }

@@ -20,13 +20,13 @@ public sealed class PreparedOverlayTests : IDisposable
         Assert.DoesNotContain(result.Steps, s => s.Kind == "store.overlay");
         _world.Host.Tick();
         Assert.NotEmpty(_world.Host.State.Images[Overlay].Blocks);
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         Assert.All(_world.Catalog.Head.Disks, d => Assert.Equal(LayerOrigin.User, graph[d.Layer].Origin));
 
         // What nothing reaches any more is forgotten, but not removed: it was never ours.
         await _world.RunAsync(Scenario.Revert("one") with { DiscardCurrent = true });
         await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Path == Overlay);
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Path == Overlay);
         Assert.True(_world.Host.State.Images.ContainsKey(Overlay));
         Inspection.CheckAll(_world);
     }
@@ -56,7 +56,7 @@ public sealed class PreparedOverlayTests : IDisposable
         await _world.RunAsync(new DefineDomain(World.Device()));
         Scenario.MakeOverlays(_world);
         await _world.RunAsync(Scenario.Prepared("one"));
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         var chain = graph.Chain(_world.Catalog.Head.Disks[1].Layer);
         Assert.Equal([StorageType.File, StorageType.Block], chain.Select(l => l.Type));
         Inspection.CheckAll(_world);
@@ -93,7 +93,7 @@ public sealed class PreparedOverlayTests : IDisposable
         await _world.RunAsync(new DefineDomain(World.Uefi()));
         Scenario.MakeOverlays(_world);
         await _world.RunAsync(Scenario.Prepared("one"));
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         Assert.Equal(
             [LayerOrigin.User, LayerOrigin.User, LayerOrigin.Coppice], _world.Catalog.Head.Disks.Select(d => graph[d.Layer].Origin));
     }
@@ -104,7 +104,7 @@ public sealed class PreparedOverlayTests : IDisposable
         await _world.DefineAsync();
         await _world.StartAsync();
         await _world.SnapshotAsync("one");
-        var frozen = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer];
+        var frozen = LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer];
 
         var result = await _world.RunAsync(new CreateSnapshot(World.Name) { NoMetadata = true, Memory = new(MemoryMode.External, "/images/frozen.mem") });
 

@@ -169,7 +169,7 @@ public sealed class RedefineTests : IDisposable
         var xml = await ReadAsync("base");
         await ForgetAsync("base");
         var head = _world.Catalog.Head.Disks[0].Layer;
-        var written = new LayerGraph(_world.Catalog)[head];
+        var written = LayerGraph.Of(_world.Catalog)[head];
         var forged = xml with
         {
             Content = xml.Content! with
@@ -212,7 +212,7 @@ public sealed class RedefineTests : IDisposable
 
         _world.Forgotten.Clear();
         Inspection.CheckAll(_world);
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Path == kept.FirstOrDefault());
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Path == kept.FirstOrDefault());
     }
 
     [Fact]

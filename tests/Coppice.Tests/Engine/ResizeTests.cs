@@ -52,7 +52,7 @@ public sealed class ResizeTests : IDisposable
         Assert.Equal(s_larger, Size("vda"));
 
         await _world.RunAsync(new CreateSnapshot(World.Name) { Disks = [.. Scenario.External("vda", "vdb")] });
-        var layer = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer];
+        var layer = LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks[0].Layer];
         _world.Host.State = _world.Host.State.With(layer.Path, i => i with { VirtualSize = s_before });
         var error = await HomeTests.FailAsync(() => _world.RunAsync(Resize("vda", new ByteCount(8 << 20))));
         Assert.Equal(ErrorKind.WrongState, error.Kind);
@@ -88,7 +88,7 @@ public sealed class ResizeTests : IDisposable
     /// <summary>The size that the catalog knows, which must be the image's.</summary>
     private ByteCount Size(string disk)
     {
-        var layer = new LayerGraph(_world.Catalog)[_world.Catalog.Head.Disks.Single(d => d.Target == disk).Layer];
+        var layer = LayerGraph.Of(_world.Catalog)[_world.Catalog.Head.Disks.Single(d => d.Target == disk).Layer];
         Assert.Equal(_world.Host.State.Images[layer.Path].VirtualSize, layer.VirtualSize);
         return layer.VirtualSize;
     }

@@ -76,7 +76,7 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
 
     public static void MakeOverlays(World world)
     {
-        var graph = new LayerGraph(world.Catalog);
+        var graph = LayerGraph.Of(world.Catalog);
         foreach (var disk in world.Catalog.Head.Disks)
         {
             world.AddImage($"/images/prepared-{disk.Target[^1]}", graph[disk.Layer].Path);

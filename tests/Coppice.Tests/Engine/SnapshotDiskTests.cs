@@ -27,7 +27,7 @@ public sealed class SnapshotDiskTests : IDisposable
         var content = _world.Host.State.Read(frozen.Path);
         await _world.RunAsync(Attach() with { Target = "vdc" });
         var disk = To.Catalog.Head.Disks.Single(d => d.Target == "vdc");
-        var chain = new LayerGraph(To.Catalog).Chain(disk.Layer);
+        var chain = LayerGraph.Of(To.Catalog).Chain(disk.Layer);
         Assert.Equal([LayerOrigin.Coppice, LayerOrigin.Coppice, LayerOrigin.Borrowed], chain.Select(l => l.Origin));
         Assert.Equal(2, _world.Host.State.NamesOf(frozen.Path).Length);
         Assert.Equal(content, _world.Host.State.Read(chain[1].Path));
@@ -52,7 +52,7 @@ public sealed class SnapshotDiskTests : IDisposable
         await _world.RunAsync(Attach() with { ReadOnly = true });
         var disk = To.Catalog.Head.Disks[^1];
         Assert.Equal("vdc", disk.Target);
-        var chain = new LayerGraph(To.Catalog).Chain(disk.Layer);
+        var chain = LayerGraph.Of(To.Catalog).Chain(disk.Layer);
         Assert.Equal(_world.Host.State.IdentityOf(Frozen().Path), _world.Host.State.IdentityOf(chain[1].Path));
         await _world.RunAsync(new StartDomain(Other, Paused: false));
         _world.Host.Tick();
@@ -77,7 +77,7 @@ public sealed class SnapshotDiskTests : IDisposable
 
         await _world.RunAsync(new DetachDisk(World.Name, "vdc", Discard: false));
         await _world.RunAsync(Scenario.Revert("two"));
-        Assert.True(_world.Host.State.Images.ContainsKey(new LayerGraph(_world.Catalog)[kept.Layer].Path));
+        Assert.True(_world.Host.State.Images.ContainsKey(LayerGraph.Of(_world.Catalog)[kept.Layer].Path));
         Assert.Equal(kept.Layer, _world.Catalog.Head.Disks.Single(d => d.Target == "vdc").Layer);
     }
 
@@ -102,7 +102,7 @@ public sealed class SnapshotDiskTests : IDisposable
         await SetUpAsync();
         await _world.RunAsync(Scenario.Fork("one"));
         await _world.RunAsync(Attach() with { Domain = "copy", Disk = disk, To = World.Name });
-        Assert.DoesNotContain(new LayerGraph(_world.Catalog).All, l => l.Origin is LayerOrigin.Borrowed);
+        Assert.DoesNotContain(LayerGraph.Of(_world.Catalog).All, l => l.Origin is LayerOrigin.Borrowed);
         Inspection.CheckAll(_world);
         await _world.RunAsync(new UndefineDomain("copy", Snapshots: true));
         await _world.RunAsync(new DeleteSnapshot(World.Name, "one", metadataOnly: false));
@@ -137,7 +137,7 @@ public sealed class SnapshotDiskTests : IDisposable
     public async Task What_the_other_domain_shares_already_under_that_name_stays_its_own_whatever_becomes_of_the_attach(bool readOnly)
     {
         await ForkedWithoutDiskAsync();
-        var before = new LayerGraph(_world.Fork("copy").Catalog);
+        var before = LayerGraph.Of(_world.Fork("copy").Catalog);
         var frozen = _world.Fork("copy").Catalog.Find("disks").Layers.Single(l => l.Disk == "vda");
         Assert.Equal(3, before.Chain(frozen.Id).Length);
         var attach = new AttachSnapshotDisk(World.Name, "disks", "vda", "copy") { Target = "vda", ReadOnly = readOnly };
@@ -148,7 +148,7 @@ public sealed class SnapshotDiskTests : IDisposable
         var result = await _world.RunAsync(attach);
         Assert.DoesNotContain(result.Plan.Prepare, s => s.Kind == "store.link");
         var catalog = _world.Fork("copy").Catalog;
-        var chain = new LayerGraph(catalog).Chain(catalog.Head.Disks.Single(d => d.Target == "vda").Layer);
+        var chain = LayerGraph.Of(catalog).Chain(catalog.Head.Disks.Single(d => d.Target == "vda").Layer);
         Assert.Equal(before.Chain(frozen.Id), chain[1..]);
         Assert.Equal(2, _world.Host.State.NamesOf(frozen.Path).Length);
         await _world.RunAsync(new StartDomain("copy", Paused: false));
@@ -210,7 +210,7 @@ public sealed class SnapshotDiskTests : IDisposable
         Inspection.CheckAll(_world);
     }
 
-    private Layer Frozen() => new LayerGraph(_world.Catalog)[_world.Catalog.Find("one").Disks[0].Layer];
+    private Layer Frozen() => LayerGraph.Of(_world.Catalog)[_world.Catalog.Find("one").Disks[0].Layer];
 
     private static AttachSnapshotDisk Attach() => new(World.Name, "one", "vda", Other);
 

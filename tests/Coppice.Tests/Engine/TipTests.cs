@@ -41,7 +41,7 @@ public sealed class TipTests : IDisposable
     {
         await WithTipsAsync(3);
         var tip = _world.Catalog.Tips[1];
-        var own = new LayerGraph(_world.Catalog).OnlyOf(tip).ToArray();
+        var own = LayerGraph.Of(_world.Catalog).OnlyOf(tip).ToArray();
         Assert.Equal(3, own.Length);
         await _world.RunAsync(new DropTips(Name) { Tips = [tip.Id.Value, tip.Id.Value] });
         Assert.DoesNotContain(tip.Memory.File!, _world.Host.State.Memories.Keys);
@@ -122,7 +122,7 @@ public sealed class TipTests : IDisposable
 
     private long Newest(Head head)
     {
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         return head.Disks.Max(d => _world.Host.State.Last(graph[d.Layer].Path));
     }
 

@@ -75,7 +75,7 @@ public sealed class UnlockedReadingTests : IDisposable
 
     private static DeleteSnapshot Delete(string name) => new(World.Name, name, metadataOnly: false);
 
-    private int Layers() => new LayerGraph(_world.Catalog).All.Length;
+    private int Layers() => LayerGraph.Of(_world.Catalog).All.Length;
 
     private Task<SnapshotDifference> CompareAsync(string first, string? second) => _world.Open().CompareAsync(World.Name, first, second, null);
 

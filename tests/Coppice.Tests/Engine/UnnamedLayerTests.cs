@@ -80,7 +80,7 @@ public sealed class UnnamedLayerTests : IDisposable
         var lower = (await ShowAsync()).Left[0].Layer;
         _world.Host.Link(lower.Path, "/images/second-name");
         await _world.RunAsync(Scenario.Revert("one"));
-        _world.Host.Link(new LayerGraph(_world.Catalog).BuiltOn(lower.Id)[0].Path, "/images/third-name");
+        _world.Host.Link(LayerGraph.Of(_world.Catalog).BuiltOn(lower.Id)[0].Path, "/images/third-name");
         await TellsAsync("has 2 names: others rely on it", "it is merged once they are gone: coppice gc web");
 
         await _world.RunAsync(Scenario.Revert("three") with { DiscardCurrent = true });
@@ -139,7 +139,7 @@ public sealed class UnnamedLayerTests : IDisposable
 
     private long[] Contents()
     {
-        var graph = new LayerGraph(_world.Catalog);
+        var graph = LayerGraph.Of(_world.Catalog);
         return [.. _world.Catalog.Head.Disks.Select(d => _world.Host.State.Last(graph[d.Layer].Path))];
     }
 }

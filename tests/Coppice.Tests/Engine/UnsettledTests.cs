@@ -38,7 +38,7 @@ public sealed class UnsettledTests : IDisposable
             met = count > at;
             FileActs.Observer = null;
             await _world.SettleAsync();
-            Assert.All(new LayerGraph(_world.Catalog).All, l => Assert.True(_world.Host.State.Images.ContainsKey(l.Path), $"point {at}: {l.Path} is gone"));
+            Assert.All(LayerGraph.Of(_world.Catalog).All, l => Assert.True(_world.Host.State.Images.ContainsKey(l.Path), $"point {at}: {l.Path} is gone"));
             Inspection.CheckAll(_world);
         }
 

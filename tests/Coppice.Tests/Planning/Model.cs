@@ -30,7 +30,7 @@ internal sealed class Model
 
     public Catalog Catalog => Observed.Catalog;
 
-    public LayerGraph Graph => new(Catalog);
+    public LayerGraph Graph => LayerGraph.Of(Catalog);
 
     /// <summary>When the guest last wrote to its disks; null if it writes all the time.</summary>
     public DateTimeOffset? WrittenAt { get; init; }
@@ -63,7 +63,7 @@ internal sealed class Model
         var alive = catalog.Head.Process is not null;
         var stays = Observed.Hypervisor.State is DomainState.Paused && catalog.Head.Process == Catalog.Head.Process;
         var state = !alive ? DomainState.Off : stays || catalog.Head.SameAs is not null ? DomainState.Paused : DomainState.Running;
-        var layers = new LayerGraph(catalog).All;
+        var layers = LayerGraph.Of(catalog).All;
         Observed = Observed with
         {
             Catalog = catalog,
@@ -125,7 +125,7 @@ internal sealed class Model
 
     private static ImmutableDictionary<string, string> Active(Catalog catalog)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         return catalog.Head.Disks.ToImmutableDictionary(d => d.Target, d => graph[d.Layer].Path);
     }
 

@@ -135,7 +135,7 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) => throw Paper();
 
     public Task<HypervisorObservation> ObserveAsync(
-        DomainFolder folder, ShortId? process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
+        DomainFolder folder, ShortId? process, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation) => throw Paper();
 
     public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
 

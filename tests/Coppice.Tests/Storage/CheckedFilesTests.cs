@@ -51,7 +51,7 @@ public sealed class CheckedFilesTests : IDisposable
     {
         var frozen = await DefineAsync();
         var storage = new FileStorage(TimeProvider.System);
-        var graph = new LayerGraph((await _home.ShowAsync(Name)).Catalog);
+        var graph = LayerGraph.Of((await _home.ShowAsync(Name)).Catalog);
         var layer = graph.All.Single(l => l.Path == frozen);
         using (var writer = await WriterAsync(frozen))
         {
@@ -170,7 +170,7 @@ public sealed class CheckedFilesTests : IDisposable
         }));
         await RunAsync(new CreateSnapshot(Name) { Name = "one" });
         var catalog = (await _home.ShowAsync(Name)).Catalog;
-        var head = new LayerGraph(catalog)[catalog.Head.Disks[0].Layer].Path;
+        var head = LayerGraph.Of(catalog)[catalog.Head.Disks[0].Layer].Path;
         await Tool.RunAsync("qemu-io", "-f", "qcow2", "-c", "write 0 64k", head);
         await RunAsync(new CreateSnapshot(Name) { Name = "two" });
         Assert.Empty(await _home.CheckAsync(Name));

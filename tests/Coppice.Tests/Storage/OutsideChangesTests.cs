@@ -276,7 +276,7 @@ public sealed partial class OutsideChangesTests : IDisposable
     private async Task<string> HeadAsync()
     {
         var catalog = await CatalogAsync();
-        return new LayerGraph(catalog)[catalog.Head.Disks[0].Layer].Path;
+        return LayerGraph.Of(catalog)[catalog.Head.Disks[0].Layer].Path;
     }
 
     [GeneratedRegex("""qemu-img rebase -u -F (\w+) -b "([^"]+)" "([^"]+)";""")]

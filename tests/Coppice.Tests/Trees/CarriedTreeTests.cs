@@ -85,7 +85,7 @@ public sealed class CarriedTreeTests : IDisposable
             new RunOptions { OnEvent = e => Cancel(e, "storage.copy-image", 3) }, cancel.Token));
         Assert.Equal(ErrorKind.Cancelled, error.Kind);
         Assert.Equal([orchard.Folder], Directory.EnumerateFileSystemEntries(_folder.Path));
-        Assert.True(new LayerGraph(Assert.Single(await orchard.LookAsync()).Catalog).Has(vda));
+        Assert.True(LayerGraph.Of(Assert.Single(await orchard.LookAsync()).Catalog).Has(vda));
 
         await RunAsync(orchard, new ExportDomain(World.Name, Export));
         var image = Directory.GetFiles($"{Export}/images/vda")[^1];
@@ -140,7 +140,7 @@ public sealed class CarriedTreeTests : IDisposable
     private static async Task WriteAsync(ImageOrchard orchard, int pattern)
     {
         var catalog = Assert.Single(await orchard.LookAsync()).Catalog;
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         foreach (var layer in catalog.Head.Disks.Where(d => d.Target != DiskDevice.FlashTarget).Select(d => graph[d.Layer]))
         {
             var format = layer.Format is ImageFormat.Raw ? "raw" : "qcow2";

@@ -91,7 +91,7 @@ internal sealed class ImageOrchard : Orchard
             return;
         }
 
-        var top = new LayerGraph(catalog)[disk.Layer];
+        var top = LayerGraph.Of(catalog)[disk.Layer];
         if (random.Next(10) == 0 && top is { Origin: LayerOrigin.User, Format: ImageFormat.Qcow2 } && !IsShared(top.Path))
         {
             var tag = $"theirs{random.Next(1000)}";

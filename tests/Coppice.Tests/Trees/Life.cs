@@ -1,16 +1,19 @@
 using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Tests.Engine;
 
 namespace Coppice.Tests.Trees;
 
 /// <summary>
 /// One random life of the domains of a home. What every snapshot and tip holds is known from when it was made; after each
-/// operation, and after each write, everything is read again.
+/// operation, and after each write, everything is read again. Operations go through two homes that stay open, in turns: what each
+/// of them knows of a catalog has to be what is stored, whoever wrote it.
 /// </summary>
 internal sealed class Life(Orchard orchard)
 {
     private readonly List<string> _story = [];
+    private readonly ImmutableArray<Home> _homes = [orchard.Open(), orchard.Open()];
     private ImmutableArray<Sight> _seen = [];
 
     /// <summary>The operations that were carried out, by name; the others were refused.</summary>
@@ -46,11 +49,14 @@ internal sealed class Life(Orchard orchard)
         }
     }
 
+    /// <summary>One acts three times as often as the other, so that both follow themselves and each other.</summary>
+    private Home Acting => _homes[_story.Count % 4 == 0 ? 1 : 0];
+
     private async Task<CoppiceException?> TryAsync(Deed deed, Request request)
     {
         try
         {
-            await orchard.Open().RunAsync(request, new RunOptions());
+            await Acting.RunAsync(request, new RunOptions());
             Done.Add(deed.Name);
             return null;
         }
@@ -64,6 +70,8 @@ internal sealed class Life(Orchard orchard)
     {
         var after = await orchard.LookAsync();
         orchard.CheckFiles(after, deed);
+        var known = await Acting.ListAsync();
+        Assert.Equal(after.Select(s => CatalogText.Of(s.Catalog)).Order(StringComparer.Ordinal), known.Domains.Select(d => CatalogText.Of(d.Catalog)).Order(StringComparer.Ordinal));
         TreeRules.Check(scene, after, deed, request, refusal is null);
         _seen = after;
     }

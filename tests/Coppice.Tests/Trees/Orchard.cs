@@ -63,7 +63,7 @@ internal abstract class Orchard : IDisposable
 
         // One that nobody needs may be listed although it is gone: it is removed again when that can be done.
         Assert.Empty(Inside(domains).Except(domains.SelectMany(Tags)).Except(Forgotten));
-        Assert.All(domains.Select(d => new LayerGraph(d.Catalog)), g => Assert.Empty(Tags(g.All.Except(g.Unreached())).Except(Inside(domains))));
+        Assert.All(domains.Select(d => LayerGraph.Of(d.Catalog)), g => Assert.Empty(Tags(g.All.Except(g.Unreached())).Except(Inside(domains))));
     }
 
     private static void CheckNone(string what, IEnumerable<string> files)
@@ -98,7 +98,7 @@ internal abstract class Orchard : IDisposable
     }
 
     private static Layer[] Images(IReadOnlyList<Sight> domains) =>
-        [.. domains.SelectMany(d => new LayerGraph(d.Catalog).All).Where(l => l is { Inside: null, Format: ImageFormat.Qcow2 })];
+        [.. domains.SelectMany(d => LayerGraph.Of(d.Catalog).All).Where(l => l is { Inside: null, Format: ImageFormat.Qcow2 })];
 
     /// <summary>Whether an image cannot be read now, because a guest writes it.</summary>
     protected virtual bool IsWritten(DomainView view, Layer layer) => false;
@@ -123,7 +123,7 @@ internal abstract class Orchard : IDisposable
 
     private Sight Look(DomainView view)
     {
-        var graph = new LayerGraph(view.Catalog);
+        var graph = LayerGraph.Of(view.Catalog);
         var head = view.Catalog.Head;
         var memory = view.Hypervisor.IsAlive ? ReadMemory(head.Process!.Value) : head.Saved is { } saved ? ReadMemory(saved.Image, graph) : null;
         return new Sight(view, Of(head, memory))
@@ -147,13 +147,13 @@ internal abstract class Orchard : IDisposable
     private static IEnumerable<string> Known(Sight domain)
     {
         var (catalog, folder) = (domain.Catalog, domain.View.Folder);
-        var layers = new LayerGraph(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null })
+        var layers = LayerGraph.Of(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null })
             .Concat(catalog.Spares.SelectMany(s => s.Layers)).Select(l => l.Path);
         var memories = catalog.Memories.Select(m => m.File).OfType<string>();
         return [.. layers, .. memories, .. catalog.Tpms.Select(folder.Tpm), .. catalog.Definitions.Select(folder.Definition), folder.CatalogRoot];
     }
 
-    private static IEnumerable<string> Tags(Sight domain) => Tags(new LayerGraph(domain.Catalog).All);
+    private static IEnumerable<string> Tags(Sight domain) => Tags(LayerGraph.Of(domain.Catalog).All);
 
     private static IEnumerable<string> Tags(IEnumerable<Layer> layers) =>
         layers.Where(l => l.Inside is not null).Select(l => $"{l.Path} {l.Inside!.Tag}");

@@ -11,7 +11,7 @@ internal sealed record Scene(Orchard Orchard, ImmutableArray<Sight> Home, Sight 
 {
     public Catalog Catalog => Sight.Catalog;
 
-    public bool HasSnapshots => !Catalog.Snapshots.IsEmpty;
+    public bool HasSnapshots => Catalog.Snapshots.Count > 0;
 
     public bool HasTips => !Catalog.Tips.IsEmpty;
 

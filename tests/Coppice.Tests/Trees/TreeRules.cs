@@ -82,7 +82,7 @@ internal static class TreeRules
 
     /// <summary>A domain that exists only as long as it runs, and has nothing to return to.</summary>
     private static bool GoesWithItsProcess(Sight sight) =>
-        sight.Catalog is { Persistence: Persistence.Transient, Snapshots.IsEmpty: true, Tips.IsEmpty: true };
+        sight.Catalog is { Persistence: Persistence.Transient, Snapshots.Count: 0, Tips.IsEmpty: true };
 
     private static void CheckMade(Scene was, ImmutableArray<Sight> made, Deed deed, Request request, bool? isDone)
     {
@@ -173,7 +173,7 @@ internal static class TreeRules
     /// <summary>Whether a snapshot was taken on one that goes, or has layers that only those have.</summary>
     private static bool BuildsOn(Catalog catalog, Snapshot snapshot, HashSet<SnapshotId> dropped)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var layers = dropped.SelectMany(id => catalog.Snapshots[id].Disks).Where(d => d.IsKept).Select(d => d.Layer).ToHashSet();
         return DeleteDeeds.Below(catalog, dropped).Contains(snapshot.Id)
             || snapshot.Disks.Where(d => d.IsKept).Any(d => graph.Chain(d.Layer).Any(l => layers.Contains(l.Id)));

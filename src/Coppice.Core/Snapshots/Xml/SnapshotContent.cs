@@ -48,7 +48,7 @@ public sealed record SnapshotContent
     /// </exception>
     public static SnapshotContent Of(Catalog catalog, Snapshot snapshot, IReadOnlyDictionary<string, FileObservation> files)
     {
-        var graph = new LayerGraph(catalog);
+        var graph = LayerGraph.Of(catalog);
         var chains = Chains(graph, snapshot).ToArray();
         var holders = chains.Select(l => l.Inside).OfType<InternalPlace>().SelectMany(p => graph.Chain(p.Holder));
         return new SnapshotContent
@@ -70,7 +70,7 @@ public sealed record SnapshotContent
     /// <summary>The files that do not change any more: images that are frozen, and the memory image.</summary>
     public static ImmutableArray<string> FrozenFiles(Catalog catalog, Snapshot snapshot)
     {
-        var images = Chains(new LayerGraph(catalog), snapshot).Where(l => l.Inside is null).Select(l => l.Path);
+        var images = Chains(LayerGraph.Of(catalog), snapshot).Where(l => l.Inside is null).Select(l => l.Path);
         return [.. images.Concat(snapshot.Memory.File is { } memory ? [memory] : []).Distinct(StringComparer.Ordinal)];
     }
 

@@ -66,7 +66,7 @@ public sealed record SnapshotDocument
     public static SnapshotDocument From(
         Catalog catalog, Snapshot snapshot, string definitionXml, IReadOnlyDictionary<string, FileObservation> files)
     {
-        var overlays = new LayerGraph(catalog).All.ToLookup(layer => layer.Parent);
+        var overlays = LayerGraph.Of(catalog).All.ToLookup(layer => layer.Parent);
         return new SnapshotDocument
         {
             Name = snapshot.Name,
