@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Coppice.Core;
@@ -25,6 +26,7 @@ public sealed class CatalogStore
     private const int MaximumRoot = 16 << 20;
     private const int MaximumRecord = 4 << 20;
     private const int MaximumAttempts = 100;
+    private const int ReadAtOnce = 256;
 
     private readonly DomainFolder _folder;
     private readonly string _root;
@@ -230,7 +232,7 @@ public sealed class CatalogStore
     private KnownCatalog Interpret(ReadOnlyMemory<byte> content)
     {
         var root = Parse(_root, content.Span, EngineJson.Document<RootDocument>());
-        var snapshots = root.Snapshots.Select(ReadRecord).ToImmutableArray();
+        var snapshots = ReadRecords(root.Snapshots);
         try
         {
             var read = new KnownCatalog(content, root, root.ToCatalog(snapshots), []);
@@ -240,6 +242,27 @@ public sealed class CatalogStore
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
             throw Damaged(_root, e.Message, e);
+        }
+    }
+
+    /// <summary>Thousands of files are read by all processors; the first that cannot be read is told.</summary>
+    private Snapshot[] ReadRecords(ImmutableArray<RecordName> names)
+    {
+        if (names.Length < ReadAtOnce)
+        {
+            return [.. names.Select(ReadRecord)];
+        }
+
+        var snapshots = new Snapshot[names.Length];
+        try
+        {
+            Parallel.For(0, names.Length, i => snapshots[i] = ReadRecord(names[i]));
+            return snapshots;
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            throw;
         }
     }
 

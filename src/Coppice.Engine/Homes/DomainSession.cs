@@ -10,6 +10,9 @@ internal sealed record Call(HomeOptions Home, Request Request, RunOptions Option
     /// <summary>The forks that this one is made with; null if it is alone.</summary>
     public ForkSeries? Series { get; init; }
 
+    /// <summary>What is waited for once the operation stands, before it is cleaned up; null for nothing.</summary>
+    public Func<Task>? BeforeCleanUp { get; init; }
+
     public StepRunner Steps(DomainFolder folder) => new(folder, [Home.Hypervisor, Home.Storage], Home.Time, Announcer);
 
     public Task<FileLock> LockAsync(string path, string subject) => HeldLock.TakeAsync(
@@ -128,7 +131,8 @@ internal sealed class DomainSession : IDisposable
         }
 
         var steps = _call.Steps(_folder);
-        var warnings = await new OperationExecutor(_folder, steps, _store).RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
+        var warnings = await new OperationExecutor(_folder, steps, _store) { BeforeCleanUp = _call.BeforeCleanUp }
+            .RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
         var catalog = _store.Read();
         if (!plan.CleanUp.IsEmpty || plan.Commit is { Drop.IsEmpty: false })
         {

@@ -15,11 +15,18 @@ public sealed record ForkOutcome(ForkSnapshot Request, OperationResult? Result, 
 
 /// <summary>
 /// Several forks: they are made one after another, since each needs the lock of the home, and started side by side. Loading
-/// memory keeps a processor busy, so there are as many starts at a time as processors.
+/// memory keeps a processor busy, so there are as many starts at a time as processors. Guests that run would take these from the
+/// ones that are yet to be started: so they stand until a whole group does, and are let run together.
 /// </summary>
-internal sealed class ForkSeries : IDisposable
+internal sealed class ForkSeries(TimeProvider time) : IDisposable
 {
+    private const int GroupPerProcessor = 8;
+
+    /// <summary>How long one waits for others, so that none is held up by one that cannot be started.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     private readonly SemaphoreSlim _turns = new(Environment.ProcessorCount);
+    private Meeting _meeting = new();
     private TaskCompletionSource _made = new();
 
     /// <summary>
@@ -30,11 +37,39 @@ internal sealed class ForkSeries : IDisposable
     /// <returns>What became of each, in order, as far as they were tried.</returns>
     public async Task<ImmutableArray<ForkOutcome>> RunAsync(IEnumerable<ForkSnapshot> forks, Func<ForkSnapshot, Task<OperationResult>> run)
     {
+        var outcomes = new List<ForkOutcome>();
+        foreach (var group in forks.Chunk(GroupPerProcessor * Environment.ProcessorCount))
+        {
+            outcomes.AddRange(await RunGroupAsync(group, run).ConfigureAwait(false));
+            if (outcomes.Any(o => !o.IsMade))
+            {
+                break;
+            }
+        }
+
+        return [.. outcomes];
+    }
+
+    /// <summary>A fork was made, so the next can be, and this one waits until it may start.</summary>
+    public async Task<Turn> TurnAsync()
+    {
+        var meeting = _meeting;
+        _made.SetResult();
+        await _turns.WaitAsync().ConfigureAwait(false);
+        return new Turn(_turns, meeting, time);
+    }
+
+    public void Dispose() => _turns.Dispose();
+
+    private async Task<ForkOutcome[]> RunGroupAsync(ForkSnapshot[] forks, Func<ForkSnapshot, Task<OperationResult>> run)
+    {
         var outcomes = new List<Task<ForkOutcome>>();
+        _meeting = new Meeting();
         foreach (var fork in forks)
         {
             _made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            var outcome = OutcomeAsync(fork, run, _made.Task);
+            _meeting.Expect();
+            var outcome = OutcomeAsync(fork, run, _made.Task, _meeting);
             outcomes.Add(outcome);
             await Task.WhenAny(outcome, _made.Task).ConfigureAwait(false);
             if (!_made.Task.IsCompleted && (!outcome.IsCompletedSuccessfully || (await outcome.ConfigureAwait(false)).Error is not null))
@@ -43,21 +78,12 @@ internal sealed class ForkSeries : IDisposable
             }
         }
 
-        return [.. await Task.WhenAll(outcomes).ConfigureAwait(false)];
+        _meeting.Arrive();
+        return await Task.WhenAll(outcomes).ConfigureAwait(false);
     }
 
-    /// <summary>A fork was made, so the next can be, and this one waits until it may start.</summary>
-    /// <returns>What ends its turn.</returns>
-    public async Task<IDisposable> TurnAsync()
-    {
-        _made.SetResult();
-        await _turns.WaitAsync().ConfigureAwait(false);
-        return new Turn(_turns);
-    }
-
-    public void Dispose() => _turns.Dispose();
-
-    private static async Task<ForkOutcome> OutcomeAsync(ForkSnapshot fork, Func<ForkSnapshot, Task<OperationResult>> run, Task made)
+    private static async Task<ForkOutcome> OutcomeAsync(
+        ForkSnapshot fork, Func<ForkSnapshot, Task<OperationResult>> run, Task made, Meeting meeting)
     {
         try
         {
@@ -67,10 +93,55 @@ internal sealed class ForkSeries : IDisposable
         {
             return new ForkOutcome(fork, null, e) { IsMade = made.IsCompleted };
         }
+        finally
+        {
+            if (!made.IsCompleted)
+            {
+                // It never had a turn, whose end would have been its arrival.
+                meeting.Arrive();
+            }
+        }
     }
 
-    private sealed class Turn(SemaphoreSlim turns) : IDisposable
+    /// <summary>Where the forks of a group wait for each other. Whoever makes them is expected too, so that none is missed.</summary>
+    internal sealed class Meeting
     {
-        public void Dispose() => turns.Release();
+        private readonly TaskCompletionSource _all = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _missing = 1;
+
+        public Task All => _all.Task;
+
+        public void Expect() => Interlocked.Increment(ref _missing);
+
+        public void Arrive()
+        {
+            if (Interlocked.Decrement(ref _missing) == 0)
+            {
+                _all.SetResult();
+            }
+        }
+    }
+
+    /// <summary>The right of one fork to be started, until it stands or has failed.</summary>
+    internal sealed class Turn(SemaphoreSlim turns, Meeting meeting, TimeProvider time) : IDisposable
+    {
+        private bool _isOver;
+
+        /// <summary>It stands, so another one may start; returns when all of its group stand, or after a while.</summary>
+        public async Task MeetAsync()
+        {
+            Dispose();
+            await Task.WhenAny(meeting.All, Task.Delay(s_patience, time)).ConfigureAwait(false);
+        }
+
+        public void Dispose()
+        {
+            if (!_isOver)
+            {
+                _isOver = true;
+                turns.Release();
+                meeting.Arrive();
+            }
+        }
     }
 }

@@ -48,7 +48,7 @@ internal sealed class Forker(Call call, HomeFolder home, DomainFinder finder)
         }
 
         using var turn = call.Series is { } series ? await series.TurnAsync().ConfigureAwait(false) : null;
-        return await StartAsync(request, made).ConfigureAwait(false);
+        return await StartAsync(request, made, turn).ConfigureAwait(false);
     }
 
     private async Task<OperationResult> MakeUnderLockAsync(ForkSnapshot request)
@@ -95,13 +95,13 @@ internal sealed class Forker(Call call, HomeFolder home, DomainFinder finder)
         return NewDomainFolder.MakeAsync(call, folder, request.Name, plan);
     }
 
-    private async Task<OperationResult> StartAsync(ForkSnapshot request, OperationResult made)
+    private async Task<OperationResult> StartAsync(ForkSnapshot request, OperationResult made, ForkSeries.Turn? turn)
     {
         var start = new StartDomain($"{made.Plan.Domain}", request.State is ForkState.Paused) { SharesMemory = request.SharesMemory };
         OperationResult started;
         try
         {
-            started = await OnForkAsync(made, start).ConfigureAwait(false);
+            started = await OnForkAsync(made, start, turn is null ? null : turn.MeetAsync).ConfigureAwait(false);
         }
         catch (Exception e) when (!call.Announcer.IsAbandoned)
         {
@@ -144,8 +144,9 @@ internal sealed class Forker(Call call, HomeFolder home, DomainFinder finder)
             first.Kind, first.Subject, first.Problem, $"try again: {string.Join("; ", left.Select(l => l.Command))}", first);
     }
 
-    private Task<OperationResult> OnForkAsync(OperationResult before, DomainRequest next) =>
-        DomainSession.RunAsync(call with { Request = next }, next, home.Domain(before.Plan.Domain));
+    private Task<OperationResult> OnForkAsync(OperationResult before, DomainRequest next, Func<Task>? beforeCleanUp = null) =>
+        DomainSession.RunAsync(
+            call with { Request = next, BeforeCleanUp = beforeCleanUp }, next, home.Domain(before.Plan.Domain));
 
     /// <summary>If what follows on the fork fails, the fork stays as it is, and that is told.</summary>
     private static CoppiceException Failing(Exception e, ForkSnapshot request, OperationResult before, string stands) =>

@@ -44,7 +44,8 @@ public sealed partial class Home
     }
 
     /// <summary>
-    /// Makes several forks, one after another, and starts them side by side, as many at a time as there are processors. The first
+    /// Makes several forks, one after another, starts them side by side, as many at a time as there are processors, and lets eight times
+    /// as many run at once, since those that run would hold up the others. The first
     /// that cannot be made is the last that is tried; one that cannot be started holds up none of the others.
     /// </summary>
     /// <param name="forks">The forks; each names those that follow it.</param>
@@ -67,7 +68,7 @@ public sealed partial class Home
                 }
             },
         };
-        using var series = new ForkSeries();
+        using var series = new ForkSeries(_options.Time);
         return await series.RunAsync(forks, fork => RunAsync(fork, one, series, cancellation)).ConfigureAwait(false);
     }
 

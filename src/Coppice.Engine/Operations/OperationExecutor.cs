@@ -6,6 +6,9 @@ namespace Coppice.Engine;
 /// <summary>Carries out a plan: prepare, switch, commit, clean up; or takes it back. Needs the lock of the domain.</summary>
 internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, CatalogStore store)
 {
+    /// <summary>What is waited for once the plan stands; null for nothing. If this process ends meanwhile, the next command cleans up.</summary>
+    public Func<Task>? BeforeCleanUp { get; init; }
+
     /// <summary>Runs a plan. Cancelling counts until the switch, or the commit if there is none.</summary>
     /// <returns>What could not be cleaned up.</returns>
     /// <exception cref="CoppiceException">It failed; it was taken back, or the message says what was not.</exception>
@@ -41,6 +44,7 @@ internal sealed class OperationExecutor(DomainFolder folder, StepRunner steps, C
             return settlement.Warnings.Add(e.Message);
         }
 
+        await (BeforeCleanUp?.Invoke() ?? Task.CompletedTask).ConfigureAwait(false);
         return await CleanUpAsync(journal, settlement).ConfigureAwait(false);
     }
 

@@ -41,7 +41,7 @@ public sealed class ForkSeriesTests : IDisposable
     [Fact]
     public async Task As_many_are_under_way_at_a_time_as_there_are_processors_and_the_next_begins_as_one_ends()
     {
-        using var series = new ForkSeries();
+        using var series = new ForkSeries(TimeProvider.System);
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var filled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var (made, running, most, places) = (0, 0, 0, Environment.ProcessorCount);
@@ -67,6 +67,37 @@ public sealed class ForkSeriesTests : IDisposable
         Assert.Equal((places + 2, places), (made, most));
         Assert.All(outcomes, o => Assert.Equal((ErrorKind.Cancelled, true), (o.Error?.Kind, o.IsMade)));
         Assert.Equal(places + 2, outcomes.Length);
+    }
+
+    [Fact]
+    public async Task None_runs_before_all_of_its_group_stand_and_one_that_fails_is_not_waited_for()
+    {
+        await SnapshotAsync();
+        var launches = 0;
+        var acts = new List<string>();
+        _world.Host.Acting = what =>
+        {
+            lock (acts)
+            {
+                acts.Add(what);
+                _ = what == "launch" && ++launches == 2 ? throw new IOException("no") : 0;
+            }
+        };
+        var outcomes = await ForkAsync("copy-1", "copy-2", "copy-3", "copy-4");
+        Assert.Single(outcomes, o => o.Error is not null);
+        Assert.Equal(["launch", "launch", "launch", "launch", "take over", "take over", "take over"], acts.Where(a => a is "launch" or "take over"));
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task More_than_a_group_are_made_group_by_group()
+    {
+        await SnapshotAsync();
+        string[] names = [.. Enumerable.Range(0, (8 * Environment.ProcessorCount) + 2).Select(i => $"copy-{i}")];
+        var outcomes = await ForkAsync(names);
+        Assert.Equal(names, outcomes.Select(o => o.Request.Name));
+        Assert.All(outcomes, o => Assert.Null(o.Error));
+        Inspection.CheckAll(_world);
     }
 
     [Fact]
