@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -88,6 +89,12 @@ public sealed class FileLock : IDisposable
             // A full disk must not keep anybody from deleting something.
         }
     }
+
+    /// <summary>The open file, for a program that is to hold the lock from when it begins; see <see cref="PassOn"/>.</summary>
+    public SafeHandle File => _handle;
+
+    /// <summary>Closes the file without letting go: the lock ends with whoever was given <see cref="File"/>.</summary>
+    public void PassOn() => _handle.Dispose();
 
     /// <summary>Lets go.</summary>
     public void Dispose()

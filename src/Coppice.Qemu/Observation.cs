@@ -27,15 +27,20 @@ internal sealed class Observation(TimeProvider time)
         {
             await using var qmp = await process.ConnectAsync(
                 folder.Readers, $"domain '{definition.Name}' (process {pid})", s_limit, cancellation);
-            var status = await qmp.ExecuteAsync("query-status", null, cancellation);
-            var (images, unplugged) = await DrivesAsync(qmp, definition, written, cancellation);
+
+            // All are asked at once: each answer waits for QEMU's main loop, which a guest keeps busy.
+            var status = qmp.ExecuteAsync("query-status", null, cancellation);
+            var drives = DrivesAsync(qmp, definition, written, cancellation);
+            var cards = GoneCardsAsync(qmp, definition, cancellation);
+            await Task.WhenAll(status, drives, cards);
+            var (images, unplugged) = await drives;
             return new HypervisorObservation
             {
-                State = StateOf(status.TextOrEmpty("status")),
+                State = StateOf((await status).TextOrEmpty("status")),
                 IsAlive = true,
                 ActiveImages = images,
                 Unplugged = unplugged,
-                GoneCards = await GoneCardsAsync(qmp, definition, cancellation),
+                GoneCards = await cards,
                 Version = qmp.Version.ToString(),
                 Ram = File.Exists(ram) ? ram : null,
                 MemoryEstimate = Estimate(pid, definition.Memory),
@@ -66,24 +71,13 @@ internal sealed class Observation(TimeProvider time)
     private static async Task<(ImmutableDictionary<string, string> Images, ImmutableHashSet<string> Unplugged)> DrivesAsync(
         QmpConnection qmp, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation)
     {
-        var nodes = new Dictionary<string, string>();
-        var unplugged = ImmutableHashSet.CreateBuilder<string>();
-        foreach (var disk in definition.DisksAndFlash.Where(d => d.Source is not null))
-        {
-            if (await Machine.NodeOfAsync(qmp, disk.Target, cancellation) is { } node)
-            {
-                nodes[disk.Target] = node;
-            }
-            else
-            {
-                unplugged.Add(disk.Target);
-            }
-        }
-
+        var drives = await Task.WhenAll(definition.DisksAndFlash.Where(d => d.Source is not null).Select(
+            async d => (d.Target, Node: await Machine.NodeOfAsync(qmp, d.Target, cancellation))));
+        var nodes = drives.Where(d => d.Node is not null).ToDictionary(d => d.Target, d => d.Node!);
         var known = written.ToDictionary(l => BlockNodes.NameOf(l.Id), l => l.Path);
         var paths = nodes.Values.All(known.ContainsKey) ? known : await PathsAsync(qmp, nodes.Values, cancellation);
         var images = nodes.Where(n => paths.ContainsKey(n.Value)).ToImmutableDictionary(n => n.Key, n => paths[n.Value]);
-        return (images, unplugged.ToImmutable());
+        return (images, [.. drives.Where(d => d.Node is null).Select(d => d.Target)]);
     }
 
     /// <summary>The files of nodes. QEMU looks at all there are for that, and its guest waits.</summary>
@@ -101,16 +95,9 @@ internal sealed class Observation(TimeProvider time)
     private static async Task<ImmutableSortedSet<int>> GoneCardsAsync(
         QmpConnection qmp, DomainDefinition definition, CancellationToken cancellation)
     {
-        var gone = ImmutableSortedSet.CreateBuilder<int>();
-        for (var place = 0; place < definition.Devices.OfType<NetworkDevice>().Count(); place++)
-        {
-            if (!await Machine.HasDeviceAsync(qmp, DeviceArguments.NetworkCard(place), cancellation))
-            {
-                gone.Add(place);
-            }
-        }
-
-        return gone.ToImmutable();
+        var cards = await Task.WhenAll(definition.Devices.OfType<NetworkDevice>().Select(
+            async (_, place) => (Place: place, IsThere: await Machine.HasDeviceAsync(qmp, DeviceArguments.NetworkCard(place), cancellation))));
+        return [.. cards.Where(c => !c.IsThere).Select(c => c.Place)];
     }
 
     /// <summary>RAM that was never touched takes no room in a memory image; device state takes a few MiB.</summary>

@@ -5,13 +5,14 @@ using System.Runtime.InteropServices;
 namespace Coppice.Qemu.Guards;
 
 /// <summary>
-/// Starts a program and chooses its open files one by one, which .NET has no way to. None of them can be inherited by a program
-/// that another thread starts in the same instant.
+/// Starts a program in a session of its own, where no terminal and no Ctrl-C reaches it, and chooses its open files one by one.
+/// .NET has no way to do either. None of the files can be inherited by a program that another thread starts in the same instant.
 /// </summary>
 internal static unsafe partial class DescriptorSpawn
 {
     // More than any C library needs; glibc and musl have 80 bytes.
-    private const int ActionsBytes = 512;
+    private const int ActionsBytes = 512, AttributesBytes = 512;
+    private const short NewSession = 0x80;
     private const int Interrupted = 4;
 
     /// <summary>Starts a program.</summary>
@@ -23,7 +24,9 @@ internal static unsafe partial class DescriptorSpawn
     public static int Start(string program, IEnumerable<string> arguments, SortedDictionary<int, SafeHandle> descriptors)
     {
         var actions = stackalloc byte[ActionsBytes];
+        var attributes = stackalloc byte[AttributesBytes];
         Require(InitializeActions(actions));
+        Require(InitializeAttributes(attributes));
         using var argv = new TextArray([program, .. arguments]);
         using var environment = new TextArray(
             Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => $"{v.Key}={v.Value}"));
@@ -34,12 +37,14 @@ internal static unsafe partial class DescriptorSpawn
                 Require(AddDuplicate(actions, (int)file.DangerousGetHandle(), number));
             }
 
-            Require(Spawn(out var pid, program, actions, 0, argv.Pointer, environment.Pointer));
+            Require(SetFlags(attributes, NewSession));
+            Require(Spawn(out var pid, program, actions, attributes, argv.Pointer, environment.Pointer));
             return pid;
         }
         finally
         {
             _ = DestroyActions(actions);
+            _ = DestroyAttributes(attributes);
             foreach (var file in descriptors.Values)
             {
                 GC.KeepAlive(file);
@@ -65,7 +70,7 @@ internal static unsafe partial class DescriptorSpawn
 
     [LibraryImport("libc", EntryPoint = "posix_spawnp", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Spawn(
-        out int pid, string program, byte* actions, nint attributes, byte** arguments, byte** environment);
+        out int pid, string program, byte* actions, byte* attributes, byte** arguments, byte** environment);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_init")]
     private static partial int InitializeActions(byte* actions);
@@ -75,6 +80,15 @@ internal static unsafe partial class DescriptorSpawn
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
     private static partial int DestroyActions(byte* actions);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
+    private static partial int InitializeAttributes(byte* attributes);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setflags")]
+    private static partial int SetFlags(byte* attributes, short flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_destroy")]
+    private static partial int DestroyAttributes(byte* attributes);
 
     [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
     private static partial int WaitFor(int pid, out int status, int options);

@@ -26,8 +26,9 @@ internal sealed record FrozenGuest(SafeHandle Agent, TimeSpan Limit);
 /// <summary>
 /// A dead man's switch: a shell, in a session of its own, that waits on a pipe whose other end this process holds. If the
 /// pipe closes without a word — this process died, whatever killed it — it lets the guest go on, and thaws its file systems if
-/// they are frozen. Of those it also watches the time: a maker that hangs may live on. A guard holds the domain's guard lock as
-/// long as it lives, so whoever takes that lock knows that no guard acts any more.
+/// they are frozen. Of those it also watches the time: a maker that hangs may live on. A guard holds the domain's guard lock from
+/// its first instant as long as it lives, so whoever takes that lock knows that no guard acts any more. It need not say that it
+/// watches: what its maker does not say any more it reads once it has begun.
 /// </summary>
 internal sealed class Guard : IDisposable
 {
@@ -37,10 +38,7 @@ internal sealed class Guard : IDisposable
     // one command after the other: when it has repeated the id, it has thawed.
     private const string Script = """
         exec 2>/dev/null
-        lock=$1 root=$2 operation=$3 otherwise=$4 committed=$5 limit=$6
-        exec 9>>"$lock"
-        flock -w 10 9 || exit
-        echo armed
+        root=$1 operation=$2 otherwise=$3 committed=$4 limit=$5
         if [ "$limit" ]; then word=$(timeout "$limit" head -n 1); else read -r word; fi
         [ "$word" ] && exit
         if grep -q "\"last\": \"committed $operation\"" "$root"; then
@@ -65,7 +63,7 @@ internal sealed class Guard : IDisposable
         done
         """;
 
-    private const int AgentDescriptor = 7;
+    private const int AgentDescriptor = 7, LockDescriptor = 9;
 
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(15);
 
@@ -81,18 +79,11 @@ internal sealed class Guard : IDisposable
     /// <exception cref="CoppiceException">It cannot be started (<see cref="ErrorKind.Internal"/>).</exception>
     public static async Task<Guard> ArmAsync(GuardOrder order, TimeProvider time, CancellationToken cancellation)
     {
-        var guard = Start(order);
-        try
-        {
-            using var reader = new StreamReader(guard._words, leaveOpen: true);
-            var word = await reader.ReadLineAsync(cancellation).AsTask().WaitAsync(s_limit, time, cancellation);
-            return word == "armed" ? guard : throw NotArmed("another guard is still at work");
-        }
-        catch (Exception e)
-        {
-            await guard.DisarmAsync();
-            throw e is TimeoutException ? NotArmed("the shell does not answer") : e;
-        }
+        using var held = await FileLock.AcquireAsync(LockOf(order.Folder), s_limit, time, cancellation)
+            ?? throw NotArmed("another guard is still at work");
+        var guard = Start(order, held);
+        held.PassOn();
+        return guard;
     }
 
     /// <summary>Waits until no guard of a domain is at work any more. One that was left behind takes a second.</summary>
@@ -143,7 +134,7 @@ internal sealed class Guard : IDisposable
         _words.Dispose();
     }
 
-    private static Guard Start(GuardOrder order)
+    private static Guard Start(GuardOrder order, FileLock held)
     {
         var orders = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);
         var words = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
@@ -151,20 +142,20 @@ internal sealed class Guard : IDisposable
         {
             string[] arguments =
             [
-                "sh", "-c", Script, "coppice-guard", LockOf(order.Folder), order.Folder.CatalogRoot, order.Operation.ToString(),
+                "-c", Script, "coppice-guard", order.Folder.CatalogRoot, order.Operation.ToString(),
                 order.Otherwise?.Guard ?? "", order.Committed?.Guard ?? "",
                 order.Frozen?.Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) ?? "",
             ];
             SortedDictionary<int, SafeHandle> descriptors = new()
             {
-                [0] = orders.ClientSafePipeHandle, [1] = words.ClientSafePipeHandle,
+                [0] = orders.ClientSafePipeHandle, [1] = words.ClientSafePipeHandle, [LockDescriptor] = held.File,
             };
             if (order.Frozen is { Agent: { } agent })
             {
                 descriptors[AgentDescriptor] = agent;
             }
 
-            return new Guard(orders, words, DescriptorSpawn.Start("setsid", arguments, descriptors));
+            return new Guard(orders, words, DescriptorSpawn.Start("sh", arguments, descriptors));
         }
         catch (Exception e)
         {
