@@ -151,6 +151,7 @@ public sealed class QemuHypervisor : IHypervisor
         var kept = request.Memory.Mode is not MemoryMode.None;
         Refusals.RequireSavable(request.State, kept);
         Refusals.RequireFile(request.Memory);
+        Refusals.RequireRunsOn(request);
         string[] parts =
         [
             .. kept ? [$"save memory{(request.Memory.Disk is { } disk ? $" in {disk}" : "")}"] : Array.Empty<string>(),
@@ -170,7 +171,9 @@ public sealed class QemuHypervisor : IHypervisor
                 .. request.Internals.Select(l => new FileChange(
                     FileEffect.Change, l.Path, l.Id == request.Memory.Layer ? request.MemoryEstimate : default)),
             ],
-            ExpectedPause = s_switchPause + MemoryCost.Pause(request.Memory, request.MemoryEstimate, request.RamExtents),
+            ExpectedPause = s_switchPause + (request.RunsOn
+                ? MemoryCost.PauseInBackground(request.MemoryEstimate)
+                : MemoryCost.Pause(request.Memory, request.MemoryEstimate, request.RamExtents)),
         };
     }
 

@@ -55,6 +55,17 @@ internal static class Refusals
         }
     }
 
+    /// <summary>What a TPM keeps is read while the guest stands, and here QEMU lets it go on when it likes.</summary>
+    public static void RequireRunsOn(CheckpointRequest request)
+    {
+        if (request is { RunsOn: true, TpmCopy: not null })
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, "the TPM of a guest that runs on", "cannot be kept with memory that is written meanwhile",
+                "leave --live out, or use a memory volume (coppice pool create-memory), with which no checkpoint waits");
+        }
+    }
+
     /// <summary>Refuses memory on a device.</summary>
     public static void RequireFile(MemoryImage memory)
     {

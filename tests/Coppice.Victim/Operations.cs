@@ -11,6 +11,7 @@ internal static class Operations
     public static DomainRequest Of(string operation, string domain, string? snapshot) => operation switch
     {
         "create" => new CreateSnapshot(domain) { Name = snapshot },
+        "create live" => new CreateSnapshot(domain) { Name = snapshot, Live = true },
         "create disk-only" => new CreateSnapshot(domain) { Name = snapshot, DiskOnly = true },
         "create quiesced" => new CreateSnapshot(domain) { Name = snapshot, DiskOnly = true, Quiesce = true },
         "create inside" => new CreateSnapshot(domain)

@@ -101,6 +101,12 @@ public sealed record CheckpointRequest(
     /// <summary>What the TPM keeps is copied in the same instant; null if the domain has none.</summary>
     public TpmCopy? TpmCopy { get; init; }
 
+    /// <summary>
+    /// The guest goes on while its memory, a stream, is being written: as it was in the instant of the disks. For one that runs, has no
+    /// TPM and is let go on.
+    /// </summary>
+    public bool RunsOn { get; init; }
+
     /// <summary>The guest stands still afterwards, so that somebody else can snapshot a disk of it.</summary>
     public bool StaysPaused { get; init; }
 }

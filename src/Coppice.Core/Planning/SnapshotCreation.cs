@@ -194,10 +194,18 @@ internal static class SnapshotCreation
                 Internals = internals,
                 TpmCopy = tpm,
                 RamExtents = context.Observed.ClonableRam?.Extents ?? 0,
+                RunsOn = IsInBackground(resolved),
                 StaysPaused = IsManual(resolved),
             },
             resolved.Quiesce ? context.Observed.Definition : null)
         : null;
+
+    /// <summary>
+    /// Whether the guest goes on while its memory is written. A clone is made before it could, and one that stands or ends afterwards
+    /// has nothing of it.
+    /// </summary>
+    private static bool IsInBackground(ResolvedSnapshot resolved) =>
+        resolved is { Live: true, Halt: false, Memory: { Mode: MemoryMode.External, Format: MemoryFormat.Stream } } && !IsManual(resolved);
 
     private static bool IsManual(ResolvedSnapshot resolved) => resolved.Disks.Any(d => d.Mode is DiskMode.Manual);
 
@@ -220,7 +228,7 @@ internal static class SnapshotCreation
     {
         var memory = resolved.Memory.Mode switch
         {
-            MemoryMode.External => $"external memory ({resolved.Memory.Layout})",
+            MemoryMode.External => $"external memory ({(IsInBackground(resolved) ? "background " : "")}{resolved.Memory.Layout})",
             MemoryMode.Internal => $"internal memory in {resolved.Memory.Disk}",
             _ => "no memory",
         };

@@ -73,6 +73,17 @@ internal static class SnapshotConditions
         }
     }
 
+    /// <summary>A file that is named takes a stream, and pages of RAM that is a file itself cannot be watched while one is written.</summary>
+    public static void CheckLive(CreateSnapshot request, DomainState state, Observed observed)
+    {
+        if (request is { Live: true, Memory.File: { } file } && state == DomainState.Running && observed.ClonableRam is not null)
+        {
+            throw Invalid(
+                $"snapshot of domain '{observed.Catalog.Name}'", $"live would write memory to {file} while the guest changes RAM that is a file itself",
+                "leave the file out: the RAM is cloned then, and nothing waits; or leave live out");
+        }
+    }
+
     /// <summary>
     /// Leaves out the ways that the flags exclude: live is about memory in a file; memory taken while the file systems are
     /// frozen would come back frozen.
@@ -101,7 +112,7 @@ internal static class SnapshotConditions
         var subject = $"snapshot of domain '{observed.Catalog.Name}'";
 
         // RAM that is cloned is kept before a guest could notice.
-        if (request.Live && state == DomainState.Running && (observed.ClonableRam is null || request.Memory?.File is not null))
+        if (request.Live && state == DomainState.Running && observed.ClonableRam is null)
         {
             yield return new CapabilityNeed(
                 Capability.LiveMemory, subject, "leave live out, or use a memory volume (coppice pool create-memory), with which no checkpoint waits");

@@ -26,6 +26,7 @@ public static class SnapshotResolver
         var intents = DiskIntents.Read(request, observed, graph);
         SnapshotConditions.CheckMemory(request.Memory, intents, observed.Catalog.Name);
         SnapshotConditions.CheckState(request, state, intents, observed.Catalog.Name);
+        SnapshotConditions.CheckLive(request, state, observed);
 
         var row = SnapshotMatrix.Find(
             ActivityOf(state), AskOf(request.Memory), DiskIntents.Summarize(intents), request.DiskOnly);

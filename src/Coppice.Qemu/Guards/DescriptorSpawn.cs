@@ -53,11 +53,15 @@ internal static unsafe partial class DescriptorSpawn
     }
 
     /// <summary>Waits until a program has ended that was started here, and lets the kernel forget it.</summary>
-    public static void Wait(int pid)
+    /// <returns>What it ended with, as wait(2) tells it; 0 if it was content.</returns>
+    public static int Wait(int pid)
     {
-        while (WaitFor(pid, out _, 0) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
+        int status;
+        while (WaitFor(pid, out status, 0) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
         {
         }
+
+        return status;
     }
 
     private static void Require(int error)

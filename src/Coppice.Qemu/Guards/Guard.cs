@@ -14,6 +14,9 @@ namespace Coppice.Qemu.Guards;
 /// <param name="Committed">The process that goes on once it is; null for none.</param>
 internal sealed record GuardOrder(DomainFolder Folder, ShortId Operation, RunFolder? Otherwise, RunFolder? Committed)
 {
+    /// <summary>Memory may be on its way out in the background, which must not be cancelled; see <see cref="StreamDrain"/>.</summary>
+    public bool RunsOn { get; init; }
+
     /// <summary>The guest whose file systems are frozen meanwhile: it is thawed too. Null if none are.</summary>
     public FrozenGuest? Frozen { get; init; }
 }
@@ -38,7 +41,7 @@ internal sealed class Guard : IDisposable
     // one command after the other: when it has repeated the id, it has thawed.
     private const string Script = """
         exec 2>/dev/null
-        root=$1 operation=$2 otherwise=$3 committed=$4 limit=$5
+        root=$1 operation=$2 otherwise=$3 committed=$4 limit=$5 cancel=$6
         if [ "$limit" ]; then word=$(timeout "$limit" head -n 1); else read -r word; fi
         [ "$word" ] && exit
         if grep -q "\"last\": \"committed $operation\"" "$root"; then
@@ -50,7 +53,7 @@ internal sealed class Guard : IDisposable
         [ -p "$guest.in" ] || exit
         exec 8<>"$guest.in"
         for pause in 0.02 0.05 0.1 0.2 0.3 0.3 ${limit:+1 1 1 1 1 1}; do
-            printf 'migrate_cancel\ncont\n' >&8
+            printf '%s\ncont\n' "$cancel" >&8
             if [ "$limit" ]; then
                 printf '\377{"execute": "guest-fsfreeze-thaw"}\n' >&7
                 printf '{"execute": "guest-sync", "arguments": {"id": %s}}\n' $$ >&7
@@ -144,7 +147,7 @@ internal sealed class Guard : IDisposable
             [
                 "-c", Script, "coppice-guard", order.Folder.CatalogRoot, order.Operation.ToString(),
                 order.Otherwise?.Guard ?? "", order.Committed?.Guard ?? "",
-                order.Frozen?.Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) ?? "",
+                order.Frozen?.Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) ?? "", order.RunsOn ? "" : "migrate_cancel",
             ];
             SortedDictionary<int, SafeHandle> descriptors = new()
             {

@@ -36,6 +36,7 @@ internal static class CapabilityTable
             .Union(When(switches, Capability.OnlineExternalDiskOnly))
             .Union(When(marks, Capability.OnlineInternalDiskOnly))
             .Union(When(saves, Capability.ExternalMemory))
+            .Union(When(saves && inventory.WritesInBackground, Capability.LiveMemory))
             .Union(When(saves && marks, Capability.ExternalMemoryInternalDisk))
             .Union(When(savesInside, Capability.InternalMemory))
             .Union(When(savesInside && switches, Capability.InternalMemoryExternalDisk));

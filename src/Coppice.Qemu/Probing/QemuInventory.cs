@@ -15,9 +15,10 @@ namespace Coppice.Qemu.Probing;
 /// <param name="DefaultMachine">The one it takes if none is named, versioned.</param>
 /// <param name="CpuModels">Its CPU models.</param>
 /// <param name="RamFile">The properties of RAM that is a file.</param>
+/// <param name="WritesInBackground">A guest can run on while its RAM is written; this takes a kernel that watches pages for whoever runs it.</param>
 internal sealed record QemuInventory(
     string Version, ImmutableHashSet<string> Commands, ImmutableDictionary<string, string> Machines, string DefaultMachine,
-    ImmutableHashSet<string> CpuModels, ImmutableHashSet<string> RamFile)
+    ImmutableHashSet<string> CpuModels, ImmutableHashSet<string> RamFile, bool WritesInBackground)
 {
     /// <summary>Asks a program, by starting it without any machine.</summary>
     /// <exception cref="CoppiceException">
@@ -69,7 +70,22 @@ internal sealed record QemuInventory(
             names.ToImmutableDictionary(),
             machines.FirstOrDefault(m => m.IsTrue("is-default")).TextOrEmpty("name"),
             [.. models.Items().Select(m => m.TextOrEmpty("name"))],
-            [.. ramFile.Items().Select(p => p.TextOrEmpty("name"))]);
+            [.. ramFile.Items().Select(p => p.TextOrEmpty("name"))],
+            await WritesInBackgroundAsync(qmp, cancellation));
+    }
+
+    private static async Task<bool> WritesInBackgroundAsync(QmpConnection qmp, CancellationToken cancellation)
+    {
+        try
+        {
+            var capabilities = new JsonArray(Machine.Capability(Machine.Background, isOn: true));
+            await qmp.ExecuteAsync("migrate-set-capabilities", new JsonObject { ["capabilities"] = capabilities }, cancellation);
+            return true;
+        }
+        catch (QmpRefusalException)
+        {
+            return false;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ namespace Coppice.Qemu.Probing;
 /// </summary>
 internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
 {
-    private const int Format = 2;
+    private const int Format = 3;
     private const int MaximumBytes = 1 << 20;
 
     private QemuInventory? _inventory;

@@ -113,17 +113,23 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         }
     }
 
-    /// <summary>Gives up a migration that is under way, in or out, and waits until it has ended.</summary>
+    /// <summary>
+    /// Gives up a migration that is under way, in or out, and waits until it has ended. One in the background is only waited for: QEMU 7.2
+    /// would leave pages of its guest locked for ever.
+    /// </summary>
     /// <exception cref="CoppiceException">It does not end, as one whose file hangs
     /// (<see cref="ErrorKind.Hypervisor"/>).</exception>
     public async Task AbandonMigrationAsync()
     {
-        await Qmp.ExecuteAsync("migrate_cancel");
-        for (var start = time.GetTimestamp();
-            await MigrationAsync() is { Status: "setup" or "active" or "device" or "cancelling" };
-            await Task.Delay(s_settlingInterval, time))
+        var isInBackground = (await MigrationAsync()).IsUnderWay && await IsInBackgroundAsync();
+        if (!isInBackground)
         {
-            if (time.GetElapsedTime(start) > s_abandoningLimit)
+            await Qmp.ExecuteAsync("migrate_cancel");
+        }
+
+        for (var start = time.GetTimestamp(); (await MigrationAsync()).IsUnderWay; await Task.Delay(s_settlingInterval, time))
+        {
+            if (time.GetElapsedTime(start) > (isInBackground ? s_jobLimit : s_abandoningLimit))
             {
                 throw new CoppiceException(
                     ErrorKind.Hypervisor, "saving or loading memory", "was cancelled and does not end",
@@ -161,20 +167,64 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     /// <param name="file">Where it is written or read, from its position on.</param>
     /// <param name="withRam">Whether RAM is in it, or only what devices keep, beside RAM in a file of its own.</param>
     /// <param name="cancellation">Ends the waiting.</param>
-    public async Task PrepareMigrationAsync(SafeFileHandle file, bool withRam, CancellationToken cancellation)
+    /// <param name="runsOn">Whether the guest goes on meanwhile.</param>
+    public async Task PrepareMigrationAsync(SafeFileHandle file, bool withRam, CancellationToken cancellation, bool runsOn = false)
     {
-        await ChooseRamAsync(withRam, cancellation);
+        await ChooseRamAsync(withRam, cancellation, runsOn);
         await Qmp.ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = UnlimitedBandwidth }, cancellation);
         await Qmp.SendFileAsync(MemoryFile, file, cancellation);
     }
 
     /// <summary>Whether what is saved or loaded next has RAM in it, or only what devices keep.</summary>
-    public Task ChooseRamAsync(bool withRam, CancellationToken cancellation)
+    public Task ChooseRamAsync(bool withRam, CancellationToken cancellation, bool runsOn = false)
     {
-        var events = new JsonObject { ["capability"] = "events", ["state"] = true };
-        var leavesRam = new JsonObject { ["capability"] = "x-ignore-shared", ["state"] = !withRam };
-        return Qmp.ExecuteAsync(
-            "migrate-set-capabilities", new JsonObject { ["capabilities"] = new JsonArray(events, leavesRam) }, cancellation);
+        var capabilities = new JsonArray(Capability("events", true), Capability("x-ignore-shared", !withRam), Capability(Background, runsOn));
+        return Qmp.ExecuteAsync("migrate-set-capabilities", new JsonObject { ["capabilities"] = capabilities }, cancellation);
+    }
+
+    /// <summary>The switch that lets a guest run on while its RAM is written.</summary>
+    public const string Background = "background-snapshot";
+
+    /// <summary>A switch of a migration.</summary>
+    public static JsonNode Capability(string name, bool isOn) => new JsonObject { ["capability"] = name, ["state"] = isOn };
+
+    /// <summary>
+    /// Begins to write device state and RAM as they are, and lets the guest go on as soon as that stands fast. Whatever reads it must
+    /// read to the end.
+    /// </summary>
+    public async Task BeginSavingAsync(CancellationToken cancellation)
+    {
+        Qmp.ForgetEvents();
+        await BeginMigrationAsync("migrate", cancellation);
+        while (true)
+        {
+            // That it is active says nothing yet. QEMU 7.2 lets the guest go on by itself; from the first page that is written 10 allows it.
+            var migration = await MigrationAsync();
+            RequireSound("migrate", migration);
+            if (migration.Status is "completed" || migration.Pages > 0 || await StatusAsync(cancellation) is "running")
+            {
+                await ResumeAsync();
+                return;
+            }
+
+            await Task.Delay(s_settlingInterval, time, cancellation);
+        }
+    }
+
+    /// <summary>Waits until all is written that was begun with <see cref="BeginSavingAsync"/>.</summary>
+    public Task EndSavingAsync(IProgress<StepProgress> progress, CancellationToken cancellation) =>
+        WaitForMigrationAsync("migrate", progress, cancellation);
+
+    /// <summary>Has QEMU close the file that memory was to be written to or read from; nothing happens if it has none.</summary>
+    public async Task CloseMemoryAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await Qmp.ExecuteAsync("closefd", new JsonObject { ["fdname"] = MemoryFile }, cancellation);
+        }
+        catch (QmpRefusalException)
+        {
+        }
     }
 
     /// <summary>Writes device state and RAM to the file that was prepared.</summary>
@@ -239,24 +289,39 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
     {
         Qmp.ForgetEvents();
         await BeginMigrationAsync(command, cancellation);
+        await WaitForMigrationAsync(command, progress, cancellation);
+    }
+
+    private async Task WaitForMigrationAsync(string command, IProgress<StepProgress> progress, CancellationToken cancellation)
+    {
         while (true)
         {
             var told = await Qmp.WaitEventAsync(
                 e => e.Name == "MIGRATION" && HasEnded(e.Text("status")), s_progressInterval, cancellation);
-            var migration = told?.Text("status") == "completed" ? new Migration("completed", "", 0, 0) : await MigrationAsync();
+            var migration = told?.Text("status") == "completed" ? new Migration("completed", "", 0, 0, 0) : await MigrationAsync();
             if (migration.Status == "completed")
             {
                 return;
             }
 
-            if (HasEnded(migration.Status))
-            {
-                throw new QmpRefusalException(
-                    command, migration.Status, migration.Error is "" ? "it failed without a reason" : migration.Error);
-            }
-
+            RequireSound(command, migration);
             progress.Report(new StepProgress(new ByteCount(migration.Done), new ByteCount(migration.Total)));
         }
+    }
+
+    private static void RequireSound(string command, Migration migration)
+    {
+        if (migration.Status is not "completed" && HasEnded(migration.Status))
+        {
+            throw new QmpRefusalException(
+                command, migration.Status, migration.Error is "" ? "it failed without a reason" : migration.Error);
+        }
+    }
+
+    private async Task<bool> IsInBackgroundAsync()
+    {
+        var capabilities = await Qmp.ExecuteAsync("query-migrate-capabilities");
+        return capabilities.Items().Any(c => c.TextOrEmpty("capability") is Background && c.IsTrue("state"));
     }
 
     private async Task BeginMigrationAsync(string command, CancellationToken cancellation)
@@ -286,8 +351,12 @@ internal sealed class Machine(QmpConnection qmp, TimeProvider time) : IAsyncDisp
         var ram = answer.Find("ram") ?? default;
         var total = ram.NumberOrZero("total");
         return new Migration(
-            answer.TextOrEmpty("status"), answer.TextOrEmpty("error-desc"), total - ram.NumberOrZero("remaining"), total);
+            answer.TextOrEmpty("status"), answer.TextOrEmpty("error-desc"), total - ram.NumberOrZero("remaining"), total,
+            ram.NumberOrZero("normal") + ram.NumberOrZero("duplicate"));
     }
 
-    private sealed record Migration(string Status, string Error, long Done, long Total);
+    private sealed record Migration(string Status, string Error, long Done, long Total, long Pages)
+    {
+        public bool IsUnderWay => Status is "setup" or "active" or "device" or "cancelling";
+    }
 }

@@ -14,7 +14,8 @@ namespace Coppice.Qemu.Steps;
 /// The one pause of a snapshot. While the guest runs: the empty layers are added to the block graph, the memory file is
 /// opened and handed over, the images are flushed, the guard is armed; last its file systems are frozen, if that is asked. While
 /// it stands: stop, then transaction and the memory file, or snapshot-save and transaction for memory inside a disk; the TPM's file is
-/// read; cont. After that: the file systems are thawed, and then everything is flushed.
+/// read; cont. After that: the file systems are thawed, the rest of a stream comes that is written in the background, and then
+/// everything is flushed.
 /// </summary>
 internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 {
@@ -41,7 +42,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
             await machine.ChooseRamAsync(withRam: true, cancellation);
         }
 
-        using var memory = await MemoryFile.OpenAsync(machine, request.Process, request.Memory, context, cancellation);
+        using var memory = await MemoryFile.OpenAsync(machine, request.Process, request.Memory, context, cancellation, request.RunsOn);
         foreach (var image in request.Disks.Select(d => d.From.Path).Concat(request.Internals.Select(l => l.Path)).Distinct())
         {
             // The stop flushes the images too, but the guest stands still meanwhile: now there is less left to flush.
@@ -50,11 +51,20 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 
         await (memory?.FlushRamAsync(time, cancellation) ?? Task.CompletedTask);
         var resumes = request.State is DomainState.Running;
-        var order = new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null) { Frozen = freeze?.Guarded };
+        var order = new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null) 
+        {
+            Frozen = freeze?.Guarded,
+            RunsOn = request.RunsOn,
+        };
         await guards.ArmAsync(order, cancellation);
         var parts = new Stopwatches(time);
         var stood = freeze is null ? await OrGoOnAsync() : await freeze.DuringAsync(parts, OrGoOnAsync, cancellation);
         await guards.DisarmAsync(context, CancellationToken.None);
+        if (request.RunsOn)
+        {
+            await parts.TimeAsync("the rest of the memory", () => memory!.EndAsync(machine, context));
+        }
+
         await FlushDisksAsync(request, cancellation);
         if (request.TpmCopy is { } copy)
         {
@@ -158,7 +168,9 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
                 "transaction", new JsonObject { ["actions"] = new JsonArray(actions) }, cancellation));
         }
 
-        await (memory?.SaveAsync(machine, parts, context, cancellation) ?? Task.CompletedTask);
+        await (memory is null ? Task.CompletedTask
+            : request.RunsOn ? parts.TimeAsync("begin to migrate", () => memory.BeginAsync(machine))
+            : memory.SaveAsync(machine, parts, context, cancellation));
 
         // Saving memory waits for a command that the TPM was carrying out: now what it keeps is what the memory knows.
         var tpm = request.TpmCopy is { } copy ? TpmState.Of(context.Folder, copy.From).Read() : null;
@@ -235,7 +247,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         var memory = request.Memory.Mode switch
         {
             MemoryMode.External when request.Memory.Format is MemoryFormat.Mapped => "memory by a clone of the RAM file, device state by snapshot-save",
-            MemoryMode.External => "memory by migration stream to a descriptor",
+            MemoryMode.External => $"memory by migration stream to a descriptor{(request.RunsOn ? ", written while the guest ran on" : "")}",
             MemoryMode.Internal => $"memory by snapshot-save into {request.Memory.Disk}",
             _ => "no memory",
         };

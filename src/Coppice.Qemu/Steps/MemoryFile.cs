@@ -1,6 +1,7 @@
 using System.Text;
 using Coppice.Core;
 using Coppice.Files;
+using Coppice.Qemu.Guards;
 using Coppice.Qemu.Processes;
 using Coppice.Qemu.Qmp;
 using Microsoft.Win32.SafeHandles;
@@ -26,6 +27,7 @@ internal sealed class MemoryFile : IDisposable
     private readonly SafeFileHandle _file;
     private readonly string _partial;
     private readonly (SafeFileHandle File, string Path, long Bytes, DeviceState Devices)? _ram;
+    private StreamDrain? _drain;
 
     private MemoryFile(MemoryImage memory, string partial, string? ram, DeviceState devices)
     {
@@ -54,12 +56,13 @@ internal sealed class MemoryFile : IDisposable
     /// <param name="memory">Where its memory goes.</param>
     /// <param name="context">What the step is about.</param>
     /// <param name="cancellation">Ends the waiting.</param>
+    /// <param name="runsOn">Whether the guest goes on while a stream is written.</param>
     /// <exception cref="CoppiceException">
     /// The name is taken (<see cref="ErrorKind.AlreadyExists"/>), or the RAM of the process is in no file that could be cloned
     /// (<see cref="ErrorKind.WrongState"/>).
     /// </exception>
     public static async Task<MemoryFile?> OpenAsync(
-        Machine machine, ShortId process, MemoryImage memory, StepContext context, CancellationToken cancellation)
+        Machine machine, ShortId process, MemoryImage memory, StepContext context, CancellationToken cancellation, bool runsOn = false)
     {
         if (memory.Mode is not MemoryMode.External)
         {
@@ -83,7 +86,9 @@ internal sealed class MemoryFile : IDisposable
         var file = new MemoryFile(memory, PartialOf(memory, context), ram, devices);
         try
         {
-            await (ram is null ? machine.PrepareMigrationAsync(file._file, withRam: true, cancellation) : devices.PrepareAsync(cancellation));
+            await (ram is not null ? devices.PrepareAsync(cancellation)
+                : runsOn ? file.PrepareDrainAsync(machine, cancellation)
+                : machine.PrepareMigrationAsync(file._file, withRam: true, cancellation));
             return file;
         }
         catch
@@ -120,6 +125,20 @@ internal sealed class MemoryFile : IDisposable
         // In this order: if a device ever wrote to the RAM of a guest that stands, one that knows of more than the RAM would only lose that.
         await parts.TimeAsync("clone", () => Task.Run(() => Clone(ram.File, ram.Path, ram.Bytes), CancellationToken.None));
         await parts.TimeAsync("devices", () => ram.Devices.SaveAsync(cancellation));
+    }
+
+    /// <summary>Has QEMU begin to write a stream of the guest as it is, and lets it go on.</summary>
+    public Task BeginAsync(Machine machine) => NamedAsync(() => machine.BeginSavingAsync(CancellationToken.None));
+
+    /// <summary>Waits until the stream is written, while the guest runs. Nothing ends that early.</summary>
+    /// <exception cref="CoppiceException">There was no room for it (<see cref="ErrorKind.Storage"/>).</exception>
+    public async Task EndAsync(Machine machine, StepContext context)
+    {
+        await NamedAsync(() => machine.EndSavingAsync(context.Progress, CancellationToken.None));
+        if (await _drain!.EndAsync() is { } why)
+        {
+            throw Unwritten(why, null);
+        }
     }
 
     /// <summary>Makes the file durable and gives it its name.</summary>
@@ -175,28 +194,56 @@ internal sealed class MemoryFile : IDisposable
 
     /// <summary>Lets go of what QEMU has open for a file that is not going to be.</summary>
     public static Task AbandonAsync(Machine machine, MemoryImage memory, RunFolder folder, StepContext context, CancellationToken cancellation) =>
-        memory.Format is MemoryFormat.Mapped ? new DeviceState(machine, folder, context).RemoveAsync(cancellation) : Task.CompletedTask;
+        memory switch
+        {
+            { Format: MemoryFormat.Mapped } => new DeviceState(machine, folder, context).RemoveAsync(cancellation),
+            { Mode: MemoryMode.External } => machine.CloseMemoryAsync(cancellation),
+            _ => Task.CompletedTask,
+        };
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _file.Dispose();
         _ram?.File.Dispose();
+        _drain?.Dispose();
     }
 
-    private async Task SaveAsync(Machine machine, StepContext context, CancellationToken cancellation)
+    private async Task PrepareDrainAsync(Machine machine, CancellationToken cancellation)
+    {
+        _drain = StreamDrain.Start(_file);
+        try
+        {
+            await machine.PrepareMigrationAsync(_drain.Input, withRam: true, cancellation, runsOn: true);
+        }
+        catch (QmpRefusalException e)
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, $"RAM of the guest whose memory goes to {_memory.File}",
+                $"cannot be written while it changes (QEMU: {e.Description})", "leave live out: the guest stands still then, as the plan says", e);
+        }
+
+        _drain.CloseInput();
+    }
+
+    private Task SaveAsync(Machine machine, StepContext context, CancellationToken cancellation) =>
+        NamedAsync(() => machine.SaveMemoryAsync(context.Progress, cancellation));
+
+    private async Task NamedAsync(Func<Task> save)
     {
         try
         {
-            await machine.SaveMemoryAsync(context.Progress, cancellation);
+            await save();
         }
         catch (QmpRefusalException e) when (e.Description.StartsWith(CannotWrite, StringComparison.Ordinal))
         {
-            throw new CoppiceException(
-                ErrorKind.Storage, $"memory image {_memory.File}", $"cannot be written (QEMU: {e.Description})",
-                "free some space or mend the file system, and try again", e);
+            throw Unwritten($"QEMU: {e.Description}", e);
         }
     }
+
+    private CoppiceException Unwritten(string why, Exception? cause) => new(
+        ErrorKind.Storage, $"memory image {_memory.File}", $"cannot be written ({why})",
+        "free some space or mend the file system, and try again", cause);
 
     private void Clone(SafeFileHandle source, string path, long bytes)
     {

@@ -92,6 +92,27 @@ public abstract partial class HypervisorContract
     }
 
     [Fact]
+    public async Task A_guest_that_runs_on_while_its_memory_is_written_is_kept_as_it_was_in_the_instant_of_its_disks()
+    {
+        await using var bed = Open();
+        var runsOn = (await bed.Hypervisor.CapabilitiesAsync(default)).Items.Contains(Capability.LiveMemory);
+        Assert.SkipUnless(runsOn, "QEMU may not watch the pages of its guests here (userfaultfd)");
+        var process = await StartAsync(bed);
+        var (memory, overlay) = (bed.NewMemory(), bed.NewOverlay(bed.Base));
+        var request = new CheckpointRequest(process, DomainState.Running, memory, [new DiskSwitch("vda", bed.Base, overlay)], default) { RunsOn = true };
+        var before = await bed.CounterAsync(process);
+        Assert.NotNull((await ApplyAsync(bed, bed.Hypervisor.Checkpoint(request))).Pause);
+        var after = await CountingAsync(bed, process);
+        var loaded = await LaunchAsync(bed, memory, bed.NewOverlay(bed.Base), bed.Base);
+        Assert.InRange(await bed.CounterAsync(loaded), before, after);
+
+        // And once more, with what is left of the first.
+        var (again, top) = (bed.NewMemory(), bed.NewOverlay(overlay));
+        await ApplyAsync(bed, bed.Hypervisor.Checkpoint(request with { Memory = again, Disks = [new DiskSwitch("vda", overlay, top)] }));
+        Assert.Equal(top.Path, (await ObserveAsync(bed, process)).ActiveImages["vda"]);
+    }
+
+    [Fact]
     public async Task What_a_disk_writes_is_told_whatever_layer_was_expected()
     {
         await using var bed = Open();

@@ -16,6 +16,7 @@ public sealed class FaultTests
 
     [Theory]
     [InlineData("create")]
+    [InlineData("create live")]
     [InlineData("revert")]
     public async Task QEMU_killed_while_it_writes_memory_leaves_a_domain_that_is_off_and_loses_nothing_acknowledged(string operation)
     {
@@ -47,6 +48,7 @@ public sealed class FaultTests
 
     [Theory]
     [InlineData("create")]
+    [InlineData("create live")]
     [InlineData("revert")]
     public async Task A_disk_that_is_full_in_the_pause_is_named_and_the_guest_goes_on(string operation)
     {
@@ -85,10 +87,11 @@ public sealed class FaultTests
         await domain.CreateAsync("room-again");
     }
 
-    [Fact]
-    public async Task QEMU_that_hangs_for_a_while_in_the_pause_is_waited_for()
+    [Theory]
+    [InlineData("create")]
+    [InlineData("create live")]
+    public async Task QEMU_that_hangs_for_a_while_in_the_pause_is_waited_for(string operation)
     {
-        const string Operation = "create";
         LiveDomain.Require();
         await using var domain = await PrepareAsync();
         var boot = await CheckpointTests.BootIdAsync(domain);
@@ -96,7 +99,7 @@ public sealed class FaultTests
         var writing = new MemoryWatch(before.Folder);
         var hung = domain.QemuProcesses.Single();
         Task hanging = Task.CompletedTask;
-        await RunAsync(domain, Operation, () => hanging = writing.WhenBegunAsync(async () =>
+        await RunAsync(domain, operation, () => hanging = writing.WhenBegunAsync(async () =>
         {
             await SignalAsync("STOP", hung);
             await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
@@ -105,7 +108,7 @@ public sealed class FaultTests
         await hanging;
         Assert.True(writing.Seen, "QEMU did not hang while it wrote");
         await Aftermath.TouchAsync(domain);
-        await Aftermath.VerifyTreeAsync(domain, before.Catalog, Operation);
+        await Aftermath.VerifyTreeAsync(domain, before.Catalog, operation);
         await CheckpointTests.VerifyAsync(domain, boot);
     }
 
@@ -136,8 +139,8 @@ public sealed class FaultTests
     /// <summary>Runs an operation, and something that goes wrong beside it from the start of the step with the pause.</summary>
     private static async Task RunAsync(LiveDomain domain, string operation, Func<Task> inPause)
     {
-        Request request = operation == "create"
-            ? new CreateSnapshot(LiveDomain.Name) { Name = "failing" }
+        Request request = operation is not "revert"
+            ? new CreateSnapshot(LiveDomain.Name) { Name = "failing", Live = operation is "create live" }
             : new RevertSnapshot(LiveDomain.Name, "base", RevertState.AsTaken, DiscardCurrent: false, Force: false);
         var mishap = Task.CompletedTask;
         var options = new RunOptions

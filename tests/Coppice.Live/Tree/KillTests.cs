@@ -11,6 +11,9 @@ public sealed class CreateInsideKillTests() : KillTests("create inside");
 
 public sealed class RevertKillTests() : KillTests("revert");
 
+/// <summary>The guest runs on while its RAM is written.</summary>
+public sealed class CreateLiveKillTests() : KillTests("create live");
+
 /// <summary>RAM that is cloned.</summary>
 public sealed class CreateMappedKillTests() : KillTests("create", isMapped: true);
 

@@ -12,6 +12,22 @@ public sealed class MappedMemoryTests : IDisposable
     public void Dispose() => _world.Dispose();
 
     [Fact]
+    public async Task Live_with_a_file_is_refused_where_the_RAM_is_a_file_and_written_in_the_background_elsewhere()
+    {
+        var live = new CreateSnapshot(Name) { Name = "one", Live = true, Memory = new MemoryRequest(MemoryMode.External, File: "/images/one.mem") };
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        Assert.Contains("background stream", (await _world.RunAsync(live)).Plan.Mechanism, StringComparison.Ordinal);
+        await _world.RunAsync(new KillDomain(Name));
+        _world.AddVolume();
+        await _world.StartAsync();
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(live with { Name = "two", Memory = new MemoryRequest(MemoryMode.External, File: "/images/two.mem") }));
+        Assert.Equal(ErrorKind.InvalidInput, error.Kind);
+        Assert.Contains("leave the file out", error.NextStep, StringComparison.Ordinal);
+        Assert.Contains("mapped", (await _world.RunAsync(live with { Name = "two", Memory = null })).Plan.Mechanism, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_domain_that_is_started_where_there_is_a_volume_keeps_its_memory_there()
     {
         await StartAsync();
