@@ -80,7 +80,8 @@ internal sealed class LiveChecks(LiveDomain domain, LiveOrchard orchard)
         var (state, processes) = (after.View.Hypervisor.State, domain.QemuProcesses.Length);
         var merging = after.Catalog.Jobs.Select(j => j.Process).OfType<ShortId>().Distinct().Count(p => p != after.Catalog.Head.Process);
         var alive = all.Count(d => d.View.Hypervisor.IsAlive);
-        if (processes < alive || processes > alive + merging)
+        var waiting = after.Catalog.Spares.Length;
+        if (processes < alive || processes > alive + merging + waiting)
         {
             throw new Violation(Harm.Orphan, $"{processes} QEMU processes of a domain that is {state}");
         }

@@ -103,11 +103,7 @@ internal sealed class LiveFault(LiveDomain domain, LiveOperation operation, stri
             if (passed is { Point: OperationPoint.StepIntended, Step.Kind: "qemu.checkpoint" or "qemu.leave" } && !_met)
             {
                 _met = true;
-                var free = new DriveInfo(folder.MemoryFolder).AvailableFreeSpace;
-                using var file = new FileStream(filler, new FileStreamOptions
-                {
-                    Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = Math.Max(1, free - left),
-                });
+                Filler.Make(filler, left);
             }
         }
     }

@@ -23,6 +23,7 @@ internal sealed record LiveOperation(string Name, int Weight, int Events)
     public static IReadOnlyList<LiveOperation> All { get; } =
     [
         new("create", 4, 16) { Stands = true },
+        new("create live", 2, 16) { Stands = true },
         new("create disk-only", 1, 16),
         new("create inside", 1, 8) { Stands = true },
         new("revert", 4, 26) { Stands = true, About = WithMemory },
@@ -34,6 +35,7 @@ internal sealed record LiveOperation(string Name, int Weight, int Events)
         new("create a branch, current", 1, 26) { Stands = true, About = WithMemory },
         new("tips revert", 1, 26) { Stands = true, About = c => c.Tips.Where(t => t.Memory.Mode is not MemoryMode.None).Select(t => t.Id.Value) },
         new("tips drop", 1, 8) { About = c => c.Tips.Select(t => t.Id.Value) },
+        new("warm", 1, 12) { About = WithMemory },
         new("fork and start", 2, 30) { About = WithMemory },
         new("save", 1, 10) { Stands = true, MaySave = true },
     ];

@@ -61,14 +61,7 @@ internal sealed class OfflineFault(ImageOrchard orchard, Request request, int nu
     public async Task<string?> FillAsync(int left)
     {
         var filler = Path.Combine(orchard.Folder, "filler");
-        var free = new DriveInfo(orchard.Folder).AvailableFreeSpace;
-        using (new FileStream(filler, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = Math.Max(1, free - left),
-        }))
-        {
-        }
-
+        Filler.Make(filler, left);
         var error = await MeetAsync("disk full", new RunOptions(), default);
         _met = Error is { Kind: ErrorKind.Storage };
         File.Delete(filler);

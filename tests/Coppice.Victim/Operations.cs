@@ -27,6 +27,7 @@ internal static class Operations
         "tips drop" => new DropTips(domain) { Tips = [snapshot!] },
         "create a branch" => new CreateSnapshot(domain) { Branch = new BranchRequest(snapshot!, IsCurrent: false) },
         "create a branch, current" => new CreateSnapshot(domain) { Branch = new BranchRequest(snapshot!, IsCurrent: true) },
+        "warm" => new WarmSnapshot(domain, snapshot!, 1),
         "fork and start" => new ForkSnapshot(domain, snapshot!, Fork) { State = ForkState.Running },
         "delete" => new DeleteSnapshot(domain, snapshot!, metadataOnly: false),
         "edit" => new EditSnapshot(domain, snapshot!, null, "said"),
