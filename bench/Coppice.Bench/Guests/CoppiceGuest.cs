@@ -69,8 +69,8 @@ internal sealed class CoppiceGuest : Guest
         return result;
     }
 
-    public Task<OperationResult> CheckpointAsync(string snapshot, CancellationToken cancellation) =>
-        RunAsync(new CreateSnapshot(Name) { Name = snapshot }, cancellation);
+    public Task<OperationResult> CheckpointAsync(string snapshot, CancellationToken cancellation, bool isLive = false) =>
+        RunAsync(new CreateSnapshot(Name) { Name = snapshot, Live = isLive }, cancellation);
 
     public Task<OperationResult> RevertAsync(string snapshot, CancellationToken cancellation) =>
         RunAsync(new RevertSnapshot(Name, snapshot, RevertState.AsTaken, DiscardCurrent: true, Force: false), cancellation);

@@ -12,14 +12,18 @@ internal static class Checkpoints
     /// <summary>How the tables name virsh's external checkpoint.</summary>
     public const string Virsh = "virsh", VirshLive = "virsh --live", Command = "coppice, XFS, as a command";
 
+    /// <summary>And how they name memory that is written while the guest runs on.</summary>
+    public const string Background = "coppice --live, no volume";
+
     /// <summary>What the name of a part of a step begins with, and of a step.</summary>
     public const string PartPrefix = "part: ", StepPrefix = "step: ";
 
     /// <summary>Through the library, in this process.</summary>
-    public static async Task<Taken> ByLibraryAsync(CoppiceGuest guest, string name, CancellationToken cancellation)
+    public static async Task<Taken> ByLibraryAsync(
+        CoppiceGuest guest, string name, CancellationToken cancellation, bool isLive = false)
     {
         var start = Stopwatch.GetTimestamp();
-        var result = await guest.CheckpointAsync(name, cancellation);
+        var result = await guest.CheckpointAsync(name, cancellation, isLive);
         return new Taken(Stopwatch.GetElapsedTime(start), result.Pause, result.Written.Bytes, [.. Parts(result)]);
     }
 

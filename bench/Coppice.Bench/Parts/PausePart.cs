@@ -55,11 +55,13 @@ internal sealed class PausePart(Settings settings, Recorder recorder, Cancellati
         await using var guest = await CoppiceGuest.BootAsync(
             settings, place, size, place is MemoryPlace.Volatile ? LeastGrowth : (rounds + 2) * GrowthPerRound, cancellation);
         await guest.SuspendAsync(cancellation);
-        await EachLoadAsync(size, [
-            new(
-                BenchHome.Subject(place), guest, rounds, name => Checkpoints.ByLibraryAsync(guest, name, cancellation),
-                _ => guest.KeepRoomAsync(cancellation)),
-        ]);
+        var plain = new Contestant(
+            BenchHome.Subject(place), guest, rounds, name => Checkpoints.ByLibraryAsync(guest, name, cancellation), KeepRoom);
+        var live = new Contestant(
+            Checkpoints.Background, guest, rounds, name => Checkpoints.ByLibraryAsync(guest, name, cancellation, isLive: true), KeepRoom);
+        await EachLoadAsync(size, place is MemoryPlace.None ? [plain, live] : [plain]);
+
+        Task KeepRoom(string name) => guest.KeepRoomAsync(cancellation);
     }
 
     private async Task EachLoadAsync(GuestSize size, Contestant[] contestants)
