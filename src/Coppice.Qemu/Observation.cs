@@ -15,7 +15,7 @@ internal sealed class Observation(TimeProvider time)
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
     public async Task<HypervisorObservation> ObserveAsync(
-        RunFolder folder, string ram, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation)
+        RunFolder folder, string clonable, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation)
     {
         var process = new RunProcess(folder, ProcessFiles.Qemu, time);
         if (process.Pid is not { } pid)
@@ -32,7 +32,8 @@ internal sealed class Observation(TimeProvider time)
             var status = qmp.ExecuteAsync("query-status", null, cancellation);
             var drives = DrivesAsync(qmp, definition, written, cancellation);
             var cards = GoneCardsAsync(qmp, definition, cancellation);
-            await Task.WhenAll(status, drives, cards);
+            var ram = Machine.TypeOfAsync(qmp, $"/objects/{QemuCommandLine.Ram0}", cancellation);
+            await Task.WhenAll(status, drives, cards, ram);
             var (images, unplugged) = await drives;
             return new HypervisorObservation
             {
@@ -42,7 +43,8 @@ internal sealed class Observation(TimeProvider time)
                 Unplugged = unplugged,
                 GoneCards = await cards,
                 Version = qmp.Version.ToString(),
-                Ram = File.Exists(ram) ? ram : null,
+                Ram = File.Exists(clonable) ? clonable : null,
+                HasRamInFile = await ram is QemuCommandLine.RamFile,
                 MemoryEstimate = Estimate(pid, definition.Memory),
             };
         }

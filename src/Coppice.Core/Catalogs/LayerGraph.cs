@@ -98,7 +98,7 @@ public sealed class LayerGraph
     public ImmutableArray<Layer> OnlyOf(HeadDisk disk)
     {
         var without = _catalog with { Head = _catalog.Head with { Disks = _catalog.Head.Disks.Remove(disk) } };
-        var gone = LayerGraph.Of(without).Unreached().Select(l => l.Id).ToHashSet();
+        var gone = new LayerGraph(without).Unreached().Select(l => l.Id).ToHashSet();
         return [.. Chain(disk.Layer).Where(l => l.Origin is LayerOrigin.Coppice && gone.Contains(l.Id))];
     }
 
@@ -107,7 +107,7 @@ public sealed class LayerGraph
     {
         ArgumentNullException.ThrowIfNull(tip);
         var without = _catalog with { Tips = _catalog.Tips.RemoveAll(t => t.Id == tip.Id) };
-        var layers = LayerGraph.Of(without).Unreached().Except(Unreached())
+        var layers = new LayerGraph(without).Unreached().Except(Unreached())
             .Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path);
         var memories = MemoryFiles(_catalog).Except(MemoryFiles(without), StringComparer.Ordinal);
         return layers.Concat(memories);

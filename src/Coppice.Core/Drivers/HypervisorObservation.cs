@@ -33,6 +33,9 @@ public sealed record HypervisorObservation
     /// <summary>The file on a memory volume that is the RAM of the process; null if its RAM is nowhere else.</summary>
     public string? Ram { get; init; }
 
+    /// <summary>The RAM of the process is a file of any kind, so that its pages cannot be watched while a stream is written.</summary>
+    public bool HasRamInFile { get; init; }
+
     /// <summary>About how many bytes a memory image would have that is a stream.</summary>
     public ByteCount MemoryEstimate { get; init; }
 

@@ -73,14 +73,16 @@ internal static class SnapshotConditions
         }
     }
 
-    /// <summary>A file that is named takes a stream, and pages of RAM that is a file itself cannot be watched while one is written.</summary>
+    /// <summary>A stream is not written while the guest changes RAM that is a file itself: the pages of that cannot be watched.</summary>
     public static void CheckLive(CreateSnapshot request, DomainState state, Observed observed)
     {
-        if (request is { Live: true, Memory.File: { } file } && state == DomainState.Running && observed.ClonableRam is not null)
+        var isCloned = observed.ClonableRam is not null;
+        if (request.Live && state == DomainState.Running && observed.Hypervisor.HasRamInFile && (!isCloned || request.Memory?.File is not null))
         {
             throw Invalid(
-                $"snapshot of domain '{observed.Catalog.Name}'", $"live would write memory to {file} while the guest changes RAM that is a file itself",
-                "leave the file out: the RAM is cloned then, and nothing waits; or leave live out");
+                $"snapshot of domain '{observed.Catalog.Name}'", "live would write memory as a stream while the guest changes RAM that is a file itself",
+                isCloned ? "leave the file out: the RAM is cloned then, and nothing waits; or leave live out"
+                    : "leave live out, or stop and start the domain: its RAM is no file then, or one that is cloned");
         }
     }
 

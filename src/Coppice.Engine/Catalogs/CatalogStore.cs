@@ -1,8 +1,5 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Coppice.Core;
 using Coppice.Files;
 
@@ -33,7 +30,7 @@ public sealed class CatalogStore
     private readonly KnownCatalogs _known;
 
     /// <summary>The records that the commits of this object have replaced, and that are still there.</summary>
-    private ImmutableArray<string> _replaced = [];
+    private ImmutableArray<RecordName> _replaced = [];
 
     /// <summary>The catalog of a domain.</summary>
     public CatalogStore(DomainFolder folder)
@@ -143,7 +140,7 @@ public sealed class CatalogStore
         {
             var path = PathOf(new RecordName(id, catalog.Revision));
             var record = new RecordDocument(Version, catalog.Snapshots[id]);
-            await DurableFile.ReplaceAsync(path, Serialize(record, EngineJson.Document<RecordDocument>())).ConfigureAwait(false);
+            await DurableFile.ReplaceAsync(path, StoredDocument.Serialize(record, EngineJson.Document<RecordDocument>())).ConfigureAwait(false);
             if (!change.Refrozen.Contains(id) && recordedAt(id) is var time && time < DateTimeOffset.MaxValue)
             {
                 // A snapshot with another name has frozen its layers when it did.
@@ -156,7 +153,7 @@ public sealed class CatalogStore
         return new StagedCatalog(catalog, RootDocument.Of(catalog, kept.Concat(written)), known?.Times ?? [])
         {
             Replaced = known is null ? [] :
-                [.. put.Concat(change.Drop).Where(known.Records.ContainsKey).Select(id => PathOf(known.Records[id]))],
+                [.. put.Concat(change.Drop).Where(known.Records.ContainsKey).Select(id => known.Records[id])],
         };
     }
 
@@ -164,14 +161,22 @@ public sealed class CatalogStore
     public async Task CommitAsync(StagedCatalog staged)
     {
         ArgumentNullException.ThrowIfNull(staged);
-        var content = Serialize(staged.Root, EngineJson.Document<RootDocument>());
+        var content = StoredDocument.Serialize(staged.Root, EngineJson.Document<RootDocument>());
         await DurableFile.ReplaceAsync(_root, content).ConfigureAwait(false);
         _known.Keep(_root, new KnownCatalog(content, staged.Root, staged.Catalog, staged.Times));
         _replaced = [.. _replaced, .. staged.Replaced];
+        foreach (var name in staged.Replaced)
+        {
+            staged.Times.TryRemove(name, out _);
+        }
     }
 
     /// <summary>Undefines the domain, in one step. What it named is removed afterwards.</summary>
-    internal void Forget() => DurableFile.Rename(_root, _folder.ForgottenRoot);
+    internal void Forget()
+    {
+        DurableFile.Rename(_root, _folder.ForgottenRoot);
+        _known.Forget(_root);
+    }
 
     /// <summary>Makes sure that the root that can be read is also the one that is read after a loss of power.</summary>
     public void Flush()
@@ -193,12 +198,12 @@ public sealed class CatalogStore
     /// Removes the records that commits of this object have replaced; the folder, which may have thousands of others, is not looked
     /// at. Needs the lock.
     /// </summary>
-    public void TidyReplaced() => Remove(_replaced);
+    public void TidyReplaced() => Remove(_replaced.Select(PathOf));
 
     /// <summary>The records that the root does not name, and what an interrupted write left.</summary>
     internal ImmutableArray<string> Unnamed()
     {
-        var root = !Exists ? null : _known.Find(_root)?.Root ?? Parse(_root, ReadRoot().Span, EngineJson.Document<RootDocument>());
+        var root = !Exists ? null : _known.Find(_root)?.Root ?? StoredDocument.Parse(_root, ReadRoot().Span, EngineJson.Document<RootDocument>());
         var named = (root?.Snapshots ?? []).Select(PathOf).ToHashSet(StringComparer.Ordinal);
         var records = Directory.Exists(_folder.CatalogRecords) ? Directory.EnumerateFiles(_folder.CatalogRecords) : [];
         return [.. records.Append(_root + ".new").Where(p => !named.Contains(p) && File.Exists(p)).Order(StringComparer.Ordinal)];
@@ -217,21 +222,22 @@ public sealed class CatalogStore
     {
         try
         {
-            return Read(_root, MaximumRoot);
+            return StoredDocument.Read(_root, MaximumRoot);
         }
         catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true } missing)
         {
+            _known.Forget(_root);
             throw new CoppiceException(ErrorKind.NotFound, $"domain in {_folder.Path}", "is not there", "", missing);
         }
     }
 
-    private RootFront ReadFront() => Parse(_root, ReadRoot().Span, FrontJson.Default.RootFront);
+    private RootFront ReadFront() => StoredDocument.Parse(_root, ReadRoot().Span, FrontJson.Default.RootFront);
 
     private KnownCatalog Current() => _known.Find(_root) ?? Interpret(ReadRoot());
 
     private KnownCatalog Interpret(ReadOnlyMemory<byte> content)
     {
-        var root = Parse(_root, content.Span, EngineJson.Document<RootDocument>());
+        var root = StoredDocument.Parse(_root, content.Span, EngineJson.Document<RootDocument>());
         var snapshots = ReadRecords(root.Snapshots);
         try
         {
@@ -241,7 +247,7 @@ public sealed class CatalogStore
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
-            throw Damaged(_root, e.Message, e);
+            throw StoredDocument.Damaged(_root, e.Message, e);
         }
     }
 
@@ -269,11 +275,11 @@ public sealed class CatalogStore
     private Snapshot ReadRecord(RecordName name)
     {
         var path = PathOf(name);
-        var snapshot = Parse(path, Read(path, MaximumRecord), EngineJson.Document<RecordDocument>()).Snapshot;
-        return snapshot.Id == name.Snapshot ? snapshot : throw Damaged(path, $"it describes another snapshot, {snapshot.Id}", null);
+        var snapshot = StoredDocument.Parse(path, StoredDocument.Read(path, MaximumRecord), EngineJson.Document<RecordDocument>()).Snapshot;
+        return snapshot.Id == name.Snapshot ? snapshot : throw StoredDocument.Damaged(path, $"it describes another snapshot, {snapshot.Id}", null);
     }
 
-    private void Remove(ImmutableArray<string> records)
+    private void Remove(IEnumerable<string> records)
     {
         foreach (var path in records)
         {
@@ -287,60 +293,4 @@ public sealed class CatalogStore
     private void MakeRecords() => DurableFolder.Create(_folder.CatalogRecords);
 
     private string PathOf(RecordName name) => $"{_folder.CatalogRecords}/{name}.json";
-
-    private static byte[] Serialize<T>(T document, JsonTypeInfo<T> type) =>
-        [.. JsonSerializer.SerializeToUtf8Bytes(document, type), (byte)'\n'];
-
-    private static byte[] Read(string path, int maximum)
-    {
-        try
-        {
-            return DurableFile.ReadBounded(path, maximum);
-        }
-        catch (FileException e)
-        {
-            throw e.IsMissing || e.ErrorNumber == 0 ? Damaged(path, e.Problem, e) : Failure.Of(e);
-        }
-    }
-
-    private static T Parse<T>(string path, ReadOnlySpan<byte> content, JsonTypeInfo<T> type)
-    {
-        try
-        {
-            var version = EngineJson.Version(content);
-            return version == Version
-                ? JsonSerializer.Deserialize(content, type)!
-                : throw new CoppiceException(
-                    ErrorKind.Damaged, path, $"has version {version}, and this Coppice reads version {Version}",
-                    "use the version of Coppice that wrote it");
-        }
-        catch (JsonException e)
-        {
-            throw Damaged(path, e.Message, e);
-        }
-    }
-
-    private static CoppiceException Damaged(string path, string problem, Exception? cause) => new(
-        ErrorKind.Damaged, path, $"cannot be read: {problem}", "restore the catalog folder from a backup", cause);
-}
-
-/// <summary>A catalog whose records are written and whose root is not.</summary>
-public sealed class StagedCatalog
-{
-    internal StagedCatalog(Catalog catalog, RootDocument root, ConcurrentDictionary<RecordName, DateTimeOffset> times)
-    {
-        Catalog = catalog;
-        Root = root;
-        Times = times;
-    }
-
-    /// <summary>The catalog once it is committed.</summary>
-    public Catalog Catalog { get; }
-
-    internal RootDocument Root { get; }
-
-    internal ConcurrentDictionary<RecordName, DateTimeOffset> Times { get; }
-
-    /// <summary>The records that the root named and will not name, by path.</summary>
-    internal ImmutableArray<string> Replaced { get; init; } = [];
 }

@@ -51,7 +51,7 @@ internal sealed class KnownCatalogs
     public void Keep(string root, KnownCatalog known)
     {
         _known[root] = known;
-        if (_known.Values.Sum(k => k.Catalog.Snapshots.Count) > MaximumSnapshots)
+        if (_known.Values.Sum(k => k.Catalog.Snapshots.Count + 1) > MaximumSnapshots)
         {
             foreach (var other in _known.Keys.Where(p => p != root))
             {

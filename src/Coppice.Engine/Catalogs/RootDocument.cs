@@ -44,6 +44,7 @@ internal sealed record RootDocument
     /// <summary>The records, one a snapshot.</summary>
     public required ImmutableArray<RecordName> Snapshots { get; init; }
 
+    /// <summary>What is stored of a catalog, beside its records.</summary>
     /// <param name="catalog">The catalog.</param>
     /// <param name="records">Its records, by the revision that wrote them.</param>
     public static RootDocument Of(Catalog catalog, IEnumerable<RecordName> records) => new()
@@ -75,7 +76,7 @@ internal sealed record RootDocument
         Last = ReadLast(),
         Head = Head,
         Current = Current,
-        Snapshots = snapshots.ToDictionary(s => s.Id),
+        Snapshots = snapshots.ToDictionary(s => s.Id).AsReadOnly(),
         Tips = Tips,
         TipRetention = TipRetention,
         Layers = Layers,

@@ -134,7 +134,7 @@ internal sealed class DomainSession : IDisposable
         var warnings = await new OperationExecutor(_folder, steps, _store) { BeforeCleanUp = _call.BeforeCleanUp }
             .RunAsync(plan, _call.Cancellation).ConfigureAwait(false);
         var catalog = _store.Read();
-        if (!plan.CleanUp.IsEmpty || plan.Commit is { Drop.IsEmpty: false })
+        if (!plan.CleanUp.IsEmpty || !_finished.IsEmpty || plan.Commit is { Drop.IsEmpty: false })
         {
             new ChecksumStore(_folder).Tidy(catalog);
         }

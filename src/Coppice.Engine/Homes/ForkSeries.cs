@@ -22,7 +22,7 @@ internal sealed class ForkSeries(TimeProvider time) : IDisposable
 {
     private const int GroupPerProcessor = 8;
 
-    /// <summary>How long one waits for others, so that none is held up by one that cannot be started.</summary>
+    /// <summary>How long one waits after the last that came, so that none is held up by one that cannot be started.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _turns = new(Environment.ProcessorCount);
@@ -109,6 +109,9 @@ internal sealed class ForkSeries(TimeProvider time) : IDisposable
         private readonly TaskCompletionSource _all = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int _missing = 1;
 
+        /// <summary>How many are missing; less whenever one comes.</summary>
+        public int Missing => Volatile.Read(ref _missing);
+
         public Task All => _all.Task;
 
         public void Expect() => Interlocked.Increment(ref _missing);
@@ -127,11 +130,15 @@ internal sealed class ForkSeries(TimeProvider time) : IDisposable
     {
         private bool _isOver;
 
-        /// <summary>It stands, so another one may start; returns when all of its group stand, or after a while.</summary>
-        public async Task MeetAsync()
+        /// <summary>It stands, so another one may start; returns when all of its group do, none has come for a while, or it is cancelled.</summary>
+        public async Task MeetAsync(CancellationToken cancellation)
         {
             Dispose();
-            await Task.WhenAny(meeting.All, Task.Delay(s_patience, time)).ConfigureAwait(false);
+            for (var seen = int.MaxValue; !meeting.All.IsCompleted && !cancellation.IsCancellationRequested && meeting.Missing < seen;)
+            {
+                seen = meeting.Missing;
+                await Task.WhenAny(meeting.All, Task.Delay(s_patience, time, cancellation)).ConfigureAwait(false);
+            }
         }
 
         public void Dispose()

@@ -101,7 +101,7 @@ internal sealed class Forker(Call call, HomeFolder home, DomainFinder finder)
         OperationResult started;
         try
         {
-            started = await OnForkAsync(made, start, turn is null ? null : turn.MeetAsync).ConfigureAwait(false);
+            started = await OnForkAsync(made, start, turn is not null && request.State is ForkState.Running ? () => turn.MeetAsync(call.Cancellation) : null).ConfigureAwait(false);
         }
         catch (Exception e) when (!call.Announcer.IsAbandoned)
         {

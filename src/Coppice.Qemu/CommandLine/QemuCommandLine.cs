@@ -8,6 +8,9 @@ namespace Coppice.Qemu.CommandLine;
 /// <summary>The whole command line of a domain. Paths of sockets are relative to the run folder.</summary>
 internal static class QemuCommandLine
 {
+    /// <summary>The id of the object that is a guest's RAM, and what it is if that is a file.</summary>
+    public const string Ram0 = "ram0", RamFile = "memory-backend-file";
+
     private static readonly string[] s_closedDoors =
     [
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -59,7 +62,7 @@ internal static class QemuCommandLine
 
         // RAM is an object of its own, always with the same name: a later process may map a file instead.
         var machine = new QemuOption(definition.Os.Machine ?? "pc")
-            .With("memory-backend", "ram0")
+            .With("memory-backend", Ram0)
             .With("acpi", definition.Features.HasFlag(MachineFeatures.Acpi));
         machine = definition.Os.IsMicrovm
             ? machine.With("ioapic2", false) // The interrupts of a second one do not reach a guest that is emulated.
@@ -86,8 +89,8 @@ internal static class QemuCommandLine
     // writing, so that no balloon punches holes into it.
     private static QemuOption Ram(LaunchRequest request)
     {
-        var backend = new QemuOption(request.Ram is null ? "memory-backend-ram" : "memory-backend-file")
-            .With("id", "ram0").With("size", request.Definition.Memory.Bytes);
+        var backend = new QemuOption(request.Ram is null ? "memory-backend-ram" : RamFile)
+            .With("id", Ram0).With("size", request.Definition.Memory.Bytes);
         var placed = request.Ram is { } file ? backend.With("mem-path", file.Path).With("share", file.IsClonable) : backend;
         return request.Ram is { IsImage: true } ? placed.With("readonly", true).With("rom", "off") : placed;
     }

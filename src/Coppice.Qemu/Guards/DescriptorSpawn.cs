@@ -14,6 +14,7 @@ internal static unsafe partial class DescriptorSpawn
     private const int ActionsBytes = 512, AttributesBytes = 512;
     private const short NewSession = 0x80;
     private const int Interrupted = 4;
+    private const int DuplicateClosing = 1030, AboveAll = 10;
 
     /// <summary>Starts a program.</summary>
     /// <param name="program">Its name or path.</param>
@@ -27,6 +28,7 @@ internal static unsafe partial class DescriptorSpawn
         var attributes = stackalloc byte[AttributesBytes];
         Require(InitializeActions(actions));
         Require(InitializeAttributes(attributes));
+        var copies = new List<int>();
         using var argv = new TextArray([program, .. arguments]);
         using var environment = new TextArray(
             Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => $"{v.Key}={v.Value}"));
@@ -34,7 +36,9 @@ internal static unsafe partial class DescriptorSpawn
         {
             foreach (var (number, file) in descriptors)
             {
-                Require(AddDuplicate(actions, (int)file.DangerousGetHandle(), number));
+                // Out of the way of all numbers that are going to be replaced.
+                copies.Add(Duplicate((int)file.DangerousGetHandle(), DuplicateClosing, AboveAll));
+                Require(copies[^1] < 0 ? Marshal.GetLastPInvokeError() : AddDuplicate(actions, copies[^1], number));
             }
 
             Require(SetFlags(attributes, NewSession));
@@ -43,6 +47,7 @@ internal static unsafe partial class DescriptorSpawn
         }
         finally
         {
+            copies.Where(c => c >= 0).ToList().ForEach(c => _ = Close(c));
             _ = DestroyActions(actions);
             _ = DestroyAttributes(attributes);
             foreach (var file in descriptors.Values)
@@ -53,15 +58,11 @@ internal static unsafe partial class DescriptorSpawn
     }
 
     /// <summary>Waits until a program has ended that was started here, and lets the kernel forget it.</summary>
-    /// <returns>What it ended with, as wait(2) tells it; 0 if it was content.</returns>
-    public static int Wait(int pid)
+    public static void Wait(int pid)
     {
-        int status;
-        while (WaitFor(pid, out status, 0) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
+        while (WaitFor(pid, out _, 0) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
         {
         }
-
-        return status;
     }
 
     private static void Require(int error)
@@ -84,6 +85,12 @@ internal static unsafe partial class DescriptorSpawn
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
     private static partial int DestroyActions(byte* actions);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Duplicate(int file, int command, int least);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
 
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
     private static partial int InitializeAttributes(byte* attributes);

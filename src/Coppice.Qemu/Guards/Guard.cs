@@ -14,8 +14,11 @@ namespace Coppice.Qemu.Guards;
 /// <param name="Committed">The process that goes on once it is; null for none.</param>
 internal sealed record GuardOrder(DomainFolder Folder, ShortId Operation, RunFolder? Otherwise, RunFolder? Committed)
 {
-    /// <summary>Memory may be on its way out in the background, which must not be cancelled; see <see cref="StreamDrain"/>.</summary>
-    public bool RunsOn { get; init; }
+    /// <summary>
+    /// Memory may be on its way out, and is given up first. Nothing else is cancelled: what is written in the background must not be,
+    /// whose ever it is; see <see cref="StreamDrain"/>.
+    /// </summary>
+    public bool Cancels { get; init; }
 
     /// <summary>The guest whose file systems are frozen meanwhile: it is thawed too. Null if none are.</summary>
     public FrozenGuest? Frozen { get; init; }
@@ -147,7 +150,7 @@ internal sealed class Guard : IDisposable
             [
                 "-c", Script, "coppice-guard", order.Folder.CatalogRoot, order.Operation.ToString(),
                 order.Otherwise?.Guard ?? "", order.Committed?.Guard ?? "",
-                order.Frozen?.Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) ?? "", order.RunsOn ? "" : "migrate_cancel",
+                order.Frozen?.Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) ?? "", order.Cancels ? "migrate_cancel" : "",
             ];
             SortedDictionary<int, SafeHandle> descriptors = new()
             {

@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.IO.Pipes;
 using System.Runtime.InteropServices;
+using Coppice.Core;
 using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Qemu.Guards;
@@ -11,7 +13,7 @@ namespace Coppice.Qemu.Guards;
 /// </summary>
 internal sealed class StreamDrain : IDisposable
 {
-    private const string Script = "cat && exit; cat >/dev/null; exit 1";
+    private const string Script = "cat && echo whole >&2 && exit; cat >/dev/null";
 
     private readonly AnonymousPipeServerStream _pipe;
     private readonly Task<string?> _end;
@@ -28,7 +30,7 @@ internal sealed class StreamDrain : IDisposable
 
     /// <summary>Starts one.</summary>
     /// <param name="file">Open for writing; what comes is written from its position on.</param>
-    /// <exception cref="System.ComponentModel.Win32Exception">It cannot be started.</exception>
+    /// <exception cref="CoppiceException">It cannot be started (<see cref="ErrorKind.Internal"/>).</exception>
     public static StreamDrain Start(SafeFileHandle file)
     {
         var pipe = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);
@@ -41,11 +43,13 @@ internal sealed class StreamDrain : IDisposable
             };
             return new StreamDrain(pipe, complaints, DescriptorSpawn.Start("sh", ["-c", Script, "coppice-drain"], descriptors));
         }
-        catch
+        catch (Exception e)
         {
             pipe.Dispose();
             complaints.Dispose();
-            throw;
+            throw e is Win32Exception
+                ? new CoppiceException(ErrorKind.Internal, "what writes memory", $"cannot be started: {e.Message}", "nothing was changed; try again", e)
+                : e;
         }
         finally
         {
@@ -70,9 +74,10 @@ internal sealed class StreamDrain : IDisposable
 
     private static async Task<string?> WaitAsync(AnonymousPipeServerStream complaints, int pid)
     {
+        // Its word counts, not how it ended: somebody else may have waited for it.
         using var reader = new StreamReader(complaints);
-        var told = await reader.ReadToEndAsync();
-        var status = DescriptorSpawn.Wait(pid);
-        return status == 0 ? null : told.Trim() is { Length: > 0 } why ? why : $"what writes it ended with {status}";
+        var told = (await reader.ReadToEndAsync()).Trim();
+        DescriptorSpawn.Wait(pid);
+        return told is "whole" ? null : told.Length > 0 ? told : "what writes it was killed";
     }
 }

@@ -89,8 +89,9 @@ internal sealed record QemuInventory(
     }
 }
 
-/// <summary>An inventory as it is stored, with the program it was read from.</summary>
-internal sealed record StoredInventory(int Format, string Binary, long Size, DateTimeOffset Changed, QemuInventory Inventory);
+/// <summary>An inventory as it is stored, with the program it was read from, and the host: whether pages can be watched hangs on that.</summary>
+internal sealed record StoredInventory(
+    int Format, string Binary, long Size, DateTimeOffset Changed, string Host, QemuInventory Inventory);
 
 /// <summary>The stored inventory's shape.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

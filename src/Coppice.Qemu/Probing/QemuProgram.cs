@@ -5,13 +5,15 @@ using Coppice.Files;
 namespace Coppice.Qemu.Probing;
 
 /// <summary>
-/// The QEMU that is installed. It is asked once for each version of the program: the answer is kept in a file, with path,
-/// size and age of the program, and asked for again when one of these changes.
+/// The QEMU that is installed. It is asked once for each version of the program and start of the host: the answer is kept in a file, with
+/// path, size and age of the program, and asked for again when one of these changes, or what the kernel lets this user do.
 /// </summary>
 internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
 {
     private const int Format = 3;
     private const int MaximumBytes = 1 << 20;
+
+    private static readonly string[] s_ofHost = ["/proc/sys/kernel/random/boot_id", "/proc/sys/vm/unprivileged_userfaultfd"];
 
     private QemuInventory? _inventory;
 
@@ -26,15 +28,20 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
     {
         var program = new FileInfo(Find(options.Binary));
         if (Stored() is { } stored
-            && stored.Binary == program.FullName && stored.Size == program.Length && stored.Changed == program.LastWriteTimeUtc)
+            && stored.Binary == program.FullName && stored.Size == program.Length && stored.Changed == program.LastWriteTimeUtc
+            && stored.Host == Host())
         {
             return stored.Inventory;
         }
 
         var inventory = await QemuInventory.AskAsync(program.FullName, time, cancellation);
-        await StoreAsync(new StoredInventory(Format, program.FullName, program.Length, program.LastWriteTimeUtc, inventory));
+        await StoreAsync(new StoredInventory(Format, program.FullName, program.Length, program.LastWriteTimeUtc, Host(), inventory));
         return inventory;
     }
+
+    private static string Host() => string.Join(
+        ' ',
+        s_ofHost.Select(p => File.Exists(p) ? File.ReadAllText(p).Trim() : "none").Append(Environment.UserName));
 
     private StoredInventory? Stored()
     {

@@ -51,10 +51,10 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
 
         await (memory?.FlushRamAsync(time, cancellation) ?? Task.CompletedTask);
         var resumes = request.State is DomainState.Running;
-        var order = new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null) 
+        var order = new GuardOrder(context.Folder, context.Operation, resumes ? folder : null, null)
         {
             Frozen = freeze?.Guarded,
-            RunsOn = request.RunsOn,
+            Cancels = !request.RunsOn && MemoryFile.IsStream(request.Memory),
         };
         await guards.ArmAsync(order, cancellation);
         var parts = new Stopwatches(time);
@@ -62,7 +62,7 @@ internal sealed class CheckpointStep(GuardPost guards, TimeProvider time)
         await guards.DisarmAsync(context, CancellationToken.None);
         if (request.RunsOn)
         {
-            await parts.TimeAsync("the rest of the memory", () => memory!.EndAsync(machine, context));
+            await parts.TimeAsync("the rest of the memory", () => memory!.EndAsync(machine, context, cancellation));
         }
 
         await FlushDisksAsync(request, cancellation);

@@ -21,7 +21,10 @@ internal sealed class LeaveStep(GuardPost guards, TimeProvider time)
         await (memory?.FlushRamAsync(time, cancellation) ?? Task.CompletedTask);
         var successor = request is { Successor: { } next, SuccessorRuns: true } ? RunFolder.Of(context.Folder.Home, next) : null;
         var otherwise = request.State is DomainState.Running ? folder : null;
-        await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, otherwise, successor), cancellation);
+        await guards.ArmAsync(new GuardOrder(context.Folder, context.Operation, otherwise, successor)
+        {
+            Cancels = MemoryFile.IsStream(request.Memory),
+        }, cancellation);
         var parts = new Stopwatches(time);
         var report = await Standstill.OrGoOnAsync(
             machine, request.State, () => StandAsync(machine, folder, request, memory, parts, context, cancellation));

@@ -12,9 +12,9 @@ internal static class MemoryCost
     private static readonly TimeSpan s_perExtent = TimeSpan.FromMicroseconds(32);
     private static readonly TimeSpan s_deviceState = TimeSpan.FromMilliseconds(15);
 
-    // 512 MiB stood still for 190 to 300 ms under load.
-    private static readonly TimeSpan s_watchingBegins = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan s_watchingPerGibibyte = TimeSpan.FromMilliseconds(50);
+    // 2 GiB stood still for 89 ms, and 8 GiB for 257 (docs/performance.md).
+    private static readonly TimeSpan s_watchingBegins = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan s_watchingPerGibibyte = TimeSpan.FromMilliseconds(40);
 
     /// <summary>How much longer a guest stands still that runs on while its memory is written: until every page is watched.</summary>
     /// <param name="estimate">About how many bytes the stream will have.</param>

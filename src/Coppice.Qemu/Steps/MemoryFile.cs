@@ -50,6 +50,9 @@ internal sealed class MemoryFile : IDisposable
         }
     }
 
+    /// <summary>Whether QEMU writes all of it, RAM too, into a file.</summary>
+    public static bool IsStream(MemoryImage memory) => memory is { Mode: MemoryMode.External, Format: MemoryFormat.Stream };
+
     /// <summary>Makes the file and hands it to QEMU; null if no memory goes to a file.</summary>
     /// <param name="machine">The guest, which may run.</param>
     /// <param name="process">Its process.</param>
@@ -130,11 +133,11 @@ internal sealed class MemoryFile : IDisposable
     /// <summary>Has QEMU begin to write a stream of the guest as it is, and lets it go on.</summary>
     public Task BeginAsync(Machine machine) => NamedAsync(() => machine.BeginSavingAsync(CancellationToken.None));
 
-    /// <summary>Waits until the stream is written, while the guest runs. Nothing ends that early.</summary>
+    /// <summary>Waits until the stream is written, while the guest runs. If that is cancelled, it is written on, for nobody.</summary>
     /// <exception cref="CoppiceException">There was no room for it (<see cref="ErrorKind.Storage"/>).</exception>
-    public async Task EndAsync(Machine machine, StepContext context)
+    public async Task EndAsync(Machine machine, StepContext context, CancellationToken cancellation)
     {
-        await NamedAsync(() => machine.EndSavingAsync(context.Progress, CancellationToken.None));
+        await NamedAsync(() => machine.EndSavingAsync(context.Progress, cancellation));
         if (await _drain!.EndAsync() is { } why)
         {
             throw Unwritten(why, null);
@@ -214,7 +217,7 @@ internal sealed class MemoryFile : IDisposable
         _drain = StreamDrain.Start(_file);
         try
         {
-            await machine.PrepareMigrationAsync(_drain.Input, withRam: true, cancellation, runsOn: true);
+            await machine.ChooseRamAsync(withRam: true, cancellation, runsOn: true);
         }
         catch (QmpRefusalException e)
         {
@@ -223,6 +226,7 @@ internal sealed class MemoryFile : IDisposable
                 $"cannot be written while it changes (QEMU: {e.Description})", "leave live out: the guest stands still then, as the plan says", e);
         }
 
+        await machine.PrepareMigrationAsync(_drain.Input, withRam: true, cancellation, runsOn: true);
         _drain.CloseInput();
     }
 

@@ -21,6 +21,11 @@ internal sealed class FakeCheckpoints(FakeHost host)
             FakeFreeze.RequireRunning(request);
         }
 
+        if (request is { RunsOn: true, TpmCopy: not null })
+        {
+            throw new CoppiceException(ErrorKind.MissingCapability, "the TPM of a guest that runs on", "cannot be kept", "leave --live out");
+        }
+
         return Step.Of(
             CheckpointKind, "checkpoint", StepUndo.Compensate, new CheckpointArguments(request, quiesced is not null),
             FakeJson.Default.CheckpointArguments) with

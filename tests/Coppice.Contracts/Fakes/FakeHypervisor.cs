@@ -61,6 +61,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
                 GoneCards = [.. FakeCards.Of(definition).Keys.Except(found.Cards.Keys)],
                 Version = "1",
                 Ram = found.Ram is { IsClonable: true } ram ? ram.Path : null,
+                HasRamInFile = found.Ram is not null,
                 MemoryEstimate = new ByteCount(1 << 20),
             });
     }

@@ -64,6 +64,7 @@ public abstract partial class HypervisorContract
         await ApplyAsync(bed, WithRam(bed, process, MemoryImage.None, isClonable: true, head, bed.Base));
         await ApplyAsync(bed, bed.Hypervisor.TakeOver(process, bed.Definition, run: true));
         await CountingAsync(bed, process);
+        Assert.True((await ObserveAsync(bed, process)).HasRamInFile);
         await ApplyAsync(bed, bed.Hypervisor.Checkpoint(new CheckpointRequest(process, DomainState.Running, Mapped(bed), [], default)));
         var (snapshot, memory) = Inside(head, "kept");
         var before = await CountingAsync(bed, process);
@@ -82,6 +83,7 @@ public abstract partial class HypervisorContract
         await using var bed = Open();
         await bed.RequireVolumeAsync();
         var process = await StartAsync(bed);
+        Assert.False((await ObserveAsync(bed, process)).HasRamInFile);
         var (memory, overlay) = (Mapped(bed), bed.NewOverlay(bed.Base));
         foreach (var step in new[] { Checkpoint(bed, process, DomainState.Running, memory, overlay), Leave(process, memory, bed) })
         {

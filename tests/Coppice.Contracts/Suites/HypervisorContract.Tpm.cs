@@ -90,6 +90,17 @@ public abstract partial class HypervisorContract
         Assert.Equal(kept, bed.ReadTpm(s_tpm));
     }
 
+    [Fact]
+    public async Task The_TPM_of_a_guest_that_runs_on_is_refused_before_anything_is_done()
+    {
+        await using var bed = Open();
+        var request = new CheckpointRequest(bed.NewProcess(), DomainState.Running, bed.NewMemory(), [], default)
+        {
+            RunsOn = true, TpmCopy = new TpmCopy(s_tpm, s_copied),
+        };
+        Assert.Equal(ErrorKind.MissingCapability, Assert.Throws<CoppiceException>(() => bed.Hypervisor.Checkpoint(request)).Kind);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

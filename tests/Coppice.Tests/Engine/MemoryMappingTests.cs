@@ -74,6 +74,14 @@ public sealed class MemoryMappingTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fork_whose_RAM_is_a_shared_image_is_not_let_run_on_while_a_stream_of_it_is_written()
+    {
+        await MappedAsync();
+        await _world.RunAsync(Fork());
+        await RefusedAsync(new CreateSnapshot(Copy) { Name = "live", Live = true }, ErrorKind.InvalidInput, "RAM that is a file itself");
+    }
+
+    [Fact]
     public async Task A_stream_is_not_shared()
     {
         await StreamAsync();
