@@ -30,6 +30,11 @@ internal static class MemoryDrawing
         sheet.Add("domain", status.Domain);
         sheet.Add("memory", Wording.Bytes(status.RamBytes));
         sheet.Add("checkpoints now", status.Now is null ? "off" : Way(status.Now, status));
+        if (status.MissingBytes > 0)
+        {
+            sheet.Add("no room", $"a checkpoint is refused now: {Wording.Bytes(status.MissingBytes)} are missing on the memory volume (prune, gc, stop others)");
+        }
+
         sheet.Add("after a start", Way(status.AfterStart, status));
         if (status.Reason.Length > 0)
         {

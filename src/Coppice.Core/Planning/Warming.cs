@@ -47,7 +47,7 @@ internal static class Warming
     }
 
     private static Plan Fewer(PlanContext context, Snapshot snapshot, ImmutableArray<Spare> gone, int left) =>
-        context.Plan(gone.IsEmpty ? "as many wait already" : $"{gone.Length} process(es) of snapshot '{snapshot.Name}' end, {left} wait on") with
+        context.Plan(gone.IsEmpty ? left == 0 ? "none waits" : "as many wait already" : $"{gone.Length} process(es) of snapshot '{snapshot.Name}' end, {left} wait on") with
         {
             Commit = context.NoChange with { DropSpares = [.. gone.Select(s => s.Process)] },
             CleanUp = [.. gone.SelectMany(s => Spares.Ended(context, s))],

@@ -135,4 +135,9 @@ public sealed partial class Home
 /// <param name="Volume">The memory volume of its home; null if there is none.</param>
 /// <param name="Ram">Its RAM, if it runs and a checkpoint of it is a clone; null otherwise.</param>
 /// <param name="AfterStart">How it is kept once it has been started anew.</param>
-public sealed record MemoryView(DomainView Domain, MemoryVolume? Volume, RamFile? Ram, MemoryWay AfterStart);
+public sealed record MemoryView(DomainView Domain, MemoryVolume? Volume, RamFile? Ram, MemoryWay AfterStart)
+{
+    /// <summary>How much room a checkpoint would miss on the volume now, so that it is refused; 0 if it would be taken.</summary>
+    public ByteCount MissingForCheckpoint =>
+        Ram is null || Volume is null ? default : Volume.MissingFor(MemoryVolume.DeviceState, Domain.Hypervisor.Ram);
+}

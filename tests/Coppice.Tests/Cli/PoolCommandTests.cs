@@ -105,6 +105,21 @@ public sealed class PoolCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task The_status_tells_that_a_checkpoint_finds_no_room_before_it_is_refused()
+    {
+        await _desk.DefineAsync();
+        await _desk.DoAsync("pool create-memory --size 16G", "start web");
+        Assert.DoesNotContain("no room", await StatusAsync(), StringComparison.Ordinal);
+
+        // Others have filled it meanwhile.
+        _desk.Host.Volume = new NewMemoryVolume(new ByteCount(8 << 20));
+        Assert.Matches(@"no room +a checkpoint is refused now: .* are missing on the memory volume", await StatusAsync());
+        Assert.NotEqual(0, (await _desk.TypeAsync("snapshot", "create", "web", "one")).ExitCode);
+
+        async Task<string> StatusAsync() => (await _desk.TypeAsync("memory", "status", "web")).Output;
+    }
+
+    [Fact]
     public async Task All_of_it_is_JSON()
     {
         Assert.Equal("{\n  \"volumes\": []\n}\n", (await _desk.TypeAsync("pool", "list", "--json")).Output);
@@ -135,6 +150,7 @@ public sealed class PoolCommandTests : IDisposable
                 "ramBytes": 268435456,
                 "now": "mapped",
                 "extents": 1,
+                "missingBytes": 0,
                 "isVolatile": false,
                 "afterStart": "mapped",
                 "reason": "",

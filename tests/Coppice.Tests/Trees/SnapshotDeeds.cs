@@ -45,6 +45,7 @@ internal static class SnapshotDeeds
         {
             Holds = Source, Head = FromSource, ChangesDisks = true, Discards = true, When = s => s.HasSnapshots,
         },
+        new("map", d => new MapSnapshot(d.Domain, d.Snapshot)) { Weight = 2, NeedsMachine = true, When = s => s.HasSnapshots },
         new("edit", d => new EditSnapshot(d.Domain, d.Snapshot, d.NewName, d.Chance(2) ? "said" : null)) { When = s => s.HasSnapshots },
         new("current", d => new SetCurrentSnapshot(d.Domain, d.Snapshot)) { When = s => s.HasSnapshots },
         new("redefine a snapshot", d => new RedefineSnapshot(d.Domain, new SnapshotDocument { Name = d.Snapshot }, d.Chance(2)))
