@@ -67,24 +67,27 @@ internal sealed class EndStep(GuardPost guards, TpmEmulator tpm, TimeProvider ti
         return failures;
     }
 
-    /// <summary>Removes the files that were its RAM. One that its file system does not let go is found by <c>check</c>, by its name.</summary>
+    /// <summary>
+    /// Removes the files that were its RAM. What fails once is tried again, since nobody comes back for it; one that its file system does
+    /// not let go is found by <c>check</c>, by its name.
+    /// </summary>
     /// <returns>What could not be removed.</returns>
-    private static List<string> RemoveRam(ShortId process, StepContext context)
-    {
-        var failures = new List<string>();
-        foreach (var path in (string[])[context.Folder.Ram(process), context.Folder.PrivateRam(process)])
-        {
-            try
-            {
-                DurableFile.Remove(path);
-            }
-            catch (FileException e)
-            {
-                failures.Add($"RAM {path} not removed ({e.Message})");
-            }
-        }
+    private static IEnumerable<string> RemoveRam(ShortId process, StepContext context) =>
+        ((string[])[context.Folder.Ram(process), context.Folder.PrivateRam(process)])
+            .Select(path => TryRemove(path) is null || TryRemove(path) is not { } e ? null : $"RAM {path} not removed ({e.Message})")
+            .OfType<string>();
 
-        return failures;
+    private static FileException? TryRemove(string path)
+    {
+        try
+        {
+            DurableFile.Remove(path);
+            return null;
+        }
+        catch (FileException e)
+        {
+            return e;
+        }
     }
 
     private static string[] Links(RunFolder folder)

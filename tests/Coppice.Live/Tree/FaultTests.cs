@@ -21,7 +21,7 @@ public sealed class FaultTests
     public async Task QEMU_killed_while_it_writes_memory_leaves_a_domain_that_is_off_and_loses_nothing_acknowledged(string operation)
     {
         LiveDomain.Require();
-        await using var domain = await PrepareAsync();
+        await using var domain = await PrepareAsync(operation);
         var before = await domain.ShowAsync();
         var writing = new MemoryWatch(before.Folder);
         long acked;
@@ -53,7 +53,7 @@ public sealed class FaultTests
     public async Task A_disk_that_is_full_in_the_pause_is_named_and_the_guest_goes_on(string operation)
     {
         LiveDomain.Require();
-        await using var domain = await PrepareAsync();
+        await using var domain = await PrepareAsync(operation);
         var folder = (await domain.ShowAsync()).Folder.MemoryFolder;
         var kept = Path.Combine(domain.Folder, "kept");
         Directory.CreateDirectory(kept);
@@ -93,7 +93,7 @@ public sealed class FaultTests
     public async Task QEMU_that_hangs_for_a_while_in_the_pause_is_waited_for(string operation)
     {
         LiveDomain.Require();
-        await using var domain = await PrepareAsync();
+        await using var domain = await PrepareAsync(operation);
         var boot = await CheckpointTests.BootIdAsync(domain);
         var before = await domain.ShowAsync();
         var writing = new MemoryWatch(before.Folder);
@@ -112,9 +112,10 @@ public sealed class FaultTests
         await CheckpointTests.VerifyAsync(domain, boot);
     }
 
-    private static async Task<LiveDomain> PrepareAsync()
+    private static async Task<LiveDomain> PrepareAsync(string operation)
     {
         var domain = await LiveDomain.BootAsync();
+        await (operation is "create live" ? LiveStreamTests.RequireAsync(domain) : Task.CompletedTask);
         await CheckpointTests.StartLoadAsync(domain);
         await domain.CreateAsync("base");
         return domain;

@@ -37,6 +37,7 @@ public abstract class KillTests(string operation, bool isMapped = false)
     {
         LiveDomain.Require();
         await using var domain = await PrepareAsync(isMapped);
+        await RequireAsync(domain);
         var random = Sampling.Random();
         for (var point = Sampling.Everything ? 0 : random.Next(4); ; point += Sampling.Everything ? 1 : random.Next(2, 6))
         {
@@ -54,6 +55,7 @@ public abstract class KillTests(string operation, bool isMapped = false)
     {
         LiveDomain.Require();
         await using var domain = await PrepareAsync(isMapped);
+        await RequireAsync(domain);
         var longest = await RehearseAsync(domain);
         var random = Sampling.Random();
         var (rounds, hits, slowest) = (0, 0, TimeSpan.Zero);
@@ -77,6 +79,7 @@ public abstract class KillTests(string operation, bool isMapped = false)
     {
         LiveDomain.Require();
         await using var domain = await PrepareAsync(isMapped);
+        await RequireAsync(domain);
         var longest = await RehearseAsync(domain);
         var random = Sampling.Random();
         var hits = 0;
@@ -104,6 +107,8 @@ public abstract class KillTests(string operation, bool isMapped = false)
         await domain.RevertAsync("base");
         return domain;
     }
+
+    private Task RequireAsync(LiveDomain domain) => operation is "create live" ? LiveStreamTests.RequireAsync(domain) : Task.CompletedTask;
 
     /// <returns>How long the step takes, in milliseconds, in which the guest stands still.</returns>
     private async Task<double> RehearseAsync(LiveDomain domain)

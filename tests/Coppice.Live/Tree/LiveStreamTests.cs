@@ -55,7 +55,8 @@ public sealed class LiveStreamTests
     private static Task<Engine.OperationResult> CreateAsync(LiveDomain domain, string name) => domain.Home.RunAsync(
         new CreateSnapshot(LiveDomain.Name) { Name = name, Live = true }, new(), TestContext.Current.CancellationToken);
 
-    private static async Task RequireAsync(LiveDomain domain)
+    /// <summary>Skips the test where a guest cannot run on while its memory is written.</summary>
+    internal static async Task RequireAsync(LiveDomain domain)
     {
         var plan = await Record.ExceptionAsync(() => domain.Home.RunAsync(
             new CreateSnapshot(LiveDomain.Name) { Name = "plan", Live = true }, new() { PlanOnly = true }, TestContext.Current.CancellationToken));
