@@ -24,16 +24,20 @@ internal static class FrozenLayers
     /// <param name="recordedAt">When the record of a snapshot was written.</param>
     public static ImmutableArray<RewrittenLayer> Rewritten(
         Catalog catalog, ImmutableArray<ImmutableArray<Layer>> chains, ImmutableDictionary<string, FileObservation> files,
-        Func<SnapshotId, DateTimeOffset> recordedAt) =>
-    [
-        .. chains.SelectMany(c => Rewritten(catalog, c, FrozenBy(catalog, c), files, recordedAt)).GroupBy(r => r.Layer.Id)
-            .Select(same => same.First() with { Frozen = [.. same.SelectMany(r => r.Frozen).Distinct()] }),
-    ];
-
-    /// <summary>The snapshots that froze each layer of a chain: those that list it, and those that show it.</summary>
-    private static Dictionary<ShortId, HashSet<SnapshotId>> FrozenBy(Catalog catalog, ImmutableArray<Layer> chain)
+        Func<SnapshotId, DateTimeOffset> recordedAt)
     {
-        var frozen = chain.ToDictionary(l => l.Id, _ => new HashSet<SnapshotId>());
+        var frozen = FrozenBy(catalog, chains.SelectMany(c => c));
+        return
+        [
+            .. chains.SelectMany(c => Rewritten(catalog, c, frozen, files, recordedAt)).GroupBy(r => r.Layer.Id)
+                .Select(same => same.First() with { Frozen = [.. same.SelectMany(r => r.Frozen).Distinct()] }),
+        ];
+    }
+
+    /// <summary>The snapshots that froze each of some layers: those that list it, and those that show it. All snapshots are gone through once.</summary>
+    private static Dictionary<ShortId, HashSet<SnapshotId>> FrozenBy(Catalog catalog, IEnumerable<Layer> layers)
+    {
+        var frozen = layers.Select(l => l.Id).Distinct().ToDictionary(id => id, _ => new HashSet<SnapshotId>());
         foreach (var snapshot in catalog.Snapshots.Values)
         {
             foreach (var layer in snapshot.Layers)
