@@ -23,7 +23,7 @@ internal sealed class CommandLine : RootCommand
         [
             .. DomainCommands.All(), .. LifecycleCommands.All(), SnapshotCommands.Snapshot(), DiskCommands.Disk(), .. JobCommands.All(),
             TipCommands.Tips(), CheckCommand.Check(), PruneCommand.Prune(), PoolCommands.Pool(), PoolCommands.Memory(),
-            CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(),
+            CapabilitiesCommand.Capabilities(), CompletionCommand.Completion(), ServeCommand.Serve(),
             BackgroundChecksums.Command(),
         ];
         foreach (var word in words)

@@ -97,9 +97,12 @@ public static partial class FileSystem
     public static bool IsPrivate(string path)
     {
         Span<byte> buffer = stackalloc byte[BufferSize];
-        return TryLook(path, buffer, NoFollow) && KindOf(buffer) is FileKind.Regular && (uint)Number(buffer, OwnerOffset) == UserId()
+        return TryLook(path, buffer, NoFollow) && KindOf(buffer) is FileKind.Regular && (uint)Number(buffer, OwnerOffset) == EffectiveUser()
             && (BinaryPrimitives.ReadUInt16LittleEndian(buffer[ModeOffset..]) & OthersMask) == 0;
     }
+
+    /// <summary>The user that this process is, as far as files are concerned.</summary>
+    public static int User => (int)EffectiveUser();
 
     /// <summary>Whether a path leads to a device, through symbolic links.</summary>
     internal static bool IsDevice(string path)
@@ -140,5 +143,5 @@ public static partial class FileSystem
     private static partial int Statx(int folder, string path, int flags, uint mask, ref byte buffer);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint UserId();
+    private static partial uint EffectiveUser();
 }

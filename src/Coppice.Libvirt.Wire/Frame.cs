@@ -39,6 +39,10 @@ public sealed record Frame(FrameHeader Header, ReadOnlyMemory<byte> Payload)
         }
     }
 
+    /// <summary>A frame that says what went wrong instead of what its header promises.</summary>
+    public static Frame Failed(FrameHeader header, RemoteError error) =>
+        new(header with { Status = FrameStatus.Error }, RemoteError.Type.Encode(error));
+
     /// <summary>Writes it. Nothing is flushed.</summary>
     /// <param name="output">Where it goes.</param>
     /// <exception cref="WireException">It is too long.</exception>

@@ -27,6 +27,7 @@ public sealed class QemuHypervisor : IHypervisor
 
     private readonly QemuOptions _options;
     private readonly QemuProgram _program;
+    private readonly KvmProbe _kvm;
     private readonly Sealing _sealing;
     private readonly GuardPost _guards;
     private readonly TimeProvider _time;
@@ -43,7 +44,8 @@ public sealed class QemuHypervisor : IHypervisor
         _time = time;
         _program = new QemuProgram(options, time);
         var tpm = new TpmEmulator(options.TpmEmulator, time);
-        _sealing = new Sealing(_program, new KvmProbe(options.Binary, time), new FirmwareChoice(options.FirmwareFolders), tpm);
+        _kvm = new KvmProbe(options.Binary, time);
+        _sealing = new Sealing(_program, _kvm, new FirmwareChoice(options.FirmwareFolders), tpm);
         var taps = new HostTaps(new BridgeHelper(options.BridgeHelpers, time), time);
         _guards = new GuardPost(time);
         _kinds = new(() => Kinds(_guards, tpm, taps, options.Binary, time));
@@ -58,6 +60,9 @@ public sealed class QemuHypervisor : IHypervisor
         var inventory = await _program.InventoryAsync(cancellation);
         return new CapabilitySet(Prefix, inventory.Version, CapabilityTable.Of(inventory));
     }
+
+    /// <inheritdoc/>
+    public Task<HypervisorDescription> DescribeAsync(CancellationToken cancellation) => _program.DescribeAsync(_kvm, cancellation);
 
     /// <inheritdoc/>
     public Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation) =>
@@ -80,6 +85,13 @@ public sealed class QemuHypervisor : IHypervisor
     {
         ArgumentNullException.ThrowIfNull(folder);
         return new RunProcess(RunFolder.Of(folder.Home, process), ProcessFiles.Qemu, _time).HasEnded;
+    }
+
+    /// <inheritdoc/>
+    public int? ProcessId(DomainFolder folder, ShortId process)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return new RunProcess(RunFolder.Of(folder.Home, process), ProcessFiles.Qemu, _time).Pid;
     }
 
     /// <inheritdoc/>

@@ -13,6 +13,10 @@ public interface IHypervisor : IStepExecutor
     /// (<see cref="ErrorKind.Hypervisor"/>).</exception>
     Task<CapabilitySet> CapabilitiesAsync(CancellationToken cancellation);
 
+    /// <summary>What a definition can ask of it on this host. Read once, from the hypervisor itself.</summary>
+    /// <exception cref="CoppiceException">It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    Task<HypervisorDescription> DescribeAsync(CancellationToken cancellation);
+
     /// <summary>
     /// Resolves what a definition leaves open and a memory image needs unchanged: versioned machine type, CPU model, an
     /// address for every device. Sealing a sealed definition changes nothing.
@@ -43,6 +47,14 @@ public interface IHypervisor : IStepExecutor
     /// <param name="folder">The domain's folder.</param>
     /// <param name="process">The process that the catalog records.</param>
     bool HasEnded(DomainFolder folder, ShortId process);
+
+    /// <summary>
+    /// The number of a process on this host, by which the host's tools know it; null if it does not run. Reads only, asks no process and
+    /// never waits.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process that the catalog records.</param>
+    int? ProcessId(DomainFolder folder, ShortId process);
 
     /// <summary>
     /// The processes that were started below a home and have left a trace, whether any catalog names them or not. Reads only,

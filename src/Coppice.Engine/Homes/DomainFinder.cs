@@ -28,6 +28,9 @@ internal sealed class DomainFinder(HomeFolder home)
     /// <summary>The names of the domains that can be read.</summary>
     public IEnumerable<string> Names() => Folders().Select(f => NameOf(f, out _)).OfType<string>();
 
+    /// <summary>The catalogs of the domains that can be read.</summary>
+    public IEnumerable<Catalog> Catalogs() => Folders().Select(f => TryRead(f, s => s.Read(), out _)).OfType<Catalog>();
+
     /// <summary>The domain of a name or uuid.</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
     public DomainFolder Find(string nameOrId) => OfId(nameOrId) ?? Named(nameOrId) ?? throw NotFound(nameOrId);

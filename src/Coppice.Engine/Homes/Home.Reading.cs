@@ -63,6 +63,43 @@ public sealed partial class Home
             }
         });
 
+    /// <summary>
+    /// What is stored of a domain. Asks no process and waits for no lock; if it is transient and has ended, it is settled first if that of the
+    /// home is free.
+    /// </summary>
+    /// <exception cref="CoppiceException">There is none of that name or uuid (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<Catalog> ReadCatalogAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(nameOrId, async folder =>
+    {
+        if (_ends.HasEnded(folder))
+        {
+            await _ends.TidyIfFreeAsync([folder], cancellation).ConfigureAwait(false);
+            folder = _finder.Find(nameOrId);
+        }
+
+        return new CatalogStore(folder).Read();
+    });
+
+    /// <summary>What is stored of every domain that can be read, by name. Asks no process, waits for no lock and settles nothing.</summary>
+    public ImmutableArray<Catalog> ReadCatalogs() =>
+        [.. _finder.Catalogs().OrderBy(c => c.Name, StringComparer.Ordinal)];
+
+    /// <summary>The number of the process that runs a domain, on this host; null if it is off. Asks no process.</summary>
+    public int? ReadProcessId(Catalog catalog)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return catalog.Head.Process is { } process ? _options.Hypervisor.ProcessId(_folder.Domain(catalog.Domain), process) : null;
+    }
+
+    /// <summary>A domain and what it is doing. Waits for no lock and settles nothing.</summary>
+    /// <exception cref="CoppiceException">There is none of that name or uuid (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<DomainView> ObserveAsync(string nameOrId, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => ViewAsync(folder, cancellation));
+
+    /// <summary>What a definition can ask of the hypervisor on this host.</summary>
+    /// <exception cref="CoppiceException">It is not installed or does not answer (<see cref="ErrorKind.Hypervisor"/>).</exception>
+    public Task<HypervisorDescription> DescribeHypervisorAsync(CancellationToken cancellation = default) =>
+        _options.Hypervisor.DescribeAsync(cancellation);
+
     /// <summary>What the snapshots, tips and the head of a domain take on disk. Takes no lock.</summary>
     /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>).</exception>
     public Task<DomainUsage> ReadUsageAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(

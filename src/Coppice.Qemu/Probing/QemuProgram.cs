@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Coppice.Core;
 using Coppice.Files;
@@ -23,6 +24,21 @@ internal sealed class QemuProgram(QemuOptions options, TimeProvider time)
     /// </exception>
     public async Task<QemuInventory> InventoryAsync(CancellationToken cancellation) =>
         _inventory ??= await ReadAsync(cancellation);
+
+    /// <summary>What a definition can ask of it.</summary>
+    /// <exception cref="CoppiceException">As <see cref="InventoryAsync"/>.</exception>
+    public async Task<HypervisorDescription> DescribeAsync(KvmProbe kvm, CancellationToken cancellation)
+    {
+        var inventory = await InventoryAsync(cancellation);
+        return new HypervisorDescription
+        {
+            Emulator = Find(options.Binary),
+            Version = Version.Parse(inventory.Version),
+            HasKvm = await kvm.WorksAsync(cancellation),
+            Machines = inventory.Machines.ToImmutableSortedDictionary(StringComparer.Ordinal),
+            CpuModels = inventory.CpuModels.ToImmutableSortedSet(StringComparer.Ordinal),
+        };
+    }
 
     private async Task<QemuInventory> ReadAsync(CancellationToken cancellation)
     {

@@ -74,6 +74,16 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     public bool HasEnded(DomainFolder folder, ShortId process) => !host.State.Processes.ContainsKey(process);
 
+    public int? ProcessId(DomainFolder folder, ShortId process) =>
+        host.Find(process) is { Waits: false } ? Convert.ToInt32(process.Value[..6], 16) + 1 : null;
+
+    public Task<HypervisorDescription> DescribeAsync(CancellationToken cancellation) => Task.FromResult(new HypervisorDescription
+    {
+        Emulator = "/usr/bin/fake",
+        Version = new Version(1, 0, 0),
+        Machines = ImmutableSortedDictionary<string, string>.Empty.Add("fake", "fake-1").Add("fake-1", "fake-1"),
+    });
+
     public ImmutableArray<ProcessObservation> Processes(HomeFolder home) =>
     [
         .. host.State.Processes.Select(p => new ProcessObservation(p.Key, p.Value.Domain.ToString(), host.ProcessesAreVisible, HasEnded: false)

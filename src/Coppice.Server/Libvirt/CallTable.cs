@@ -1,0 +1,102 @@
+using Coppice.Libvirt.Wire;
+
+namespace Coppice.Server.Libvirt;
+
+/// <summary>Who asks, and until when it is worth answering.</summary>
+/// <param name="Client">The connection.</param>
+/// <param name="Procedure">What is asked.</param>
+/// <param name="Serial">The number of the call; data of a stream that it opens has the same.</param>
+/// <param name="Cancellation">Ends when the server is stopped. A client that goes away has what it asked for done to the end.</param>
+internal sealed record Caller(Client Client, int Procedure, uint Serial, CancellationToken Cancellation)
+{
+    /// <summary>What begins as soon as it has been answered.</summary>
+    public Action Then { get; set; } = () => { };
+}
+
+/// <summary>What a caller has to have done, or be, to be answered.</summary>
+internal enum CallRight
+{
+    /// <summary>Nothing.</summary>
+    Anybody,
+
+    /// <summary>It has opened the hypervisor.</summary>
+    Reader,
+
+    /// <summary>Also, not for reading only.</summary>
+    Writer,
+}
+
+/// <summary>
+/// The procedures that are answered. One that is not in it is answered as libvirt answers one that it does not know, and
+/// clients fall back to what they did before there was such a procedure.
+/// </summary>
+internal sealed class CallTable
+{
+    private readonly Dictionary<int, Entry> _entries = [];
+
+    /// <summary>Answers a procedure that changes nothing.</summary>
+    public void Reads<TAsked, TAnswered>(
+        Procedure<TAsked, TAnswered> procedure, Func<Caller, TAsked, Task<TAnswered>> answer, CallSubject subject = CallSubject.Domain) =>
+        Add(procedure, CallRight.Reader, subject, answer);
+
+    /// <summary>The same, at once.</summary>
+    public void Reads<TAsked, TAnswered>(
+        Procedure<TAsked, TAnswered> procedure, Func<TAsked, TAnswered> answer, CallSubject subject = CallSubject.Domain) =>
+        Add(procedure, CallRight.Reader, subject, (_, asked) => Task.FromResult(answer(asked)));
+
+    /// <summary>Answers a procedure that changes something.</summary>
+    public void Changes<TAsked, TAnswered>(
+        Procedure<TAsked, TAnswered> procedure, Func<Caller, TAsked, Task<TAnswered>> answer, CallSubject subject = CallSubject.Domain) =>
+        Add(procedure, CallRight.Writer, subject, answer);
+
+    /// <summary>Answers a procedure that comes before the hypervisor is opened.</summary>
+    public void Greets<TAsked, TAnswered>(Procedure<TAsked, TAnswered> procedure, Func<Caller, TAsked, TAnswered> answer) =>
+        Add(procedure, CallRight.Anybody, CallSubject.Domain, (caller, asked) => Task.FromResult(answer(caller, asked)));
+
+    /// <summary>Carries a call out.</summary>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="asked">What.</param>
+    /// <returns>The frame to answer with, whatever happens.</returns>
+    public async Task<Frame> AnswerAsync(Caller caller, ReadOnlyMemory<byte> asked)
+    {
+        var header = new FrameHeader(Programs.Remote, Programs.Version, caller.Procedure, FrameType.Reply, caller.Serial, FrameStatus.Ok);
+        var subject = CallSubject.Domain;
+        try
+        {
+            if (!_entries.TryGetValue(caller.Procedure, out var entry))
+            {
+                throw RpcException.UnknownProcedure(caller.Procedure);
+            }
+
+            subject = entry.Subject;
+            Require(entry.Right, caller.Client);
+            return new Frame(header, await entry.Answer(caller, asked).ConfigureAwait(false));
+        }
+#pragma warning disable CA1031 // Whatever goes wrong in one call must not end the connection, let alone the server: the caller is told.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return Frame.Failed(header, RpcErrors.Of(e, subject));
+        }
+    }
+
+    private static void Require(CallRight right, Client client)
+    {
+        if (right is not CallRight.Anybody && !client.IsOpen)
+        {
+            throw new RpcException(RpcCode.InternalError, RpcOrigin.Rpc, "internal error: hypervisor connection not open");
+        }
+
+        if (right is CallRight.Writer && client.IsReadOnly)
+        {
+            throw new RpcException(RpcCode.OperationDenied, RpcOrigin.Domain, "operation forbidden: read only access prevents this operation");
+        }
+    }
+
+    private void Add<TAsked, TAnswered>(
+        Procedure<TAsked, TAnswered> procedure, CallRight right, CallSubject subject, Func<Caller, TAsked, Task<TAnswered>> answer) =>
+        _entries.Add(procedure.Number, new Entry(right, subject, async (caller, asked) =>
+            procedure.Answered.Encode(await answer(caller, procedure.Asked.Decode(asked.Span)).ConfigureAwait(false))));
+
+    private sealed record Entry(CallRight Right, CallSubject Subject, Func<Caller, ReadOnlyMemory<byte>, Task<ReadOnlyMemory<byte>>> Answer);
+}

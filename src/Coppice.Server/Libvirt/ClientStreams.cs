@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Coppice.Libvirt.Wire;
+
+namespace Coppice.Server.Libvirt;
+
+/// <summary>
+/// The streams of one client: bytes of a console or a picture, in frames that have procedure and serial of the call that opened the stream.
+/// </summary>
+internal sealed class ClientStreams(Client client) : IDisposable
+{
+    /// <summary>The most bytes in one frame.</summary>
+    public const int MostData = 256 << 10;
+
+    private const int MostWaitingFrames = 64;
+
+    private readonly ConcurrentDictionary<uint, OpenStream> _open = new();
+
+    /// <summary>
+    /// Carries bytes between a client and something of ours until either ends, from when the call that opens it has been answered.
+    /// </summary>
+    /// <param name="caller">The call that opened it.</param>
+    /// <param name="ours">What is ours; it is disposed at the end.</param>
+    public void Carry(Caller caller, Stream ours)
+    {
+        var opened = new OpenStream(client, caller.Procedure, caller.Serial, ours);
+        if (!_open.TryAdd(caller.Serial, opened))
+        {
+            ours.Dispose();
+            throw RpcException.InvalidArgument($"there is a stream of serial {caller.Serial} already");
+        }
+
+        caller.Then = () => _ = RunAsync(opened);
+    }
+
+    /// <summary>Something of a stream has come. What is of none that is open any more is let go.</summary>
+    public async ValueTask ReceiveAsync(Frame frame)
+    {
+        if (_open.TryGetValue(frame.Header.Serial, out var stream) && stream.Procedure == frame.Header.Procedure)
+        {
+            await stream.ReceiveAsync(frame).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var stream in _open.Values)
+        {
+            stream.End();
+        }
+    }
+
+    private async Task RunAsync(OpenStream stream)
+    {
+        try
+        {
+            await stream.RunAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _open.TryRemove(stream.Serial, out _);
+        }
+    }
+
+    private sealed class OpenStream(Client client, int procedure, uint serial, Stream ours)
+    {
+        private readonly CancellationTokenSource _ended = CancellationTokenSource.CreateLinkedTokenSource(client.Ended);
+        private readonly Channel<ReadOnlyMemory<byte>> _arrived = Channel.CreateBounded<ReadOnlyMemory<byte>>(MostWaitingFrames);
+
+        public int Procedure => procedure;
+
+        public uint Serial => serial;
+
+        public void End() => _ended.Cancel();
+
+        public async Task RunAsync()
+        {
+            await using (ours.ConfigureAwait(false))
+            {
+                await Task.WhenAll(ForwardAsync(), DeliverAsync()).ConfigureAwait(false);
+            }
+
+            _ended.Dispose();
+        }
+
+        public async ValueTask ReceiveAsync(Frame frame)
+        {
+            switch (frame.Header)
+            {
+                case { Type: FrameType.Stream, Status: FrameStatus.Continue }:
+                    if (!_arrived.Writer.TryWrite(frame.Payload))
+                    {
+                        await FailAsync("nobody reads what is sent to it").ConfigureAwait(false);
+                    }
+
+                    break;
+                case { Type: FrameType.Stream, Status: FrameStatus.Ok }:
+                    await client.SendAsync(Data(FrameStatus.Ok, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
+                    End();
+                    break;
+                default:
+                    await FailAsync("aborted at client request").ConfigureAwait(false);
+                    break;
+            }
+        }
+
+        private async Task FailAsync(string problem)
+        {
+            var error = new RemoteError(RpcCode.Rpc, RpcOrigin.Streams, $"stream {problem}");
+            await client.SendAsync(Frame.Failed(Header(FrameStatus.Error), error)).ConfigureAwait(false);
+            End();
+        }
+
+        private FrameHeader Header(FrameStatus status) => new(Programs.Remote, Programs.Version, procedure, FrameType.Stream, serial, status);
+
+        private Frame Data(FrameStatus status, ReadOnlyMemory<byte> bytes) => new(Header(status), bytes);
+
+        /// <summary>What is ours goes to the client; at its end an empty frame does.</summary>
+        private async Task ForwardAsync()
+        {
+            var buffer = new byte[MostData];
+            try
+            {
+                int length;
+                do
+                {
+                    length = await ours.ReadAsync(buffer, _ended.Token).ConfigureAwait(false);
+                    await client.SendAsync(Data(FrameStatus.Continue, buffer.AsSpan(0, length).ToArray())).ConfigureAwait(false);
+                }
+                while (length > 0);
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException)
+            {
+                await client.SendAsync(Data(FrameStatus.Continue, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
+            }
+        }
+
+        /// <summary>What the client sends goes to what is ours. One that cannot be written to takes nothing.</summary>
+        private async Task DeliverAsync()
+        {
+            try
+            {
+                await foreach (var bytes in _arrived.Reader.ReadAllAsync(_ended.Token).ConfigureAwait(false))
+                {
+                    if (ours.CanWrite)
+                    {
+                        await ours.WriteAsync(bytes, _ended.Token).ConfigureAwait(false);
+                    }
+                }
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException)
+            {
+                // Either side has ended.
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using System.Collections.Immutable;
+using Coppice.Core;
+using Coppice.Libvirt.Wire;
+
+namespace Coppice.Server.Libvirt;
+
+/// <summary>Answers what is asked of domains: finding, defining, and their lives.</summary>
+internal sealed class DomainCalls(Domains domains, IdSource ids)
+{
+    // virDomainCreateFlags, virDomainDefineFlags, virDomainUndefineFlagsValues, virDomainDestroyFlags, virDomainSaveRestoreFlags.
+    private const uint StartPaused = 1, StartAutodestroy = 2, StartBypassCache = 4, StartAnew = 8, StartValidate = 16, StartResetVariables = 32;
+    private const uint DefineValidate = 1;
+    private const uint UndefineSaved = 1, UndefineSnapshots = 2, UndefineAll = 127;
+    private const uint DestroyGraceful = 1;
+    private const uint SaveBypassCache = 1;
+
+    /// <summary>Adds them.</summary>
+    public void AddTo(CallTable calls)
+    {
+        Find(calls);
+        calls.Changes(DomainProcedures.Define, (caller, xml) => DefineAsync(caller, xml, 0));
+        calls.Changes(DomainProcedures.DefineWithFlags, (caller, asked) => DefineAsync(caller, asked.Xml, asked.Flags));
+        calls.Changes(DomainProcedures.CreateXml, (caller, asked) => CreateXmlAsync(caller, asked.Xml, asked.Flags));
+        calls.Changes(DomainProcedures.Undefine, (caller, domain) => UndefineAsync(caller, domain, 0));
+        calls.Changes(DomainProcedures.UndefineWithFlags, (caller, asked) => UndefineAsync(caller, asked.Domain, asked.Flags));
+        Live(calls);
+        calls.Changes(DomainProcedures.SetAutostart, (caller, asked) => domains.RunAsync(asked.Domain, id => new SetAutostart(id, asked.IsOn), caller));
+        calls.Changes(DomainProcedures.Rename, async (caller, asked) =>
+        {
+            Flags.Require(asked.Flags, 0, "rename");
+            await domains.RunAsync(asked.Domain, id => new RenameDomain(id, asked.Name ?? ""), caller).ConfigureAwait(false);
+            return 0;
+        });
+    }
+
+    private void Find(CallTable calls)
+    {
+        calls.Reads(DomainProcedures.ListAll, async (caller, asked) =>
+        {
+            var found = await ListAsync(asked.Flags, caller.Cancellation).ConfigureAwait(false);
+            return (asked.NeedResults != 0 ? found : [], (uint)found.Length);
+        });
+        calls.Reads(DomainProcedures.List, async (caller, most) =>
+            [.. (await ListAsync(DomainFilter.Active, caller.Cancellation).ConfigureAwait(false)).Select(d => d.Id).Take(most)]);
+        calls.Reads(DomainProcedures.Count, async (caller, _) =>
+            (await ListAsync(DomainFilter.Active, caller.Cancellation).ConfigureAwait(false)).Length);
+        calls.Reads(DomainProcedures.ListDefined, async (caller, most) =>
+            [.. (await ListAsync(DomainFilter.Inactive, caller.Cancellation).ConfigureAwait(false)).Select(d => d.Name).Take(most)]);
+        calls.Reads(DomainProcedures.CountDefined, async (caller, _) =>
+            (await ListAsync(DomainFilter.Inactive, caller.Cancellation).ConfigureAwait(false)).Length);
+        calls.Reads(DomainProcedures.LookupByUuid, async (_, uuid) =>
+            domains.Remote(await domains.FindAsync(new RemoteDomain("", uuid, RemoteDomain.Off)).ConfigureAwait(false)));
+        calls.Reads(DomainProcedures.LookupByName, async (_, name) => await domains.FindAsync(name).ConfigureAwait(false) is { } found
+            ? domains.Remote(found)
+            : throw NotFound($"no domain with matching name '{name}'"));
+        calls.Reads(DomainProcedures.LookupById, id => domains.Home.ReadCatalogs().Select(domains.Remote).FirstOrDefault(d => id >= 0 && d.Id == id)
+            ?? throw NotFound($"no domain with matching id {id}"));
+    }
+
+    private void Live(CallTable calls)
+    {
+        calls.Changes(DomainProcedures.Create, async (caller, domain) =>
+        {
+            await StartAsync(caller, domain, 0).ConfigureAwait(false);
+            return default;
+        });
+        calls.Changes(DomainProcedures.CreateWithFlags, (caller, asked) => StartAsync(caller, asked.Domain, asked.Flags));
+        calls.Changes(DomainProcedures.Suspend, (caller, domain) => domains.RunAsync(domain, id => new PauseDomain(id), caller));
+        calls.Changes(DomainProcedures.Resume, async (caller, domain) =>
+        {
+            var view = await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false);
+            return view.Hypervisor.State is DomainState.Running
+                ? throw RpcException.OperationInvalid("domain is already running")
+                : await domains.RunAsync(domain, id => new ResumeDomain(id), caller).ConfigureAwait(false);
+        });
+        calls.Changes(DomainProcedures.Reboot, (caller, asked) => domains.RunAsync(asked.Domain, id => new RebootDomain(id), caller));
+        calls.Changes(DomainProcedures.Destroy, (caller, domain) => domains.RunAsync(domain, id => new KillDomain(id), caller));
+        calls.Changes(DomainProcedures.DestroyWithFlags, (caller, asked) =>
+        {
+            Flags.Require(asked.Flags, DestroyGraceful, "destroy");
+            return domains.RunAsync(asked.Domain, id => new KillDomain(id), caller);
+        });
+        calls.Changes(DomainProcedures.ManagedSave, (caller, asked) =>
+        {
+            Flags.Require(asked.Flags, SaveBypassCache, "managed save");
+            return domains.RunAsync(asked.Domain, id => new SaveDomain(id), caller);
+        });
+        calls.Reads(DomainProcedures.HasManagedSave, async (_, asked) => (await domains.FindAsync(asked.Domain).ConfigureAwait(false)).Head.Saved is not null);
+    }
+
+    private async Task<ImmutableArray<RemoteDomain>> ListAsync(uint flags, CancellationToken cancellation)
+    {
+        var filter = new DomainFilter(flags);
+        var list = await domains.Home.ListAsync(cancellation).ConfigureAwait(false);
+        return [.. list.Domains.Where(filter.Passes).Select(v => domains.Remote(v.Catalog)).Take(DomainProcedures.MostListed)];
+    }
+
+    private Task<RemoteDomain> DefineAsync(Caller caller, string xml, uint flags)
+    {
+        Flags.Require(flags, DefineValidate, "define");
+        return domains.RunAsync(new DefineDomain(Parse(xml, flags.Has(DefineValidate))), caller);
+    }
+
+    private Task<RemoteDomain> CreateXmlAsync(Caller caller, string xml, uint flags)
+    {
+        RequireStart(flags);
+        return domains.RunAsync(new RunTransient(Parse(xml, flags.Has(StartValidate)), flags.Has(StartPaused)), caller);
+    }
+
+    private DomainDefinition Parse(string xml, bool validates)
+    {
+        if (validates)
+        {
+            DomainXml.Validate(xml);
+        }
+
+        return DomainXml.Parse(xml, ids);
+    }
+
+    private async Task<RemoteDomain> StartAsync(Caller caller, RemoteDomain domain, uint flags)
+    {
+        RequireStart(flags);
+        var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
+        return await domains.RunAsync(
+            new StartDomain(catalog.Domain.ToString(), flags.Has(StartPaused), Anew: flags.Has(StartAnew)), caller).ConfigureAwait(false);
+    }
+
+    private static void RequireStart(uint flags)
+    {
+        Flags.Require(flags, StartPaused | StartAutodestroy | StartBypassCache | StartAnew | StartValidate | StartResetVariables, "start");
+        if (flags.Has(StartAutodestroy))
+        {
+            throw RpcException.Unsupported("no domain ends with the connection that started it");
+        }
+
+        if (flags.Has(StartResetVariables))
+        {
+            throw RpcException.Unsupported("the firmware's variables cannot be reset at the start; revert to a snapshot that has them as they should be");
+        }
+    }
+
+    private async Task<ValueTuple> UndefineAsync(Caller caller, RemoteDomain domain, uint flags)
+    {
+        Flags.Require(flags, UndefineAll, "undefine");
+        var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
+        if (catalog.Head.Saved is not null && !flags.Has(UndefineSaved))
+        {
+            throw RpcException.OperationInvalid("Refusing to undefine while domain managed save image exists");
+        }
+
+        if (catalog.Snapshots.Count > 0 && !flags.Has(UndefineSnapshots))
+        {
+            throw RpcException.OperationInvalid($"cannot delete inactive domain with {catalog.Snapshots.Count} snapshots");
+        }
+
+        return await domains.RunAsync(domain, id => new UndefineDomain(id, flags.Has(UndefineSaved | UndefineSnapshots)), caller).ConfigureAwait(false);
+    }
+
+    private static RpcException NotFound(string problem) => new(RpcCode.NoDomain, RpcOrigin.Qemu, $"Domain not found: {problem}");
+}

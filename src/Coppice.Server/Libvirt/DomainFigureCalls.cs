@@ -1,0 +1,141 @@
+using System.Collections.Immutable;
+using System.Xml.Linq;
+using Coppice.Core;
+using Coppice.Libvirt.Wire;
+
+namespace Coppice.Server.Libvirt;
+
+/// <summary>Answers what is asked about domains.</summary>
+internal sealed class DomainFigureCalls(Domains domains)
+{
+    private const long Kibibyte = 1024;
+
+    // virDomainXMLFlags, virDomainVcpuFlags.
+    private const uint XmlSecure = 1, XmlInactive = 2, XmlUpdateCpu = 4, XmlMigratable = 8;
+    private const uint VcpusLive = 1, VcpusConfigured = 2, VcpusMaximum = 4;
+
+    /// <summary>Adds them.</summary>
+    public void AddTo(CallTable calls)
+    {
+        calls.Reads(DomainFigureProcedures.GetState, async (caller, asked) =>
+        {
+            var state = RemoteState.Of((await domains.ObserveAsync(asked.Domain, caller.Cancellation).ConfigureAwait(false)).Hypervisor.State);
+            return (state.State, state.Reason);
+        });
+        calls.Reads(DomainFigureProcedures.GetControl, async (_, asked) =>
+        {
+            RequireActive(await domains.FindAsync(asked.Domain).ConfigureAwait(false));
+            return (0u, 0u, 0ul);
+        });
+        calls.Reads(DomainFigureProcedures.GetOsType, async (_, domain) =>
+        {
+            await domains.FindAsync(domain).ConfigureAwait(false);
+            return "hvm";
+        });
+        calls.Reads(DomainFigureProcedures.GetMaximumMemory, async (caller, domain) =>
+            Kibibytes((await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false)).Definition.Memory));
+        calls.Reads(DomainFigureProcedures.GetMaximumVcpus, async (caller, domain) => await VcpusAsync(caller, domain, 0).ConfigureAwait(false));
+        calls.Reads(DomainFigureProcedures.GetVcpus, (caller, asked) => VcpusAsync(caller, asked.Domain, asked.Flags));
+        calls.Reads(DomainFigureProcedures.IsActive, async (_, domain) =>
+            domains.Remote(await domains.FindAsync(domain).ConfigureAwait(false)).Id != RemoteDomain.Off);
+        calls.Reads(DomainFigureProcedures.IsPersistent, async (_, domain) =>
+            (await domains.FindAsync(domain).ConfigureAwait(false)).Persistence is Persistence.Persistent or Persistence.Autostart);
+        calls.Reads(DomainFigureProcedures.IsUpdated, async (_, domain) =>
+        {
+            await domains.FindAsync(domain).ConfigureAwait(false);
+            return false;
+        });
+        calls.Reads(DomainProcedures.GetAutostart, async (_, domain) =>
+            (await domains.FindAsync(domain).ConfigureAwait(false)).Persistence is Persistence.Autostart);
+        calls.Reads(DomainProcedures.GetXml, (caller, asked) => XmlAsync(caller.Client, asked.Domain, asked.Flags));
+        calls.Reads(DomainProcedures.GetMetadata, (_, asked) => MetadataAsync(asked.Domain, asked.Type, asked.Namespace));
+        calls.Reads(DomainFigureProcedures.GetMessages, async (_, asked) =>
+        {
+            await domains.FindAsync(asked.Domain).ConfigureAwait(false);
+            return [];
+        });
+        calls.Reads(DomainFigureProcedures.GetSecurityLabel, async (_, domain) =>
+        {
+            await domains.FindAsync(domain).ConfigureAwait(false);
+            return ([0], false);
+        });
+        calls.Reads(DomainFigureProcedures.GetDiskErrors, async (_, asked) =>
+        {
+            RequireActive(await domains.FindAsync(asked.Domain).ConfigureAwait(false));
+            return ([], 0);
+        });
+    }
+
+    private static ulong Kibibytes(ByteCount bytes) => (ulong)(bytes.Bytes / Kibibyte);
+
+    private async Task<int> VcpusAsync(Caller caller, RemoteDomain domain, uint flags)
+    {
+        Flags.Require(flags, VcpusLive | VcpusConfigured | VcpusMaximum, "vcpu count");
+        var view = await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false);
+        return flags.Has(VcpusLive) && !view.Hypervisor.IsAlive
+            ? throw RpcException.OperationInvalid("domain is not running")
+            : view.Definition.VirtualCpus;
+    }
+
+    private void RequireActive(Catalog catalog)
+    {
+        if (domains.Remote(catalog).Id == RemoteDomain.Off)
+        {
+            throw RpcException.OperationInvalid("domain is not running");
+        }
+    }
+
+    private async Task<string> XmlAsync(Client client, RemoteDomain domain, uint flags)
+    {
+        Flags.Require(flags, XmlSecure | XmlInactive | XmlUpdateCpu | XmlMigratable, "domain XML");
+        if (client.IsReadOnly && flags.Has(XmlSecure))
+        {
+            throw new RpcException(RpcCode.OperationDenied, RpcOrigin.Domain, "operation forbidden: read only access cannot see secrets");
+        }
+
+        var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
+        var xml = await domains.Home.ReadDefinitionXmlAsync(catalog.Domain.ToString()).ConfigureAwait(false);
+        return DomainXmlView.Of(xml, flags.Has(XmlInactive) ? null : domains.Home.ReadProcessId(catalog), flags.Has(XmlSecure));
+    }
+
+    private async Task<string> MetadataAsync(RemoteDomain domain, int type, string? @namespace)
+    {
+        var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
+        var root = XElement.Parse(await domains.Home.ReadDefinitionXmlAsync(catalog.Domain.ToString()).ConfigureAwait(false));
+        var found = type switch
+        {
+            0 => root.Element("description")?.Value,
+            1 => root.Element("title")?.Value,
+            2 => root.Element("metadata")?.Elements().FirstOrDefault(e => e.Name.NamespaceName == @namespace)?.ToString(),
+            _ => throw RpcException.InvalidArgument($"there is no metadata of type {type}"),
+        };
+        return found ?? throw new RpcException(
+            RpcCode.NoMetadata, RpcOrigin.Qemu, "metadata not found: Requested metadata element is not present");
+    }
+}
+
+/// <summary>A definition as it is shown to clients.</summary>
+internal static class DomainXmlView
+{
+    /// <summary>The definition, with the id of a domain that is active, and without secrets unless they are asked for.</summary>
+    public static string Of(string xml, int? id, bool withSecrets)
+    {
+        if (id is null && (withSecrets || !xml.Contains("passwd", StringComparison.Ordinal)))
+        {
+            return xml;
+        }
+
+        var root = XElement.Parse(xml, LoadOptions.PreserveWhitespace);
+        if (id is { } number)
+        {
+            root.Add(new XAttribute("id", number));
+        }
+
+        if (!withSecrets)
+        {
+            root.Descendants("graphics").Attributes("passwd").Remove();
+        }
+
+        return root.ToString(SaveOptions.DisableFormatting) + "\n";
+    }
+}
