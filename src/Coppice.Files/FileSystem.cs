@@ -20,6 +20,21 @@ namespace Coppice.Files;
 public sealed record FileFacts(
     string Identity, long AllocatedBytes, DateTimeOffset ChangedAt, DateTimeOffset ModifiedAt, int Links, FileKind Kind);
 
+/// <summary>
+/// What changes whenever a file is written or another one takes its place, as long as some time has passed: the clock of file systems
+/// moves on once in some milliseconds.
+/// </summary>
+/// <param name="Device">The file system.</param>
+/// <param name="Inode">The file in it.</param>
+/// <param name="ChangedAt">When it was last written or replaced (ctime).</param>
+public readonly record struct FileStamp(ulong Device, ulong Inode, DateTimeOffset ChangedAt)
+{
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Whether another writing would show in it: the last one is a while ago. The file system goes by the clock of the host.</summary>
+    public bool IsTelling => TimeProvider.System.GetUtcNow() - ChangedAt > s_tick;
+}
+
 /// <summary>What a path can lead to, as far as it makes a difference; the values are those of S_IFMT, see inode(7).</summary>
 public enum FileKind
 {
@@ -83,6 +98,15 @@ public static partial class FileSystem
             Time(buffer, ModificationOffset),
             (int)Math.Min((uint)Number(buffer, LinksOffset), int.MaxValue),
             kind);
+    }
+
+    /// <summary>What tells whether a file has been written or replaced since; null if there is none.</summary>
+    public static FileStamp? StampOf(string path)
+    {
+        Span<byte> buffer = stackalloc byte[BufferSize];
+        return TryLook(path, buffer)
+            ? new FileStamp(Number(buffer, DeviceOffset), Number(buffer, InodeOffset), Time(buffer, ChangeOffset))
+            : null;
     }
 
     /// <summary>Sets when the content of a file was last written (mtime), which only its owner may.</summary>

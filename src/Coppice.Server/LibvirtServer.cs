@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Libvirt.Wire;
 using Coppice.Server.Libvirt;
 using Microsoft.Extensions.Logging;
 
@@ -46,9 +47,10 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         try
         {
             var clients = new ConcurrentDictionary<Client, Client>();
-            var endpoint = new LibvirtEndpoint(Calls(), clients, options.Time, log);
+            using var watch = new DomainWatch(home, (domain, change) => Tell(clients.Keys, domain, change), options.Time, log);
+            var endpoint = new LibvirtEndpoint(Calls(watch), clients, options.Time, log);
             listening();
-            await Task.WhenAll(sockets.Select(s => endpoint.RunAsync(s, stopping))).ConfigureAwait(false);
+            await Task.WhenAll([watch.RunAsync(stopping), .. sockets.Select(s => endpoint.RunAsync(s, stopping))]).ConfigureAwait(false);
         }
         finally
         {
@@ -59,14 +61,26 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         }
     }
 
-    private CallTable Calls()
+    private static void Tell(IEnumerable<Client> clients, RemoteDomain domain, LifecycleChange change)
+    {
+        foreach (var client in clients)
+        {
+            foreach (var callback in client.Subscriptions.For(DomainEvent.Lifecycle, domain.Uuid))
+            {
+                client.Tell(EventProcedures.Lifecycle.ToFrame((callback, domain, change.Event, change.Detail)));
+            }
+        }
+    }
+
+    private CallTable Calls(DomainWatch watch)
     {
         var calls = new CallTable();
-        var domains = new Domains(home);
+        var domains = new Domains(home, watch);
         new ConnectionCalls(domains).AddTo(calls);
         new DomainCalls(domains, options.Ids).AddTo(calls);
         new DomainFigureCalls(domains).AddTo(calls);
         new SnapshotCalls(domains).AddTo(calls);
+        new JobCalls(domains).AddTo(calls);
         EventCalls.AddTo(calls);
         OtherCalls.AddTo(calls);
         return calls;

@@ -15,14 +15,17 @@ internal sealed record KnownCatalog(
 {
     private readonly Lazy<Dictionary<SnapshotId, RecordName>> _records = new(() => Root.Snapshots.ToDictionary(r => r.Snapshot));
 
+    /// <summary>What the root's file was when it was last found to be the same; null if that would not show another writing.</summary>
+    public FileStamp? Stamp { get; set; }
+
     /// <summary>The record of each snapshot.</summary>
     public IReadOnlyDictionary<SnapshotId, RecordName> Records => _records.Value;
 }
 
 /// <summary>
 /// The catalogs that were read or written last through an open home, so that thousands of records need not be read for each
-/// operation. The root is read each time: it names its records by the revision that wrote them, and the operation that made it, so
-/// the same root is the same catalog. That a record was damaged since is told only to whoever reads anew.
+/// operation. The root is read each time, unless its file is the one that was read: it names its records by the revision that wrote them,
+/// and the operation that made it, so the same root is the same catalog. That a record was damaged since is told only to whoever reads anew.
 /// </summary>
 internal sealed class KnownCatalogs
 {
@@ -41,8 +44,27 @@ internal sealed class KnownCatalogs
     public static KnownCatalogs Of(HomeFolder home) => s_homes.GetValue(home, static _ => new KnownCatalogs());
 
     /// <summary>The catalog of a root, by its path; null if the root is not the one that was seen last.</summary>
-    public KnownCatalog? Find(string root) =>
-        _known.TryGetValue(root, out var known) && DurableFile.Holds(root, known.Content.Span) ? known : null;
+    public KnownCatalog? Find(string root)
+    {
+        if (!_known.TryGetValue(root, out var known))
+        {
+            return null;
+        }
+
+        var stamp = FileSystem.StampOf(root);
+        if (stamp is not null && known.Stamp == stamp)
+        {
+            return known;
+        }
+
+        if (!DurableFile.Holds(root, known.Content.Span))
+        {
+            return null;
+        }
+
+        known.Stamp = stamp is { IsTelling: true } ? stamp : null;
+        return known;
+    }
 
     /// <summary>Forgets what was known of a root.</summary>
     public void Forget(string root) => _known.TryRemove(root, out _);

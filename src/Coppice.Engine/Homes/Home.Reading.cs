@@ -83,11 +83,18 @@ public sealed partial class Home
     public ImmutableArray<Catalog> ReadCatalogs() =>
         [.. _finder.Catalogs().OrderBy(c => c.Name, StringComparer.Ordinal)];
 
+    /// <summary>Where a domain keeps its things.</summary>
+    public DomainFolder FolderOf(Catalog catalog)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return _folder.Domain(catalog.Domain);
+    }
+
     /// <summary>The number of the process that runs a domain, on this host; null if it is off. Asks no process.</summary>
     public int? ReadProcessId(Catalog catalog)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return catalog.Head.Process is { } process ? _options.Hypervisor.ProcessId(_folder.Domain(catalog.Domain), process) : null;
+        return catalog.Head.Process is { } process ? _options.Hypervisor.ProcessId(FolderOf(catalog), process) : null;
     }
 
     /// <summary>A domain and what it is doing. Waits for no lock and settles nothing.</summary>

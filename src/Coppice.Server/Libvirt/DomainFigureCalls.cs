@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Xml.Linq;
 using Coppice.Core;
 using Coppice.Libvirt.Wire;
@@ -19,7 +18,7 @@ internal sealed class DomainFigureCalls(Domains domains)
     {
         calls.Reads(DomainFigureProcedures.GetState, async (caller, asked) =>
         {
-            var state = RemoteState.Of((await domains.ObserveAsync(asked.Domain, caller.Cancellation).ConfigureAwait(false)).Hypervisor.State);
+            var state = await domains.StateOfAsync(asked.Domain, caller.Cancellation).ConfigureAwait(false);
             return (state.State, state.Reason);
         });
         calls.Reads(DomainFigureProcedures.GetControl, async (_, asked) =>
@@ -95,7 +94,8 @@ internal sealed class DomainFigureCalls(Domains domains)
 
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
         var xml = await domains.Home.ReadDefinitionXmlAsync(catalog.Domain.ToString()).ConfigureAwait(false);
-        return DomainXmlView.Of(xml, flags.Has(XmlInactive) ? null : domains.Home.ReadProcessId(catalog), flags.Has(XmlSecure));
+        var id = flags.Has(XmlInactive) ? null : domains.Home.ReadProcessId(catalog);
+        return new DomainXmlView(catalog, domains.Home.FolderOf(catalog)).Of(xml, id, flags.Has(XmlSecure));
     }
 
     private async Task<string> MetadataAsync(RemoteDomain domain, int type, string? @namespace)
@@ -111,31 +111,5 @@ internal sealed class DomainFigureCalls(Domains domains)
         };
         return found ?? throw new RpcException(
             RpcCode.NoMetadata, RpcOrigin.Qemu, "metadata not found: Requested metadata element is not present");
-    }
-}
-
-/// <summary>A definition as it is shown to clients.</summary>
-internal static class DomainXmlView
-{
-    /// <summary>The definition, with the id of a domain that is active, and without secrets unless they are asked for.</summary>
-    public static string Of(string xml, int? id, bool withSecrets)
-    {
-        if (id is null && (withSecrets || !xml.Contains("passwd", StringComparison.Ordinal)))
-        {
-            return xml;
-        }
-
-        var root = XElement.Parse(xml, LoadOptions.PreserveWhitespace);
-        if (id is { } number)
-        {
-            root.Add(new XAttribute("id", number));
-        }
-
-        if (!withSecrets)
-        {
-            root.Descendants("graphics").Attributes("passwd").Remove();
-        }
-
-        return root.ToString(SaveOptions.DisableFormatting) + "\n";
     }
 }

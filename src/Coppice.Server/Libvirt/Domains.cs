@@ -5,7 +5,7 @@ using Coppice.Libvirt.Wire;
 namespace Coppice.Server.Libvirt;
 
 /// <summary>Finds what calls name. A domain is found by its uuid, since a client may know it by an older name.</summary>
-internal sealed class Domains(Home home)
+internal sealed class Domains(Home home, DomainWatch watch)
 {
     /// <summary>The home.</summary>
     public Home Home => home;
@@ -49,7 +49,7 @@ internal sealed class Domains(Home home)
     /// <summary>Carries a request out, and answers with the domain as it is then.</summary>
     public async Task<RemoteDomain> RunAsync(Request request, Caller caller)
     {
-        var result = await home.RunAsync(request, new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+        var result = await CarryOutAsync(request, null, caller).ConfigureAwait(false);
         return Remote(result.Catalog!);
     }
 
@@ -60,8 +60,36 @@ internal sealed class Domains(Home home)
     public async Task<ValueTuple> RunAsync(RemoteDomain domain, Func<string, Request> request, Caller caller)
     {
         var catalog = await FindAsync(domain).ConfigureAwait(false);
-        await home.RunAsync(request(catalog.Domain.ToString()), new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+        await CarryOutAsync(request(catalog.Domain.ToString()), catalog.Domain, caller).ConfigureAwait(false);
         return default;
+    }
+
+    /// <summary>Carries a request out. What has become of the domain is told before it is answered.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="domain">The domain that it is about; null if it is only being made.</param>
+    /// <param name="caller">Who asks.</param>
+    public async Task<OperationResult> CarryOutAsync(Request request, DomainId? domain, Caller caller)
+    {
+        OperationResult? result = null;
+        try
+        {
+            return result = await home.RunAsync(request, new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            // What failed may have changed something all the same.
+            if ((domain ?? result?.Catalog?.Domain) is { } about)
+            {
+                await watch.LookAsync(about, caller.Cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>What a domain is doing, and why.</summary>
+    public async Task<RemoteState> StateOfAsync(RemoteDomain domain, CancellationToken cancellation)
+    {
+        var view = await ObserveAsync(domain, cancellation).ConfigureAwait(false);
+        return watch.StateOf(view.Catalog.Domain, view.Hypervisor.State);
     }
 
     private async Task<Catalog?> ReadAsync(string nameOrId)

@@ -7,7 +7,9 @@ internal readonly record struct RemoteState(int State, int Reason)
 {
     public const int Running = 1, Paused = 3, Off = 5, Crashed = 6, Suspended = 7;
 
-    private const int Booted = 1, ByUser = 1, IoError = 5, Unknown = 0, Shutdown = 1, Saved = 5, Panicked = 1;
+    private const int Booted = 1, Restored = 3, RunsFromSnapshot = 4, Unpaused = 5, WokenUp = 8;
+    private const int ByUser = 1, IoError = 5, PausedFromSnapshot = 7;
+    private const int Unknown = 0, ShutDown = 1, Destroyed = 2, StoppedByCrash = 3, Saved = 5, OffFromSnapshot = 7, Panicked = 1;
 
     /// <summary>As far as it can be told by looking.</summary>
     public static RemoteState Of(DomainState state) => state switch
@@ -20,4 +22,21 @@ internal readonly record struct RemoteState(int State, int Reason)
         DomainState.Saved => new(Off, Saved),
         _ => new(Off, Unknown),
     };
+
+    /// <summary>The state after a change that was seen; null if the change says nothing of it.</summary>
+    public static RemoteState? After(LifecycleChange change) =>
+        change == LifecycleChange.Started ? new(Running, Booted)
+        : change == LifecycleChange.Restored ? new(Running, Restored)
+        : change == LifecycleChange.StartedFromSnapshot || change == LifecycleChange.ResumedFromSnapshot ? new(Running, RunsFromSnapshot)
+        : change == LifecycleChange.WokenUp ? new(Running, WokenUp)
+        : change == LifecycleChange.Resumed ? new(Running, Unpaused)
+        : change == LifecycleChange.Paused ? new(Paused, ByUser)
+        : change == LifecycleChange.PausedFromSnapshot ? new(Paused, PausedFromSnapshot)
+        : change == LifecycleChange.Failed ? new(Paused, IoError)
+        : change == LifecycleChange.ShutDown ? new(Off, ShutDown)
+        : change == LifecycleChange.Destroyed ? new(Off, Destroyed)
+        : change == LifecycleChange.StoppedByCrash ? new(Off, StoppedByCrash)
+        : change == LifecycleChange.Saved ? new(Off, Saved)
+        : change == LifecycleChange.StoppedFromSnapshot ? new(Off, OffFromSnapshot)
+        : null;
 }

@@ -147,7 +147,7 @@ internal sealed class SnapshotCalls(Domains domains)
             Quiesce = flags.Has(Quiesce),
             Live = flags.Has(Live),
         };
-        var result = await domains.Home.RunAsync(request, new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+        var result = await domains.CarryOutAsync(request, catalog.Domain, caller).ConfigureAwait(false);
         return Made(result, catalog, request.Name);
     }
 
@@ -157,8 +157,8 @@ internal sealed class SnapshotCalls(Domains domains)
         Flags.Exclude(flags, Redefine, "redefine", Halt, "halt");
         Flags.Exclude(flags, Redefine, "redefine", Live, "live");
         var document = SnapshotXml.Parse(xml, SnapshotParseMode.Redefine);
-        var result = await domains.Home.RunAsync(
-            new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)), new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+        var result = await domains.CarryOutAsync(
+            new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)), catalog.Domain, caller).ConfigureAwait(false);
         return Made(result, catalog, document.Name);
     }
 
@@ -182,9 +182,9 @@ internal sealed class SnapshotCalls(Domains domains)
         }
 
         var state = flags.Has(RevertRunning) ? RevertState.Running : flags.Has(RevertPaused) ? RevertState.Paused : RevertState.AsTaken;
-        await domains.Home.RunAsync(
+        await domains.CarryOutAsync(
             new RevertSnapshot(catalog.Domain.ToString(), snapshot.Id.ToString(), state, DiscardCurrent: false, Force: flags.Has(RevertForce)),
-            new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+            catalog.Domain, caller).ConfigureAwait(false);
         return default;
     }
 
@@ -199,13 +199,13 @@ internal sealed class SnapshotCalls(Domains domains)
             return default;
         }
 
-        await domains.Home.RunAsync(
+        await domains.CarryOutAsync(
             new DeleteSnapshot(catalog.Domain.ToString(), [snapshot.Id.ToString()])
             {
                 Mode = flags.Has(DeleteMetadataOnly) ? DeleteMode.MetadataOnly : DeleteMode.Merge,
                 Scope = scope,
             },
-            new RunOptions(), caller.Cancellation).ConfigureAwait(false);
+            catalog.Domain, caller).ConfigureAwait(false);
         return default;
     }
 

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Coppice.Server.Libvirt;
 
 /// <summary>The events that libvirt has and this endpoint tells (virDomainEventID).</summary>
-internal static class EventId
+internal static class DomainEvent
 {
     public const int Lifecycle = 0, Reboot = 1, BlockJob = 8, BlockJobByTarget = 16, JobCompleted = 21, MetadataChange = 23;
 

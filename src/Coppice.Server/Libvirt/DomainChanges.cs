@@ -1,0 +1,102 @@
+using Coppice.Core;
+
+namespace Coppice.Server.Libvirt;
+
+/// <summary>A domain at one look.</summary>
+/// <param name="Catalog">What is stored of it.</param>
+/// <param name="ProcessId">The number of its process; null if it is off.</param>
+/// <param name="State">What it is doing.</param>
+internal sealed record SeenDomain(Catalog Catalog, int? ProcessId, DomainState State)
+{
+    /// <summary>Why, as libvirt has it.</summary>
+    public RemoteState Remote { get; init; } = RemoteState.Of(State);
+
+    /// <summary>It is active.</summary>
+    public bool IsAlive => ProcessId is not null;
+
+    /// <summary>Its guest has switched it off by itself.</summary>
+    public bool PoweredOff => !IsAlive && Catalog.Head.Process is not null;
+}
+
+/// <summary>A change in the life of a domain (virDomainEventType and the details that belong to each).</summary>
+internal readonly record struct LifecycleChange(int Event, int Detail)
+{
+    public static readonly LifecycleChange
+        Defined = new(0, 0), Redefined = new(0, 1), DefinedByRename = new(0, 2), Undefined = new(1, 0), UndefinedByRename = new(1, 1),
+        Started = new(2, 0), Restored = new(2, 2), StartedFromSnapshot = new(2, 3), WokenUp = new(2, 4),
+        Paused = new(3, 0), Failed = new(3, 2), PausedFromSnapshot = new(3, 5),
+        Resumed = new(4, 0), ResumedFromSnapshot = new(4, 2),
+        ShutDown = new(5, 0), Destroyed = new(5, 1), StoppedByCrash = new(5, 2), Saved = new(5, 4), StoppedFromSnapshot = new(5, 6),
+        ShutDownByGuest = new(6, 1), Suspended = new(7, 0), Crashed = new(8, 0);
+}
+
+/// <summary>What has become of a domain between two looks. It does not matter who did it.</summary>
+internal static class DomainChanges
+{
+    /// <summary>What its watchers are told, in order.</summary>
+    /// <param name="before">The domain before; null if it was not there.</param>
+    /// <param name="after">The domain after; null if it is not there.</param>
+    public static IEnumerable<LifecycleChange> Between(SeenDomain? before, SeenDomain? after) => (before, after) switch
+    {
+        (null, null) => [],
+        (null, { } made) => [.. IsPassing(made) ? [] : new[] { LifecycleChange.Defined }, .. made.IsAlive ? Begun(made, LifecycleChange.Started) : []],
+        ({ } gone, null) => [.. gone.IsAlive ? new[] { LifecycleChange.Destroyed } : [], .. IsPassing(gone) ? [] : new[] { LifecycleChange.Undefined }],
+        ({ } was, { } now) => [.. OfRecord(was, now), .. OfLife(was, now)],
+    };
+
+    private static bool IsPassing(SeenDomain domain) => domain.Catalog.Persistence is Persistence.Transient or Persistence.Trial;
+
+    private static IEnumerable<LifecycleChange> OfRecord(SeenDomain was, SeenDomain now)
+    {
+        if (was.Catalog.Name != now.Catalog.Name)
+        {
+            return [LifecycleChange.UndefinedByRename, LifecycleChange.DefinedByRename];
+        }
+
+        return was.Catalog.Head.Definition != now.Catalog.Head.Definition && !IsReverted(was, now) ? [LifecycleChange.Redefined] : [];
+    }
+
+    private static LifecycleChange[] OfLife(SeenDomain was, SeenDomain now) => (was.IsAlive, now.IsAlive) switch
+    {
+        (false, false) => [],
+        (false, true) => Begun(
+            now, IsReverted(was, now) ? LifecycleChange.StartedFromSnapshot
+            : was.Catalog.Head.Saved is not null ? LifecycleChange.Restored
+            : LifecycleChange.Started),
+        (true, false) => Ended(was, now),
+        _ when was.ProcessId != now.ProcessId => [LifecycleChange.StoppedFromSnapshot, .. Begun(now, LifecycleChange.StartedFromSnapshot)],
+        _ => Went(was.State, now.State),
+    };
+
+    /// <summary>A domain that begins paused was never seen to run.</summary>
+    private static LifecycleChange[] Begun(SeenDomain now, LifecycleChange how) => now.State is DomainState.Paused
+        ? [how, how == LifecycleChange.StartedFromSnapshot ? LifecycleChange.PausedFromSnapshot : LifecycleChange.Paused]
+        : [how];
+
+    private static LifecycleChange[] Ended(SeenDomain was, SeenDomain now) =>
+        now.PoweredOff ? [LifecycleChange.ShutDownByGuest, LifecycleChange.ShutDown]
+        : now.Catalog.Head.Saved is not null ? [LifecycleChange.Saved]
+        : IsReverted(was, now) ? [LifecycleChange.StoppedFromSnapshot]
+        : was.State is DomainState.Crashed ? [LifecycleChange.StoppedByCrash]
+        : was.State is DomainState.Off ? [LifecycleChange.ShutDownByGuest, LifecycleChange.ShutDown]
+        : [LifecycleChange.Destroyed];
+
+    private static LifecycleChange[] Went(DomainState was, DomainState now) => (was, now) switch
+    {
+        _ when was == now => [],
+        (DomainState.Suspended, DomainState.Running) => [LifecycleChange.WokenUp],
+        (_, DomainState.Running) => [LifecycleChange.Resumed],
+        (_, DomainState.Paused) => [LifecycleChange.Paused],
+        (_, DomainState.IoError) => [LifecycleChange.Failed],
+        (_, DomainState.Suspended) => [LifecycleChange.Suspended],
+        (_, DomainState.Crashed) => [LifecycleChange.Crashed],
+        _ => [],
+    };
+
+    /// <summary>
+    /// The head has moved to other layers, and no snapshot was taken meanwhile: taking one moves the head on, a revert moves it elsewhere.
+    /// </summary>
+    private static bool IsReverted(SeenDomain was, SeenDomain now) =>
+        !was.Catalog.Head.Disks.Select(d => d.Layer).SequenceEqual(now.Catalog.Head.Disks.Select(d => d.Layer))
+        && now.Catalog.Current is { } current && was.Catalog.Snapshots.ContainsKey(current);
+}
