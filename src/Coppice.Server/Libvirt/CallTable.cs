@@ -4,10 +4,11 @@ namespace Coppice.Server.Libvirt;
 
 /// <summary>Who asks, and until when it is worth answering.</summary>
 /// <param name="Client">The connection.</param>
+/// <param name="Right">What it was when it asked.</param>
 /// <param name="Procedure">What is asked.</param>
 /// <param name="Serial">The number of the call; data of a stream that it opens has the same.</param>
 /// <param name="Cancellation">Ends when the server is stopped. A client that goes away has what it asked for done to the end.</param>
-internal sealed record Caller(Client Client, int Procedure, uint Serial, CancellationToken Cancellation)
+internal sealed record Caller(Client Client, CallRight Right, int Procedure, uint Serial, CancellationToken Cancellation)
 {
     /// <summary>What begins as soon as it has been answered.</summary>
     public Action Then { get; set; } = () => { };
@@ -69,7 +70,7 @@ internal sealed class CallTable
             }
 
             subject = entry.Subject;
-            Require(entry.Right, caller.Client);
+            Require(entry.Right, caller.Right);
             return new Frame(header, await entry.Answer(caller, asked).ConfigureAwait(false));
         }
 #pragma warning disable CA1031 // Whatever goes wrong in one call must not end the connection, let alone the server: the caller is told.
@@ -80,14 +81,14 @@ internal sealed class CallTable
         }
     }
 
-    private static void Require(CallRight right, Client client)
+    private static void Require(CallRight needed, CallRight had)
     {
-        if (right is not CallRight.Anybody && !client.IsOpen)
+        if (needed is not CallRight.Anybody && had is CallRight.Anybody)
         {
             throw new RpcException(RpcCode.InternalError, RpcOrigin.Rpc, "internal error: hypervisor connection not open");
         }
 
-        if (right is CallRight.Writer && client.IsReadOnly)
+        if (needed is CallRight.Writer && had is CallRight.Reader)
         {
             throw new RpcException(RpcCode.OperationDenied, RpcOrigin.Domain, "operation forbidden: read only access prevents this operation");
         }

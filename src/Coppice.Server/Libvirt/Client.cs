@@ -39,8 +39,8 @@ internal sealed class Client : IDisposable
     /// <summary>The URI that it has opened; null if it has not, or no longer.</summary>
     public string? Uri { get; private set; }
 
-    /// <summary>It has opened the hypervisor.</summary>
-    public bool IsOpen => Uri is not null;
+    /// <summary>What it may have answered.</summary>
+    public CallRight Right => Uri is null ? CallRight.Anybody : IsReadOnly ? CallRight.Reader : CallRight.Writer;
 
     /// <summary>What it wants to be told of.</summary>
     public Subscriptions Subscriptions { get; } = new();
@@ -119,6 +119,12 @@ internal sealed class Client : IDisposable
             await writing.ConfigureAwait(false);
             await opening.ConfigureAwait(false);
             await _keepAlive.EndAsync().ConfigureAwait(false);
+
+            // What it has asked for is done to the end, although nobody hears of it.
+            for (var call = 0; call < MostCalls; call++)
+            {
+                await _free.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            }
         }
     }
 
@@ -142,7 +148,7 @@ internal sealed class Client : IDisposable
                     break;
                 case { Type: FrameType.Call }:
                     await _free.WaitAsync(Ended).ConfigureAwait(false);
-                    _ = AnswerAsync(frame, stopping);
+                    _ = AnswerAsync(new Caller(this, Right, frame.Header.Procedure, frame.Header.Serial, stopping), frame);
                     break;
                 case { Program: Programs.Remote, Type: FrameType.Stream or FrameType.Hole }:
                     await Streams.ReceiveAsync(frame).ConfigureAwait(false);
@@ -153,13 +159,12 @@ internal sealed class Client : IDisposable
         }
     }
 
-    private async Task AnswerAsync(Frame frame, CancellationToken stopping)
+    private async Task AnswerAsync(Caller caller, Frame frame)
     {
         // Whatever is carried out must not hold up what is read.
         await Task.Yield();
         try
         {
-            var caller = new Caller(this, frame.Header.Procedure, frame.Header.Serial, stopping);
             await SendAsync(await AnswerOfAsync(caller, frame).ConfigureAwait(false)).ConfigureAwait(false);
             caller.Then();
         }
@@ -214,7 +219,7 @@ internal sealed class Client : IDisposable
         try
         {
             await Task.Delay(s_openLimit, _time, Ended).ConfigureAwait(false);
-            if (!IsOpen)
+            if (Right is CallRight.Anybody)
             {
                 _log.LogInformation("a client was dropped: it has not opened the hypervisor in {Seconds} s", s_openLimit.TotalSeconds);
                 Drop();

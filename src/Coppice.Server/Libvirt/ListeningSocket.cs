@@ -28,7 +28,6 @@ internal readonly record struct PeerCredentials(int Process, int User)
 /// <summary>A socket on which clients are waited for.</summary>
 internal sealed class ListeningSocket : IDisposable
 {
-    private const int Backlog = 128;
     private const UnixFileMode ForOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode ForGroup = ForOwner | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
@@ -54,7 +53,7 @@ internal sealed class ListeningSocket : IDisposable
             using var address = SocketAddress.Of(path);
             socket.Bind(address.EndPoint);
             File.SetUnixFileMode(path, isReadOnly ? ForGroup : ForOwner);
-            socket.Listen(Backlog);
+            socket.Listen(LibvirtEndpoint.MostClients);
             return new ListeningSocket(socket, isReadOnly, path);
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or FileException)

@@ -137,6 +137,10 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<HypervisorObservation> ObserveAsync(
         DomainFolder folder, ShortId? process, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation) => throw Paper();
 
+    public int? ProcessId(DomainFolder folder, ShortId process) => throw Paper();
+
+    public Task<HypervisorDescription> DescribeAsync(CancellationToken cancellation) => throw Paper();
+
     public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
 
     public ImmutableArray<ProcessObservation> Processes(HomeFolder home) => throw Paper();

@@ -1,0 +1,104 @@
+using System.Xml.Linq;
+using Coppice.Core;
+using Coppice.Libvirt.Wire;
+using Coppice.Tests.Engine;
+
+namespace Coppice.Tests.Libvirt;
+
+/// <summary>Domains through libvirt's protocol, and what is told of them.</summary>
+public sealed class DomainCallTests
+{
+    [Fact]
+    public async Task A_domain_lives_and_whoever_asked_is_told_so()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await using var client = await bed.OpenAsync();
+        await using var watcher = await bed.OpenAsync();
+        var callback = await watcher.CallAsync(EventProcedures.Register, (0, null));
+        await bed.World.DefineAsync();
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        Assert.Equal((1, 1), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
+        await client.CallAsync(DomainProcedures.Suspend, EndpointBed.Web);
+        Assert.Equal((3, 1), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
+        await client.CallAsync(DomainProcedures.Resume, EndpointBed.Web);
+        Assert.Equal((1, 5), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
+        await client.CallAsync(DomainProcedures.ManagedSave, (EndpointBed.Web, 0u));
+        Assert.Equal((5, 5), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        Assert.Equal((1, 3), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
+        await client.CallAsync(DomainProcedures.Destroy, EndpointBed.Web);
+        Assert.Equal((5, 2), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
+        await client.CallAsync(DomainProcedures.Undefine, EndpointBed.Web);
+        (int, int)[] expected = [(0, 0), (2, 0), (3, 0), (4, 0), (5, 4), (2, 2), (5, 1), (1, 0)];
+        foreach (var (@event, detail) in expected)
+        {
+            var told = await watcher.ToldAsync(EventProcedures.Lifecycle, Cancellation);
+            Assert.Equal((callback, "web", @event, detail), (told.Callback, told.Domain.Name, told.Event, told.Detail));
+        }
+    }
+
+    [Fact]
+    public async Task What_the_command_line_does_is_told_too()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(EventProcedures.Register, (0, EndpointBed.Web));
+        await client.CallAsync(ConnectionProcedures.GetUri, default);
+        await bed.World.DefineAsync();
+        Assert.Equal((0, 0), await NextAsync());
+        await bed.World.StartAsync();
+        Assert.Equal((2, 0), await NextAsync());
+        await bed.World.SnapshotAsync("s");
+        await bed.World.RunAsync(new RevertSnapshot(World.Name, "s", RevertState.AsTaken, DiscardCurrent: false, Force: false));
+        Assert.Equal((5, 6), await NextAsync());
+        Assert.Equal((2, 3), await NextAsync());
+
+        async Task<(int, int)> NextAsync()
+        {
+            var told = await client.ToldAsync(EventProcedures.Lifecycle, Cancellation);
+            return (told.Event, told.Detail);
+        }
+    }
+
+    [Fact]
+    public async Task A_definition_shows_the_layer_that_each_disk_is_on()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: true);
+        await using var client = await bed.OpenAsync();
+        var head = bed.World.Catalog.Head.Disks[0].Layer;
+        var chain = LayerGraph.Of(bed.World.Catalog).Chain(head);
+        var active = XElement.Parse(await client.CallAsync(DomainProcedures.GetXml, (EndpointBed.Web, 0u)));
+        var disk = active.Element("devices")!.Elements("disk").First();
+        Assert.Equal(chain[0].Path, disk.Element("source")!.Attribute("file")!.Value);
+        Assert.Equal(chain.Skip(1).Select(l => l.Path), disk.Descendants("backingStore").Elements("source").Attributes("file").Select(a => a.Value));
+        Assert.Equal(
+            (await client.CallAsync(DomainProcedures.LookupByName, "web")).Id.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            active.Attribute("id")!.Value);
+        var inactive = XElement.Parse(await client.CallAsync(DomainProcedures.GetXml, (EndpointBed.Web, 2u)));
+        Assert.Null(inactive.Attribute("id"));
+        Assert.Empty(inactive.Descendants("backingStore"));
+    }
+
+    [Fact]
+    public async Task Domains_are_listed_by_every_group_of_flags()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: true);
+        await using var client = await bed.OpenAsync();
+        foreach (var (flags, isListed) in new (uint, bool)[]
+            {
+                (0, true), (1, true), (2, false), (3, true), (4, true), (8, false), (16, true), (32, false), (64, false), (128, false), (256, false),
+                (512, true), (1024, false), (2048, true), (4096, true), (8192, false), (16384, false), (32768, true), (1 | 16 | 4096, true), (1 | 32, false),
+            })
+        {
+            var (domains, count) = await client.CallAsync(DomainProcedures.ListAll, (1, flags));
+            Assert.True((domains.Length, (int)count) == (isListed ? (1, 1) : (0, 0)), $"flags {flags}");
+        }
+
+        Assert.Single(await client.CallAsync(DomainProcedures.List, 10));
+        Assert.Empty(await client.CallAsync(DomainProcedures.ListDefined, 10));
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+}
