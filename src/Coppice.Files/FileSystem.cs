@@ -10,6 +10,7 @@ namespace Coppice.Files;
 /// which all nodes of the device have.
 /// </param>
 /// <param name="AllocatedBytes">What it takes on disk; holes take nothing.</param>
+/// <param name="Length">How many bytes it has, holes included; 0 for a device.</param>
 /// <param name="ChangedAt">
 /// When it was last written or replaced (ctime), which nobody can set back. Of a device it says when its node was changed, not
 /// its content.
@@ -18,7 +19,7 @@ namespace Coppice.Files;
 /// <param name="Links">How many names it has.</param>
 /// <param name="Kind">What it is.</param>
 public sealed record FileFacts(
-    string Identity, long AllocatedBytes, DateTimeOffset ChangedAt, DateTimeOffset ModifiedAt, int Links, FileKind Kind);
+    string Identity, long AllocatedBytes, long Length, DateTimeOffset ChangedAt, DateTimeOffset ModifiedAt, int Links, FileKind Kind);
 
 /// <summary>
 /// What changes whenever a file is written or another one takes its place, as long as some time has passed: the clock of file systems
@@ -64,6 +65,7 @@ public static partial class FileSystem
     private const int OwnerOffset = 20;
     private const int ModeOffset = 28;
     private const int InodeOffset = 32;
+    private const int SizeOffset = 40;
     private const int BlocksOffset = 48;
     private const int ChangeOffset = 96;
     private const int ModificationOffset = 112;
@@ -94,6 +96,7 @@ public static partial class FileSystem
         return new FileFacts(
             identity,
             (long)Number(buffer, BlocksOffset) * BlockBytes,
+            (long)Number(buffer, SizeOffset),
             Time(buffer, ChangeOffset),
             Time(buffer, ModificationOffset),
             (int)Math.Min((uint)Number(buffer, LinksOffset), int.MaxValue),

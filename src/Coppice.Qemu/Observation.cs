@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Coppice.Core;
 using Coppice.Qemu.BlockGraph;
@@ -39,6 +38,7 @@ internal sealed class Observation(TimeProvider time)
             {
                 State = StateOf((await status).TextOrEmpty("status")),
                 IsAlive = true,
+                Pid = pid,
                 ActiveImages = images,
                 Unplugged = unplugged,
                 GoneCards = await cards,
@@ -105,19 +105,8 @@ internal sealed class Observation(TimeProvider time)
     /// <summary>RAM that was never touched takes no room in a memory image; device state takes a few MiB.</summary>
     private static ByteCount Estimate(int pid, ByteCount memory)
     {
-        var touched = memory.Bytes;
-        try
-        {
-            touched = File.ReadLines($"/proc/{pid}/status")
-                .Select(l => l.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
-                .Where(words => words is ["RssAnon:" or "RssShmem:" or "RssFile:", _, "kB"])
-                .Sum(words => 1024 * long.Parse(words[1], CultureInfo.InvariantCulture));
-        }
-        catch (Exception e) when (e is IOException or FormatException)
-        {
-            // It is ending: then nobody needs the figure.
-        }
-
-        return new ByteCount(Math.Min(touched, memory.Bytes) + MemoryVolume.DeviceState.Bytes);
+        // While it is ending nobody needs the figure.
+        var touched = ProcessFigures.Resident(pid) ?? memory;
+        return new ByteCount(Math.Min(touched.Bytes, memory.Bytes) + MemoryVolume.DeviceState.Bytes);
     }
 }

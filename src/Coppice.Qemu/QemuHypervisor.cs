@@ -81,6 +81,14 @@ public sealed class QemuHypervisor : IHypervisor
         : Task.FromResult(HypervisorObservation.Off);
 
     /// <inheritdoc/>
+    public Task<GuestFigures?> MeasureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return NamedAsync("measure", () => new Measurement(_time).MeasureAsync(RunFolder.Of(folder.Home, process), definition, cancellation));
+    }
+
+    /// <inheritdoc/>
     public bool HasEnded(DomainFolder folder, ShortId process)
     {
         ArgumentNullException.ThrowIfNull(folder);

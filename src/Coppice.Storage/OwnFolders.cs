@@ -27,6 +27,7 @@ internal static class OwnFolders
             // That of a device is its node's, and says nothing about its content.
             ModifiedAt = type is StorageType.File ? found.ModifiedAt : default,
             Links = found.Links,
+            Length = new ByteCount(found.Length),
         }))
         .ToImmutableDictionary();
 

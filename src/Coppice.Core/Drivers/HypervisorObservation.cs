@@ -14,6 +14,9 @@ public sealed record HypervisorObservation
     /// <summary>The process that was recorded is alive. Domains that are off have none.</summary>
     public bool IsAlive { get; init; }
 
+    /// <summary>The host's id of the process; null if there is none.</summary>
+    public int? Pid { get; init; }
+
     /// <summary>The version of the hypervisor in the process, as it says itself; null if it tells none.</summary>
     public string? Version { get; init; }
 

@@ -40,6 +40,17 @@ public interface IHypervisor : IStepExecutor
         DomainFolder folder, ShortId? process, DomainDefinition definition, ImmutableArray<Layer> written, CancellationToken cancellation);
 
     /// <summary>
+    /// What a guest has used so far: processors, memory, disks, networks. Reads only; needs no lock; never waits for a guest.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">The definition in force.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <returns>Null if there is no such process.</returns>
+    Task<GuestFigures?> MeasureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation);
+
+    /// <summary>
     /// Whether it is certain that a process was started and has ended, for whoever destroys what it ran. Reads only, asks no
     /// process and never waits. False in doubt, also of a process that has left nothing to tell by: one that
     /// <see cref="ObserveAsync"/> calls off may only be out of sight.

@@ -68,6 +68,9 @@ public sealed record FileObservation(string Identity, ByteCount Allocated, Stora
     /// </summary>
     public DateTimeOffset ModifiedAt { get; init; }
 
+    /// <summary>How many bytes it has, holes included; nothing for a device.</summary>
+    public ByteCount Length { get; init; }
+
     /// <summary>How many names it has; one that has more is shared, and must not be written.</summary>
     public int Links { get; init; } = 1;
 }

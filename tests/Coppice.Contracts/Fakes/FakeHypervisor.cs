@@ -52,6 +52,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             {
                 State = found.State,
                 IsAlive = true,
+                Pid = FakeFigures.PidOf(process.Value),
                 ActiveImages = Plugged(found).ToImmutableDictionary(d => d.Target, d => d.Path),
                 Unplugged =
                 [
@@ -65,6 +66,10 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
                 MemoryEstimate = new ByteCount(1 << 20),
             });
     }
+
+    public Task<GuestFigures?> MeasureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation) =>
+        Task.FromResult(host.ProcessesAreVisible ? FakeFigures.Of(host, process, definition) : null);
 
     public Step TakeSpare(ShortId process) => FakeLaunches.TakeSpare(process);
 

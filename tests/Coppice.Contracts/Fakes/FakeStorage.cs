@@ -118,6 +118,7 @@ public sealed class FakeStorage(FakeHost host) : IStorage
             {
                 ModifiedAt = _files.ModifiedAt(p),
                 Links = host.State.NamesOf(p).Length,
+                Length = host.State.Images.GetValueOrDefault(p)?.Type is StorageType.Block ? default : FakeHost.FileSize,
             }));
 
     public Task<ImmutableDictionary<string, FileObservation>> ListAsync(

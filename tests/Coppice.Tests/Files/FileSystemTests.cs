@@ -45,6 +45,7 @@ public sealed class FileSystemTests : IDisposable
         }
 
         Assert.InRange(FileSystem.Look(file)!.AllocatedBytes, 1 << 16, 1 << 20);
+        Assert.Equal(1L << 30, FileSystem.Look(file)!.Length);
     }
 
     private string NewFile(string name, int length)

@@ -141,6 +141,9 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Task<HypervisorDescription> DescribeAsync(CancellationToken cancellation) => throw Paper();
 
+    public Task<GuestFigures?> MeasureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
+
     public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
 
     public ImmutableArray<ProcessObservation> Processes(HomeFolder home) => throw Paper();
