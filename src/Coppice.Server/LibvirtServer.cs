@@ -79,8 +79,10 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         new ConnectionCalls(domains).AddTo(calls);
         new DomainCalls(domains, options.Ids).AddTo(calls);
         new DomainFigureCalls(domains).AddTo(calls);
+        new StatisticCalls(domains).AddTo(calls);
         new SnapshotCalls(domains).AddTo(calls);
         new JobCalls(domains).AddTo(calls);
+        new StreamCalls(domains).AddTo(calls);
         EventCalls.AddTo(calls);
         OtherCalls.AddTo(calls);
         return calls;

@@ -1,10 +1,14 @@
+using System.Net.Sockets;
 using Coppice.Core;
+using Coppice.Files;
 
 namespace Coppice.Engine;
 
 /// <content>What can be asked of a guest that runs.</content>
 public sealed partial class Home
 {
+    private const string MainConsole = "console";
+
     /// <summary>What a guest has used so far, and how large the images of its disks are. Takes no lock, and settles nothing.</summary>
     /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be read.</exception>
     public Task<DomainFigures> MeasureAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(nameOrId, async folder =>
@@ -15,4 +19,52 @@ public sealed partial class Home
             : null;
         return new DomainFigures(view, guest, await ImageFigures.ObserveAsync(view, _options.Storage, cancellation).ConfigureAwait(false));
     });
+
+    /// <summary>Connects to a serial port or console of a guest that runs. Whoever connects second waits until the first has gone.</summary>
+    /// <param name="nameOrId">The domain.</param>
+    /// <param name="device">The device, as <c>serial0</c>; null for the one that a guest's kernel and login use.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="CoppiceException">
+    /// There is no such domain (<see cref="ErrorKind.NotFound"/>), it is off (<see cref="ErrorKind.WrongState"/>), or has no such device
+    /// (<see cref="ErrorKind.Hypervisor"/>).
+    /// </exception>
+    public Task<Stream> OpenConsoleAsync(string nameOrId, string? device = null, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, async folder =>
+        {
+            var view = await ViewAsync(folder, cancellation).ConfigureAwait(false);
+            return await ConnectAsync(view, device ?? MainConsole, cancellation).ConfigureAwait(false);
+        });
+
+    private static async Task<Stream> ConnectAsync(DomainView view, string device, CancellationToken cancellation)
+    {
+        var subject = $"domain '{view.Catalog.Name}'";
+        if (!view.Hypervisor.IsAlive)
+        {
+            throw new CoppiceException(ErrorKind.WrongState, subject, "is off: it has no console", $"start it: coppice start {view.Catalog.Name}");
+        }
+
+        if (!device.All(char.IsAsciiLetterOrDigit))
+        {
+            throw new CoppiceException(ErrorKind.InvalidInput, subject, $"cannot have a console '{device}'", "name one as serial0");
+        }
+
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            using var address = SocketAddress.Of($"{view.Folder.Endpoints}/{device}");
+            await socket.ConnectAsync(address.EndPoint, cancellation).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (Exception e) when (e is SocketException or FileException)
+        {
+            socket.Dispose();
+            throw new CoppiceException(
+                ErrorKind.Hypervisor, subject, $"its console cannot be reached: {e.Message.TrimEnd('.')}", "check that its definition has a <serial>", e);
+        }
+        catch (OperationCanceledException)
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 }

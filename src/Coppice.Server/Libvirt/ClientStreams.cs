@@ -21,16 +21,19 @@ internal sealed class ClientStreams(Client client) : IDisposable
     /// </summary>
     /// <param name="caller">The call that opened it.</param>
     /// <param name="ours">What is ours; it is disposed at the end.</param>
-    public void Carry(Caller caller, Stream ours)
+    /// <param name="ended">Called at the end, in any case.</param>
+    /// <param name="until">Ends it before.</param>
+    public void Carry(Caller caller, Stream ours, Action ended, CancellationToken until)
     {
-        var opened = new OpenStream(client, caller.Procedure, caller.Serial, ours);
+        var opened = new OpenStream(client, caller.Procedure, caller.Serial, ours, until);
         if (!_open.TryAdd(caller.Serial, opened))
         {
             ours.Dispose();
+            ended();
             throw RpcException.InvalidArgument($"there is a stream of serial {caller.Serial} already");
         }
 
-        caller.Then = () => _ = RunAsync(opened);
+        caller.Then = () => _ = RunAsync(opened, ended);
     }
 
     /// <summary>Something of a stream has come. What is of none that is open any more is let go.</summary>
@@ -51,7 +54,7 @@ internal sealed class ClientStreams(Client client) : IDisposable
         }
     }
 
-    private async Task RunAsync(OpenStream stream)
+    private async Task RunAsync(OpenStream stream, Action ended)
     {
         try
         {
@@ -60,19 +63,33 @@ internal sealed class ClientStreams(Client client) : IDisposable
         finally
         {
             _open.TryRemove(stream.Serial, out _);
+            ended();
         }
     }
 
-    private sealed class OpenStream(Client client, int procedure, uint serial, Stream ours)
+    private sealed class OpenStream(Client client, int procedure, uint serial, Stream ours, CancellationToken until)
     {
-        private readonly CancellationTokenSource _ended = CancellationTokenSource.CreateLinkedTokenSource(client.Ended);
+        private readonly CancellationTokenSource _ended = CancellationTokenSource.CreateLinkedTokenSource(client.Ended, until);
         private readonly Channel<ReadOnlyMemory<byte>> _arrived = Channel.CreateBounded<ReadOnlyMemory<byte>>(MostWaitingFrames);
+
+        private readonly Lock _lock = new();
+        private bool _isOver;
+        private bool _clientHasEnded;
 
         public int Procedure => procedure;
 
         public uint Serial => serial;
 
-        public void End() => _ended.Cancel();
+        public void End()
+        {
+            lock (_lock)
+            {
+                if (!_isOver)
+                {
+                    _ended.Cancel();
+                }
+            }
+        }
 
         public async Task RunAsync()
         {
@@ -81,7 +98,11 @@ internal sealed class ClientStreams(Client client) : IDisposable
                 await Task.WhenAll(ForwardAsync(), DeliverAsync()).ConfigureAwait(false);
             }
 
-            _ended.Dispose();
+            lock (_lock)
+            {
+                _isOver = true;
+                _ended.Dispose();
+            }
         }
 
         public async ValueTask ReceiveAsync(Frame frame)
@@ -96,6 +117,7 @@ internal sealed class ClientStreams(Client client) : IDisposable
 
                     break;
                 case { Type: FrameType.Stream, Status: FrameStatus.Ok }:
+                    _clientHasEnded = true;
                     await client.SendAsync(Data(FrameStatus.Ok, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
                     End();
                     break;
@@ -107,6 +129,7 @@ internal sealed class ClientStreams(Client client) : IDisposable
 
         private async Task FailAsync(string problem)
         {
+            _clientHasEnded = true;
             var error = new RemoteError(RpcCode.Rpc, RpcOrigin.Streams, $"stream {problem}");
             await client.SendAsync(Frame.Failed(Header(FrameStatus.Error), error)).ConfigureAwait(false);
             End();
@@ -132,7 +155,10 @@ internal sealed class ClientStreams(Client client) : IDisposable
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)
             {
-                await client.SendAsync(Data(FrameStatus.Continue, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
+                if (!_clientHasEnded)
+                {
+                    await client.SendAsync(Data(FrameStatus.Continue, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
+                }
             }
         }
 

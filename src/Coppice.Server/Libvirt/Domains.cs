@@ -88,9 +88,11 @@ internal sealed class Domains(Home home, DomainWatch watch)
     /// <summary>What a domain is doing, and why.</summary>
     public async Task<RemoteState> StateOfAsync(RemoteDomain domain, CancellationToken cancellation)
     {
-        var view = await ObserveAsync(domain, cancellation).ConfigureAwait(false);
-        return watch.StateOf(view.Catalog.Domain, view.Hypervisor.State);
+        return StateOf(await ObserveAsync(domain, cancellation).ConfigureAwait(false));
     }
+
+    /// <summary>What a domain is doing, and why.</summary>
+    public RemoteState StateOf(DomainView view) => watch.StateOf(view.Catalog.Domain, view.Hypervisor.State);
 
     private async Task<Catalog?> ReadAsync(string nameOrId)
     {
