@@ -80,12 +80,12 @@ internal sealed class Measurement(TimeProvider time)
     /// <summary>A disk is known by its device: its node changes with every snapshot.</summary>
     private static ImmutableArray<DiskFigures> Disks(JsonElement told, DomainDefinition definition)
     {
-        var devices = told.Items().SelectMany(d => d.TextOrEmpty("qdev").Split('/').Select(part => (Part: part, Stats: d.Find("stats"))))
-            .Where(d => d.Stats is not null).ToLookup(d => d.Part, d => d.Stats!.Value, StringComparer.Ordinal);
+        var devices = told.Items().Select(d => (Target: Machine.TargetOf(d.TextOrEmpty("qdev")), Stats: d.Find("stats")))
+            .Where(d => d is { Target: not null, Stats: not null }).ToLookup(d => d.Target!, d => d.Stats!.Value, StringComparer.Ordinal);
         return
         [
             .. from disk in definition.Disks
-               let found = devices[Machine.DiskId(disk.Target)].ToArray()
+               let found = devices[disk.Target].ToArray()
                where found.Length > 0
                select new DiskFigures(disk.Target, Requests(found[0], "rd"), Requests(found[0], "wr"), Requests(found[0], "flush")),
         ];

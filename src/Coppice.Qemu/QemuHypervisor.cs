@@ -89,6 +89,13 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return new EventWatch(_time).WatchAsync(RunFolder.Of(folder.Home, process), cancellation);
+    }
+
+    /// <inheritdoc/>
     public bool HasEnded(DomainFolder folder, ShortId process)
     {
         ArgumentNullException.ThrowIfNull(folder);

@@ -51,6 +51,19 @@ public interface IHypervisor : IStepExecutor
         DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation);
 
     /// <summary>
+    /// What becomes of a guest, from <see cref="GuestEventKind.Began"/> on. Ends when the process does; at once, without any event, if
+    /// there is no such process, or none that tells. Reads only; needs no lock; holds up neither guest nor anybody else. While nobody
+    /// watches, nothing is kept for later. A watcher that falls thousands of events behind misses the oldest.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process, with a guest or without.</param>
+    /// <param name="cancellation">Ends the watching.</param>
+    /// <exception cref="CoppiceException">
+    /// Somebody else watches it: one at a time can (<see cref="ErrorKind.Busy"/>).
+    /// </exception>
+    IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation);
+
+    /// <summary>
     /// Whether it is certain that a process was started and has ended, for whoever destroys what it ran. Reads only, asks no
     /// process and never waits. False in doubt, also of a process that has left nothing to tell by: one that
     /// <see cref="ObserveAsync"/> calls off may only be out of sight.

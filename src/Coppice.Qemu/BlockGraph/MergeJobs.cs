@@ -15,8 +15,23 @@ internal static class MergeJobs
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
 
+    private const string Prefix = "coppice-";
+
     /// <summary>What QEMU calls the job.</summary>
-    public static string NameOf(ShortId job) => $"coppice-{job}";
+    public static string NameOf(ShortId job) => $"{Prefix}{job}";
+
+    /// <summary>The job of a name; null if it is none of a merge.</summary>
+    public static ShortId? JobOf(string name)
+    {
+        try
+        {
+            return name.StartsWith(Prefix, StringComparison.Ordinal) ? ShortId.Parse(name[Prefix.Length..]) : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>How far it has come.</summary>
     public static async Task<MergeObservation> ObserveAsync(QmpConnection qmp, ShortId job, CancellationToken cancellation)

@@ -23,6 +23,8 @@ internal static class QemuCommandLine
         "-mon", "chardev=commands,mode=control",
         "-chardev", $"socket,id=readers,path={RunFolder.ReadersName},server=on,wait=off",
         "-mon", "chardev=readers,mode=control",
+        "-chardev", $"socket,id=events,path={RunFolder.EventsName},server=on,wait=off",
+        "-mon", "chardev=events,mode=control",
         "-chardev", $"pipe,id=guard,path={RunFolder.GuardName}",
         "-mon", "chardev=guard,mode=readline",
     ];

@@ -82,8 +82,14 @@ internal sealed partial class Machine(QmpConnection qmp, TimeProvider time) : IA
     private static string PathOf(string target) =>
         target == DiskDevice.FlashTarget ? "/machine/system.flash1" : $"/machine/peripheral/{DiskId(target)}";
 
+    private const string DiskPrefix = "disk-";
+
     /// <summary>What QEMU calls the device of a disk.</summary>
-    public static string DiskId(string target) => $"disk-{target}";
+    public static string DiskId(string target) => DiskPrefix + target;
+
+    /// <summary>The disk whose device, or part of it, is at a path, or has it as its name; null if it is that of none.</summary>
+    public static string? TargetOf(string device) =>
+        device.Split('/').FirstOrDefault(part => part.StartsWith(DiskPrefix, StringComparison.Ordinal))?[DiskPrefix.Length..];
 
     /// <summary>QEMU's word for what the machine is doing.</summary>
     public async Task<string> StatusAsync(CancellationToken cancellation = default) =>

@@ -9,8 +9,8 @@ internal sealed record RunFolder(string Path)
     /// <summary>
     /// The names of sockets and pipes in it that QEMU is given relative to the folder, its working directory while it starts.
     /// </summary>
-    public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", GuardName = "guard", TimerName = "timer",
-        TpmControlName = "tpm.sock";
+    public const string CommandsName = "qmp.sock", ReadersName = "readers.sock", EventsName = "events.sock", GuardName = "guard",
+        TimerName = "timer", TpmControlName = "tpm.sock";
 
     /// <summary>The folder of a process.</summary>
     public static RunFolder Of(HomeFolder home, ShortId process) => new(home.Process(process));
@@ -20,6 +20,12 @@ internal sealed record RunFolder(string Path)
 
     /// <summary>The monitor for those who only read, so that they never wait behind a command.</summary>
     public string Readers => $"{Path}/{ReadersName}";
+
+    /// <summary>
+    /// The monitor for whoever watches the guest, for as long as it likes. Processes of earlier builds have none. QEMU drops what it has
+    /// to tell while nobody is connected, and keeps what somebody does not read: whoever connects reads on.
+    /// </summary>
+    public string Events => $"{Path}/{EventsName}";
 
     /// <summary>The pipes of the guard's monitor, without <c>.in</c> and <c>.out</c>.</summary>
     public string Guard => $"{Path}/{GuardName}";

@@ -83,5 +83,6 @@ internal static class InternalSnapshots
 
     private static string NodeOf(Layer snapshot) => BlockNodes.NameOf(snapshot.Inside!.Holder);
 
-    private static string JobOf(StepContext context) => $"coppice-{context.Operation}";
+    // Not what a merge is called: whoever watches tells merges by their names.
+    private static string JobOf(StepContext context) => $"coppice-inside-{context.Operation}";
 }

@@ -18,7 +18,19 @@ public sealed class FakeHost
     private readonly Lock _acting = new();
 
     /// <summary>All there is.</summary>
-    public FakeHostState State { get; set; } = FakeHostState.New;
+    public FakeHostState State
+    {
+        get;
+        set
+        {
+            var before = field;
+            field = value;
+            Events.Compare(before, value);
+        }
+    } = FakeHostState.New;
+
+    /// <summary>Who watches its guests.</summary>
+    public FakeEvents Events { get; } = new();
 
     /// <summary>Its memory volume; null if it has none.</summary>
     public NewMemoryVolume? Volume { get; set; }

@@ -80,6 +80,9 @@ public sealed record FakeProcess(
     /// <summary>The file that is its RAM; null if none is.</summary>
     public RamPlace? Ram { get; init; }
 
+    /// <summary>How often it was reset.</summary>
+    public int Resets { get; init; }
+
     /// <summary>It ends when its time is over, unless somebody takes it before.</summary>
     public bool Waits { get; init; }
 }

@@ -71,6 +71,9 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation) =>
         Task.FromResult(host.ProcessesAreVisible ? FakeFigures.Of(host, process, definition) : null);
 
+    public IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation) =>
+        host.Events.WatchAsync(process, host.State, cancellation);
+
     public Step TakeSpare(ShortId process) => FakeLaunches.TakeSpare(process);
 
     public bool IsWaiting(DomainFolder folder, ShortId process) => host.Find(process) is { Waits: true };

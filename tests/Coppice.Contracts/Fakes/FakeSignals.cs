@@ -33,6 +33,7 @@ internal sealed class FakeSignals(FakeHost host)
                 Signal(step.Read(FakeJson.Default.SignalArguments));
                 return StepReport.Nothing;
             case EndKind:
+                host.Events.Tell(step.Read(FakeJson.Default.EndArguments).Process, new GuestEvent(GuestEventKind.PoweredOff));
                 host.End(step.Read(FakeJson.Default.EndArguments).Process, "end");
                 return StepReport.Nothing;
             case CableKind:
@@ -77,7 +78,11 @@ internal sealed class FakeSignals(FakeHost host)
             case DomainSignal.Resume:
                 Steer(arguments.Process, DomainState.Running);
                 break;
+            case DomainSignal.Reboot:
+                host.Act("reset", s => FakeHost.Set(s, arguments.Process, p => p with { Resets = p.Resets + 1 }));
+                break;
             case DomainSignal.PowerButton when host.GuestsObey:
+                host.Events.Tell(arguments.Process, new GuestEvent(GuestEventKind.PoweredOff) { ByGuest = true });
                 host.End(arguments.Process, "power button");
                 break;
         }

@@ -144,6 +144,8 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<GuestFigures?> MeasureAsync(
         DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
 
+    public IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation) => throw Paper();
+
     public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
 
     public ImmutableArray<ProcessObservation> Processes(HomeFolder home) => throw Paper();

@@ -93,7 +93,7 @@ public sealed class MergeJobsTests
         string[] parts =
         [
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-nodefaults", "-no-user-config",
-            "path=qmp.sock,", "path=readers.sock,", "pipe,id=guard", "-S", "-machine none",
+            "path=qmp.sock,", "path=readers.sock,", "path=events.sock,", "pipe,id=guard", "-S", "-machine none",
         ];
         foreach (var part in parts)
         {

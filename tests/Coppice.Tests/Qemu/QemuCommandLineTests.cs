@@ -64,6 +64,7 @@ public sealed class QemuCommandLineTests
             "-nodefaults", "-no-user-config", "-display none",
             "-chardev socket,id=commands,path=qmp.sock,server=on,wait=off", "-mon chardev=commands,mode=control",
             "-chardev socket,id=readers,path=readers.sock,server=on,wait=off", "-mon chardev=readers,mode=control",
+            "-chardev socket,id=events,path=events.sock,server=on,wait=off", "-mon chardev=events,mode=control",
             "-chardev pipe,id=guard,path=guard", "-mon chardev=guard,mode=readline",
             "-S",
             "-machine pc-i440fx-7.2,memory-backend=ram0,acpi=on", "-accel tcg,thread=multi", "-cpu qemu64,svm=off", "-smp 2", "-m size=262144k",
