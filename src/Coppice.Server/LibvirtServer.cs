@@ -1,7 +1,5 @@
-using System.Collections.Concurrent;
 using Coppice.Core;
 using Coppice.Engine;
-using Coppice.Libvirt.Wire;
 using Coppice.Server.Libvirt;
 using Microsoft.Extensions.Logging;
 
@@ -46,9 +44,9 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         var sockets = Sockets();
         try
         {
-            var clients = new ConcurrentDictionary<Client, Client>();
-            using var watch = new DomainWatch(home, (domain, change) => Tell(clients.Keys, domain, change), options.Time, log);
-            var endpoint = new LibvirtEndpoint(Calls(watch), clients, options.Time, log);
+            var events = new EventPublisher();
+            using var watch = new DomainWatch(home, events, options.Time, log);
+            var endpoint = new LibvirtEndpoint(Calls(watch), events, options.Time, log);
             listening();
             await Task.WhenAll([watch.RunAsync(stopping), .. sockets.Select(s => endpoint.RunAsync(s, stopping))]).ConfigureAwait(false);
         }
@@ -57,17 +55,6 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
             foreach (var socket in sockets)
             {
                 socket.Dispose();
-            }
-        }
-    }
-
-    private static void Tell(IEnumerable<Client> clients, RemoteDomain domain, LifecycleChange change)
-    {
-        foreach (var client in clients)
-        {
-            foreach (var callback in client.Subscriptions.For(DomainEvent.Lifecycle, domain.Uuid))
-            {
-                client.Tell(EventProcedures.Lifecycle.ToFrame((callback, domain, change.Event, change.Detail)));
             }
         }
     }

@@ -20,6 +20,19 @@ public sealed partial class Home
         return new DomainFigures(view, guest, await ImageFigures.ObserveAsync(view, _options.Storage, cancellation).ConfigureAwait(false));
     });
 
+    /// <summary>
+    /// What becomes of the guest of a domain, until its process ends; at once nothing if it is off, or its process tells nothing. One at a time
+    /// can watch.
+    /// </summary>
+    /// <exception cref="CoppiceException">Somebody else watches it (<see cref="ErrorKind.Busy"/>).</exception>
+    public IAsyncEnumerable<GuestEvent> WatchAsync(Catalog catalog, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return catalog.Head.Process is { } process
+            ? _options.Hypervisor.WatchAsync(FolderOf(catalog), process, cancellation)
+            : AsyncEnumerable.Empty<GuestEvent>();
+    }
+
     /// <summary>Connects to a serial port or console of a guest that runs. Whoever connects second waits until the first has gone.</summary>
     /// <param name="nameOrId">The domain.</param>
     /// <param name="device">The device, as <c>serial0</c>; null for the one that a guest's kernel and login use.</param>

@@ -39,6 +39,14 @@ public static class EventProcedures
     /// <summary>A guest was reset.</summary>
     public static Notice<(int Callback, RemoteDomain Domain)> Reboot { get; } = new(319, s_about);
 
+    /// <summary>An image could not be read or written: its path, the disk, and what its guest is told (virDomainEventIOErrorAction).</summary>
+    public static Notice<(int Callback, RemoteDomain Domain, string Path, string Device, int Action)> IoError { get; } =
+        new(322, Of(Integer, s_domain, Text, Text, Integer));
+
+    /// <summary>The same, and why: <c>enospc</c> if there was no room.</summary>
+    public static Notice<(int Callback, RemoteDomain Domain, (string Path, string Device, int Action, string Reason) Error)> IoErrorWithReason { get; } =
+        new(324, Of(Integer, s_domain, Of(Text, Text, Integer, Text)));
+
     /// <summary>The job of a disk has changed, which is named by path (virConnectDomainEventBlockJobStatus).</summary>
     public static Notice<(int Callback, RemoteDomain Domain, string Path, int Type, int Status)> BlockJob { get; } =
         new(326, Of(Integer, s_domain, Text, Integer, Integer));

@@ -30,6 +30,23 @@ internal readonly record struct LifecycleChange(int Event, int Detail)
         ShutDownByGuest = new(6, 1), Suspended = new(7, 0), Crashed = new(8, 0);
 }
 
+/// <summary>The job of a disk has changed (virDomainBlockJobType, virConnectDomainEventBlockJobStatus).</summary>
+/// <param name="Target">The disk.</param>
+/// <param name="Path">The image that it was on.</param>
+/// <param name="Type">What merges into what.</param>
+/// <param name="Status">What has become of it.</param>
+internal readonly record struct BlockJobChange(string Target, string Path, int Type, int Status)
+{
+    private const int Pull = 1, Commit = 3, Completed = 0, Cancelled = 2;
+
+    /// <summary>Which libvirt calls a merge of a direction.</summary>
+    public static int TypeOf(MergeDirection direction) => direction is MergeDirection.Commit ? Commit : Pull;
+
+    /// <summary>A job that is over.</summary>
+    public static BlockJobChange Of(MergeJob job, string path, bool isMerged) =>
+        new(job.Disk, path, TypeOf(job.Direction), isMerged ? Completed : Cancelled);
+}
+
 /// <summary>What has become of a domain between two looks. It does not matter who did it.</summary>
 internal static class DomainChanges
 {
@@ -43,6 +60,16 @@ internal static class DomainChanges
         ({ } gone, null) => [.. gone.IsAlive ? new[] { LifecycleChange.Destroyed } : [], .. IsPassing(gone) ? [] : new[] { LifecycleChange.Undefined }],
         ({ } was, { } now) => [.. OfRecord(was, now), .. OfLife(was, now)],
     };
+
+    /// <summary>The jobs that are over: the layer that was to go has gone, or it has not.</summary>
+    public static IEnumerable<BlockJobChange> JobsBetween(SeenDomain was, SeenDomain now)
+    {
+        var (before, after) = (LayerGraph.Of(was.Catalog), LayerGraph.Of(now.Catalog));
+        return from job in was.Catalog.Jobs
+               where now.Catalog.Jobs.All(j => j.Id != job.Id)
+               let head = was.Catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk)
+               select BlockJobChange.Of(job, head is null ? "" : before[head.Layer].Path, isMerged: !after.Has(job.Gone));
+    }
 
     private static bool IsPassing(SeenDomain domain) => domain.Catalog.Persistence is Persistence.Transient or Persistence.Trial;
 

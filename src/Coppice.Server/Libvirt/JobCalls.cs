@@ -10,8 +10,8 @@ namespace Coppice.Server.Libvirt;
 /// </summary>
 internal sealed class JobCalls(Domains domains)
 {
-    // virDomainBlockJobType and virDomainJobType.
-    private const int NoJob = 0, Pull = 1, Commit = 3;
+    // virDomainJobType.
+    private const int NoJob = 0;
 
     /// <summary>Adds them.</summary>
     public void AddTo(CallTable calls)
@@ -32,7 +32,7 @@ internal sealed class JobCalls(Domains domains)
             throw RpcException.OperationInvalid("no job is active on the domain");
         });
         calls.Reads(JobProcedures.GetBlockJob, async (caller, asked) => await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false) is { } job
-            ? (true, job.Job.Direction is MergeDirection.Commit ? Commit : Pull, 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes)
+            ? (true, BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes)
             : (false, 0, 0ul, 0ul, 0ul));
         calls.Changes(JobProcedures.AbortBlockJob, async (caller, asked) =>
         {

@@ -9,7 +9,7 @@ namespace Coppice.Server.Libvirt;
 /// change anything, whatever the socket's file allows. Nothing that it does hangs on its own life: it may be stopped and started at any
 /// time, and no guest notices.
 /// </summary>
-internal sealed class LibvirtEndpoint(CallTable calls, ConcurrentDictionary<Client, Client> clients, TimeProvider time, ILogger log)
+internal sealed class LibvirtEndpoint(CallTable calls, EventPublisher events, TimeProvider time, ILogger log)
 {
     /// <summary>How many may be connected at once.</summary>
     public const int MostClients = 500;
@@ -39,21 +39,21 @@ internal sealed class LibvirtEndpoint(CallTable calls, ConcurrentDictionary<Clie
         await Task.Yield();
         using var client = new Client(socket, isReadOnly, calls, time, log);
         var peer = PeerCredentials.Of(socket);
-        if (clients.Count >= MostClients || !(isReadOnly || peer.MayChange))
+        if (events.Clients.Count >= MostClients || !(isReadOnly || peer.MayChange))
         {
             log.LogWarning("a connection of user {User} was refused: {Why}", peer.User, isReadOnly || peer.MayChange ? "there are too many" : "it may not");
             socket.Dispose();
             return;
         }
 
-        clients.TryAdd(client, client);
+        events.Clients.TryAdd(client, client);
         try
         {
             await client.RunAsync(stopping).ConfigureAwait(false);
         }
         finally
         {
-            clients.TryRemove(client, out _);
+            events.Clients.TryRemove(client, out _);
         }
     }
 }
