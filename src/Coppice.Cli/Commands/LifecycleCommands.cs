@@ -13,12 +13,11 @@ internal static class LifecycleCommands
         StartCommand.Start(),
         Stop(),
         Kill(),
-        Plain(
-            "save", "Keep a domain's memory in a file and switch it off; start goes on from there", "saved",
-            domain => new SaveDomain(domain)),
+        Save(),
         Plain("pause", "Let a running domain stand still", "paused", domain => new PauseDomain(domain)),
         Plain("resume", "Let a paused domain go on", "resumed", domain => new ResumeDomain(domain)),
         Plain("reboot", "Reboot the guest, or reset it if it cannot be asked", "rebooting", domain => new RebootDomain(domain)),
+        Plain("reset", "Press the reset button: the guest boots at once, as if its power had failed", "reset", domain => new ResetDomain(domain)),
         Link(),
         ConsoleCommand.Console(),
     ];
@@ -45,8 +44,28 @@ internal static class LifecycleCommands
         var domain = KnownNames.Domain();
         var timeout = Values.Option<TimeSpan?>(
             "--timeout", "SECONDS", "How long to wait until the guest has shut down; 60 if not given", text => Values.Seconds(text));
-        return new CoppiceCommand("stop", "Press the power button and wait until the domain is off", domain, timeout)
-            .Requests(run => new StopDomain(run.Get(domain), run.Get(timeout) ?? s_stopLimit), "stopped");
+        var noWait = new Option<bool>("--no-wait") { Description = "Press it, and leave the rest to the guest" };
+        var command = new CoppiceCommand("stop", "Press the power button and wait until the domain is off", domain, timeout, noWait);
+        SnapshotCommands.Exclude(command, timeout, noWait);
+        return command.Requests(
+            (run, _) => Task.FromResult<Request?>(
+                new StopDomain(run.Get(domain), run.Get(noWait) ? null : run.Get(timeout) ?? s_stopLimit)),
+            request => request is StopDomain { Limit: null } ? "power button pressed" : "stopped");
+    }
+
+    private static CoppiceCommand Save()
+    {
+        var domain = KnownNames.Domain();
+        var discard = new Option<bool>("--discard") { Description = "Let go of the memory that was saved: the next start boots" };
+        return new CoppiceCommand(
+                "save", "Keep a domain's memory in a file and switch it off; start goes on from there", domain, discard)
+            .Asks(run => run.Get(discard)
+                ? $"Let go of the saved memory of '{run.Get(domain)}'? What its guest has not written to disk is lost."
+                : null)
+            .Requests(
+                (run, _) => Task.FromResult<Request?>(
+                    run.Get(discard) ? new DiscardSavedMemory(run.Get(domain)) : new SaveDomain(run.Get(domain))),
+                request => request is DiscardSavedMemory ? "off; its saved memory is gone" : "saved");
     }
 
     private static CoppiceCommand Kill()

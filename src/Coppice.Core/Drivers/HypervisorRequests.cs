@@ -139,4 +139,7 @@ public enum DomainSignal
 
     /// <summary>Ask the guest to reboot, or reset it if it cannot be asked.</summary>
     Reboot,
+
+    /// <summary>Press the reset button.</summary>
+    Reset,
 }

@@ -87,6 +87,20 @@ internal static class Lifecycle
         };
     }
 
+    /// <summary>The memory goes with its last reference: a snapshot or another domain may have it too.</summary>
+    public static Plan DiscardSaved(PlanContext context)
+    {
+        if (context.Head.Saved is null || context.LiveProcess is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, context.Subject, "has no saved memory", $"see what it is doing: coppice show {context.Catalog.Name}");
+        }
+
+        var change = context.NoChange with { Head = context.DirtyHead with { Saved = null } };
+        var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, change);
+        return context.Plan("let saved memory go") with { Commit = reclaimed.Change, CleanUp = reclaimed.Removals };
+    }
+
     public static Plan PressPowerButton(PlanContext context) => context.Plan(Persisting.Ending(context, "power button")) with
     {
         Mark = context.Dirtied,
@@ -113,6 +127,8 @@ internal static class Lifecycle
         Signal(context, DomainSignal.Resume, already: context.State is DomainState.Running);
 
     public static Plan Reboot(PlanContext context) => Signal(context, DomainSignal.Reboot, already: false);
+
+    public static Plan Reset(PlanContext context) => Signal(context, DomainSignal.Reset, already: false);
 
     private static Plan Signal(PlanContext context, DomainSignal signal, bool already)
     {

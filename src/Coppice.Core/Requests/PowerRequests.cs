@@ -20,10 +20,16 @@ public sealed record StartDomain(string Domain, bool Paused, bool Anew = false, 
 /// </summary>
 public sealed record SaveDomain(string Domain) : DomainRequest("save", Domain);
 
+/// <summary>
+/// Let go of the memory of a domain that was saved: it is off then, and the next start boots it. What its guest had not written to
+/// disk is lost.
+/// </summary>
+public sealed record DiscardSavedMemory(string Domain) : DomainRequest("save --discard", Domain);
+
 /// <summary>Press the power button, and wait until the domain is off.</summary>
 /// <param name="Domain">Its name or uuid.</param>
-/// <param name="Limit">How long to wait.</param>
-public sealed record StopDomain(string Domain, TimeSpan Limit) : DomainRequest("stop", Domain);
+/// <param name="Limit">How long to wait; null to press it and leave the rest to the guest.</param>
+public sealed record StopDomain(string Domain, TimeSpan? Limit) : DomainRequest("stop", Domain);
 
 /// <summary>End a domain at once, as if its power failed.</summary>
 public sealed record KillDomain(string Domain) : DomainRequest("kill", Domain);
@@ -36,3 +42,9 @@ public sealed record ResumeDomain(string Domain) : DomainRequest("resume", Domai
 
 /// <summary>Reboot the guest.</summary>
 public sealed record RebootDomain(string Domain) : DomainRequest("reboot", Domain);
+
+/// <summary>
+/// Press the reset button: the guest boots at once, whatever it was doing, and what it had not written to disk is lost. One that
+/// stands still goes on standing.
+/// </summary>
+public sealed record ResetDomain(string Domain) : DomainRequest("reset", Domain);

@@ -17,7 +17,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
     /// </param>
     public async Task<Observed> ObserveAsync(Request request, CancellationToken cancellation, Catalog? foreseen = null)
     {
-        var plain = request is PauseDomain or ResumeDomain or RebootDomain or StopDomain or KillDomain || IsOfCatalog(request);
+        var plain = request is PauseDomain or ResumeDomain or RebootDomain or ResetDomain or StopDomain or KillDomain || IsOfCatalog(request);
         var (stored, definitions) = new CatalogStore(folder).Read(
             c => (c, Definitions(c, plain ? [c.Head.Definition] : c.Definitions)));
         var catalog = foreseen ?? stored;

@@ -3,7 +3,7 @@ using Coppice.Core;
 
 namespace Coppice.Engine;
 
-/// <summary>Presses the power button and waits until the domain is off. The waiting happens without the lock.</summary>
+/// <summary>Presses the power button and waits, if asked, until the domain is off. The waiting happens without the lock.</summary>
 internal sealed class Stopper(Call call, DomainFolder folder)
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
@@ -11,14 +11,14 @@ internal sealed class Stopper(Call call, DomainFolder folder)
     public async Task<OperationResult> RunAsync(StopDomain request)
     {
         var (pressed, process) = await PressAsync(request).ConfigureAwait(false);
-        if (!pressed.Executed)
+        if (!pressed.Executed || request.Limit is not { } limit)
         {
             return pressed;
         }
 
         try
         {
-            await WaitAsync(request, process).ConfigureAwait(false);
+            await WaitAsync(limit, process).ConfigureAwait(false);
             return await SettleAsync(request, process).ConfigureAwait(false) is { } settled ? pressed.Then(settled) : pressed;
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound && pressed.Catalog?.Persistence is Persistence.Transient)
@@ -36,17 +36,17 @@ internal sealed class Stopper(Call call, DomainFolder folder)
         return (await session.ExecuteAsync(plan).ConfigureAwait(false), observed.Catalog.Head.Process!.Value);
     }
 
-    private async Task WaitAsync(StopDomain request, ShortId process)
+    private async Task WaitAsync(TimeSpan limit, ShortId process)
     {
         var start = call.Home.Time.GetTimestamp();
         while (await IsAliveAsync(process).ConfigureAwait(false) is { } name)
         {
-            if (call.Home.Time.GetElapsedTime(start) >= request.Limit)
+            if (call.Home.Time.GetElapsedTime(start) >= limit)
             {
                 throw new CoppiceException(
                     ErrorKind.WrongState,
                     $"domain '{name}'",
-                    string.Create(CultureInfo.InvariantCulture, $"still runs {request.Limit.TotalSeconds:0.#} s after its power button was pressed"),
+                    string.Create(CultureInfo.InvariantCulture, $"still runs {limit.TotalSeconds:0.#} s after its power button was pressed"),
                     $"wait longer, or end it: coppice kill {name}");
             }
 

@@ -78,7 +78,7 @@ internal sealed class FakeSignals(FakeHost host)
             case DomainSignal.Resume:
                 Steer(arguments.Process, DomainState.Running);
                 break;
-            case DomainSignal.Reboot:
+            case DomainSignal.Reboot or DomainSignal.Reset:
                 host.Act("reset", s => FakeHost.Set(s, arguments.Process, p => p with { Resets = p.Resets + 1 }));
                 break;
             case DomainSignal.PowerButton when host.GuestsObey:

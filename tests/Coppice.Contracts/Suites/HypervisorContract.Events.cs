@@ -7,8 +7,10 @@ namespace Coppice.Contracts;
 /// <summary>What every hypervisor tells of a guest without being asked.</summary>
 public abstract partial class HypervisorContract
 {
-    [Fact]
-    public async Task Whoever_watches_is_told_what_becomes_of_a_guest_until_its_process_ends()
+    [Theory]
+    [InlineData(DomainSignal.Reboot)]
+    [InlineData(DomainSignal.Reset)]
+    public async Task Whoever_watches_is_told_what_becomes_of_a_guest_until_its_process_ends(DomainSignal boots)
     {
         await using var bed = Open();
         var process = await StartAsync(bed);
@@ -21,7 +23,7 @@ public abstract partial class HypervisorContract
         Assert.Equal(new GuestEvent(GuestEventKind.Stopped), await watch.NextAsync());
         await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Resume));
         Assert.Equal(new GuestEvent(GuestEventKind.Resumed), await watch.NextAsync());
-        await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Reboot));
+        await ApplyAsync(bed, bed.Hypervisor.Signal(process, boots));
         Assert.Equal(new GuestEvent(GuestEventKind.Reset), await watch.NextAsync());
         await CountingAsync(bed, process);
         await ApplyAsync(bed, bed.Hypervisor.End(process));

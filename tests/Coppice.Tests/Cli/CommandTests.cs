@@ -87,13 +87,13 @@ public sealed class CommandTests
         using var desk = new Desk();
         await desk.DefineAsync();
         var states = new List<string>();
-        foreach (var line in new[] { "start web --paused", "resume web", "pause web", "resume web", "reboot web", "stop web --timeout 5", "start web", "kill web" })
+        foreach (var line in new[] { "start web --paused", "resume web", "pause web", "resume web", "reboot web", "reset web", "stop web --timeout 5", "start web", "kill web", "start web", "stop web --no-wait", "start web", "save web", "save web --discard" })
         {
             await desk.DoAsync(line);
             states.Add((await desk.TypeAsync("show", "web", "--json")).Json.GetProperty("domain").GetProperty("state").GetString()!);
         }
 
-        Assert.Equal(["paused", "running", "paused", "running", "running", "off", "running", "off"], states);
+        Assert.Equal(["paused", "running", "paused", "running", "running", "running", "off", "running", "off", "running", "off", "running", "saved", "off"], states);
     }
 
     [Fact]

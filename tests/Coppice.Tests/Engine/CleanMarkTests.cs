@@ -61,6 +61,7 @@ public sealed class CleanMarkTests : IDisposable
     [InlineData("start")]
     [InlineData("resume")]
     [InlineData("reboot")]
+    [InlineData("reset")]
     [InlineData("revert")]
     public async Task The_mark_is_gone_from_the_disk_before_a_guest_is_let_run_R168(string how)
     {
@@ -78,6 +79,7 @@ public sealed class CleanMarkTests : IDisposable
                 "start" => new StartDomain(Name, Paused: false),
                 "resume" => new ResumeDomain(Name),
                 "reboot" => new RebootDomain(Name),
+                "reset" => new ResetDomain(Name),
                 _ => Scenario.Revert("one") with { State = RevertState.Running },
             },
             new RunOptions

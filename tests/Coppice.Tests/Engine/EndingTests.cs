@@ -86,4 +86,54 @@ public sealed class EndingTests : IDisposable
         Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
         Inspection.CheckAll(_world);
     }
+
+    [Fact]
+    public async Task A_power_button_that_is_pressed_without_waiting_leaves_the_rest_to_the_guest()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        _world.Host.GuestsObey = false;
+        var pressed = await _world.RunAsync(new StopDomain(World.Name, Limit: null));
+        Assert.Equal(["machine.signal"], pressed.Plan.Steps.Select(s => s.Kind));
+        Assert.Equal(DomainState.Running, Inspection.StateOf(_world));
+        _world.Host.GuestsObey = true;
+        await _world.RunAsync(new StopDomain(World.Name, Limit: null));
+        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
+        await _world.StartAsync();
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task Saved_memory_that_is_discarded_is_gone_and_the_domain_boots()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(new DiscardSavedMemory(World.Name)))).Kind);
+        await _world.RunAsync(new SaveDomain(World.Name));
+        var file = _world.Catalog.Head.Saved!.Image.File!;
+        Assert.True(_world.Host.State.Memories.ContainsKey(file));
+        await _world.RunAsync(new DiscardSavedMemory(World.Name));
+        Assert.Null(_world.Catalog.Head.Saved);
+        Assert.False(_world.Host.State.Memories.ContainsKey(file));
+        Assert.Equal(DomainState.Off, Inspection.StateOf(_world));
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(new DiscardSavedMemory(World.Name)))).Kind);
+        Assert.Equal("boot", (await _world.RunAsync(new StartDomain(World.Name, Paused: false))).Plan.Mechanism);
+        Inspection.CheckAll(_world);
+    }
+
+    [Fact]
+    public async Task Saved_memory_that_a_snapshot_has_too_stays_when_the_domain_gives_it_up()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        await _world.RunAsync(new SaveDomain(World.Name));
+        await _world.SnapshotAsync("saved");
+        var file = _world.Catalog.Head.Saved!.Image.File!;
+        await _world.RunAsync(new DiscardSavedMemory(World.Name));
+        Assert.True(_world.Host.State.Memories.ContainsKey(file));
+        Assert.Null(_world.Catalog.Head.SameAs);
+        await _world.RunAsync(Scenario.Revert("saved"));
+        Assert.Equal(DomainState.Running, Inspection.StateOf(_world));
+        Inspection.CheckAll(_world);
+    }
 }

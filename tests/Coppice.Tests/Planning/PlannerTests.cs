@@ -279,6 +279,8 @@ public sealed class PlannerTests
     [InlineData(typeof(PauseDomain))]
     [InlineData(typeof(ResumeDomain))]
     [InlineData(typeof(RebootDomain))]
+    [InlineData(typeof(ResetDomain))]
+    [InlineData(typeof(DiscardSavedMemory))]
     public void A_domain_that_is_off_cannot_be_steered(Type request) => Assert.Equal(
         ErrorKind.WrongState,
         Assert.Throws<CoppiceException>(() => new Model(s_off).Plan((DomainRequest)Activator.CreateInstance(request, "web")!)).Kind);

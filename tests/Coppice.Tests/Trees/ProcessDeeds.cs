@@ -16,6 +16,8 @@ internal static class ProcessDeeds
         Alive("pause", d => new PauseDomain(d.Domain)),
         Alive("resume", d => new ResumeDomain(d.Domain)),
         Alive("reboot", d => new RebootDomain(d.Domain)),
+        Alive("reset", d => new ResetDomain(d.Domain)),
+        new("discard saved", d => new DiscardSavedMemory(d.Domain)) { When = s => !s.IsAlive },
         Alive("save", d => new SaveDomain(d.Domain)),
         new("link", d => new SetLink(d.Domain, "net0", d.Chance(2))) { NeedsMachine = true },
         new("link renew", d => new RenewCard(d.Domain, "net0", d.Chance(2))) { NeedsMachine = true },

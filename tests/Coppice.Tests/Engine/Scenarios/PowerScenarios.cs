@@ -25,10 +25,13 @@ internal static class PowerScenarios
         ["resume"] = new(new ResumeDomain(Name), Paused),
         ["resume, clean"] = new(new ResumeDomain(Name), Clean),
         ["reboot, clean"] = new(new RebootDomain(Name), Clean),
+        ["reset, clean"] = new(new ResetDomain(Name), Clean),
         ["kill"] = new(new KillDomain(Name), Running),
         ["stop"] = new(new StopDomain(Name, TimeSpan.FromSeconds(5)), Running),
+        ["stop without waiting"] = new(new StopDomain(Name, Limit: null), Running),
         ["save"] = new(new SaveDomain(Name), WithSnapshots),
         ["save paused"] = new(new SaveDomain(Name), Paused),
         ["save, clean"] = new(new SaveDomain(Name), Clean),
+        ["save and discard"] = new(new DiscardSavedMemory(Name), Saved),
     };
 }
