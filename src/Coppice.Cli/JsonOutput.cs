@@ -48,6 +48,8 @@ internal sealed class JsonOutput(Surroundings surroundings) : Output
 
     public override void Memory(MemoryStatusReport status) => Write(new Answer { Memory = status });
 
+    public override void Picture(PictureReport picture) => Write(new Answer { Picture = picture });
+
     public override void Difference(DifferenceReport difference) => Write(new Answer { Difference = difference });
 
     public override void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted) =>

@@ -59,6 +59,8 @@ internal abstract class Output
 
     public abstract void Memory(MemoryStatusReport status);
 
+    public abstract void Picture(PictureReport picture);
+
     public abstract void Difference(DifferenceReport difference);
 
     /// <param name="verified">What was read.</param>

@@ -96,6 +96,18 @@ public sealed class QemuHypervisor : IHypervisor
     }
 
     /// <inheritdoc/>
+    public Task TakePictureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, int screen, string path, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        return NamedAsync("take picture", async () =>
+        {
+            await new ScreenPicture(_time).TakeAsync(RunFolder.Of(folder.Home, process), definition, screen, path, cancellation);
+            return true;
+        });
+    }
+
+    /// <inheritdoc/>
     public bool HasEnded(DomainFolder folder, ShortId process)
     {
         ArgumentNullException.ThrowIfNull(folder);

@@ -20,6 +20,7 @@ internal static class LifecycleCommands
         Plain("reset", "Press the reset button: the guest boots at once, as if its power had failed", "reset", domain => new ResetDomain(domain)),
         Link(),
         ConsoleCommand.Console(),
+        ScreenshotCommand.Screenshot(),
     ];
 
     private static CoppiceCommand Link()

@@ -172,6 +172,9 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
 
     public override void Memory(MemoryStatusReport status) => MemoryDrawing.Draw(status, surroundings);
 
+    public override void Picture(PictureReport picture) =>
+        surroundings.Output.WriteLine($"{Printable.Line(picture.Domain)}: screen {picture.Screen} is in {Printable.Line(picture.File)}");
+
     public override void Difference(DifferenceReport difference) => new DifferenceDrawing(difference).Draw(surroundings);
 
     public override void Verified(IReadOnlyList<VerificationReport> verified, IReadOnlyList<BootReport>? booted)

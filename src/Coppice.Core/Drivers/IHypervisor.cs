@@ -64,6 +64,23 @@ public interface IHypervisor : IStepExecutor
     IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation);
 
     /// <summary>
+    /// Takes a picture of a guest's screen, as it is or stands, into a new file in the format PPM that only this user may read. Needs no
+    /// lock. Nothing is left of one that fails.
+    /// </summary>
+    /// <param name="folder">The domain's folder.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="definition">The definition in force.</param>
+    /// <param name="screen">The screen's place among the graphics cards of the definition, from 0.</param>
+    /// <param name="path">The absolute path of the file, which must not exist.</param>
+    /// <param name="cancellation">Ends the waiting for the process; a picture that has been begun is finished.</param>
+    /// <exception cref="CoppiceException">
+    /// There is no such screen (<see cref="ErrorKind.NotFound"/>) or process (<see cref="ErrorKind.WrongState"/>), or the file cannot
+    /// be made (<see cref="ErrorKind.Storage"/>).
+    /// </exception>
+    Task TakePictureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, int screen, string path, CancellationToken cancellation);
+
+    /// <summary>
     /// Whether it is certain that a process was started and has ended, for whoever destroys what it ran. Reads only, asks no
     /// process and never waits. False in doubt, also of a process that has left nothing to tell by: one that
     /// <see cref="ObserveAsync"/> calls off may only be out of sight.

@@ -80,4 +80,32 @@ public sealed partial class Home
             throw;
         }
     }
+
+    /// <summary>
+    /// A picture of a guest's screen, in the format PPM. It is in no folder any more: it is gone once the stream is closed. Takes no lock.
+    /// </summary>
+    /// <param name="nameOrId">The domain.</param>
+    /// <param name="screen">The screen's place among the graphics cards of the definition, from 0.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="CoppiceException">
+    /// There is no such domain or screen (<see cref="ErrorKind.NotFound"/>), or it is off (<see cref="ErrorKind.WrongState"/>).
+    /// </exception>
+    public Task<Stream> TakePictureAsync(string nameOrId, int screen, CancellationToken cancellation = default) => ReadAsync(nameOrId, async folder =>
+    {
+        var (catalog, definition) = new CatalogStore(folder).ReadWithDefinition();
+        var process = catalog.Head.Process ?? throw new CoppiceException(
+            ErrorKind.WrongState, $"domain '{catalog.Name}'", "is off: it shows nothing", $"start it: coppice start {catalog.Name}");
+
+        // What runs in that folder goes with it, also if this process is killed before it has removed the file.
+        var path = $"{folder.Home.Process(process)}/picture.{_options.Ids.NextShort()}";
+        await _options.Hypervisor.TakePictureAsync(folder, process, definition, screen, path, cancellation).ConfigureAwait(false);
+        try
+        {
+            return (Stream)new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, useAsync: true);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    });
 }

@@ -13,6 +13,9 @@ internal static class DeviceArguments
     /// <summary>What QEMU calls the n-th network card.</summary>
     public static string NetworkCard(int index) => $"nic{index}";
 
+    /// <summary>What QEMU calls the n-th graphics card.</summary>
+    public static string VideoCard(int index) => $"video{index}";
+
     /// <summary>The network cards of which the definition says whether their cables are plugged in.</summary>
     public static ImmutableSortedDictionary<string, bool> Cables(DomainDefinition definition) => definition.Devices
         .OfType<NetworkDevice>()
@@ -129,7 +132,7 @@ internal static class DeviceArguments
             VideoModel.Bochs => ("bochs-display", null),
             _ => ("VGA", "vgamem_mb"),
         };
-        var card = wiring.Plug(new QemuOption(model).With("id", $"video{index}"), video);
+        var card = wiring.Plug(new QemuOption(model).With("id", VideoCard(index)), video);
         return Device(memory is null ? card : card.With(memory, video.Memory?.Bytes / (1 << 20)));
     }
 

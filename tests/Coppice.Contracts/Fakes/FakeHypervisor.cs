@@ -71,6 +71,10 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation) =>
         Task.FromResult(host.ProcessesAreVisible ? FakeFigures.Of(host, process, definition) : null);
 
+    public Task TakePictureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, int screen, string path, CancellationToken cancellation) =>
+        Task.Run(() => FakeScreens.Draw(host, process, definition, screen, path), cancellation);
+
     public IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation) =>
         host.Events.WatchAsync(process, host.State, cancellation);
 

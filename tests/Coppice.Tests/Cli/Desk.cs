@@ -36,6 +36,9 @@ internal sealed partial class Desk : IDisposable
 
     public bool IsTerminal { get; set; }
 
+    /// <summary>Where bytes go that are printed.</summary>
+    public MemoryStream RawOutput { get; } = new();
+
     public Dictionary<string, string?> Variables { get; } = new() { ["HOME"] = "/nowhere", ["COPPICE_CHECKSUMS"] = "off" };
 
     /// <summary>What was started in processes of their own; nothing really is.</summary>
@@ -119,13 +122,17 @@ internal sealed partial class Desk : IDisposable
 
     public static void Succeeded(Typed typed) => Assert.True(typed.ExitCode == 0, typed.Error + typed.Output);
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose()
+    {
+        RawOutput.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
 
     private Surroundings Around(TextWriter output) => new()
     {
         Output = output,
         Error = TextWriter.Null,
-        RawOutput = Stream.Null,
+        RawOutput = RawOutput,
         Input = () => Stream.Null,
         InputIsTerminal = IsTerminal,
         OutputIsTerminal = IsTerminal,

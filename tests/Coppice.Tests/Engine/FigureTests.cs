@@ -55,6 +55,26 @@ public sealed class FigureTests : IDisposable
     }
 
     [Fact]
+    public async Task A_picture_is_in_no_folder_any_more()
+    {
+        var definition = World.Definition() with { Devices = [.. World.Definition().Devices, new VideoDevice { Model = VideoModel.Vga }] };
+        await _world.RunAsync(new DefineDomain(definition));
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.Open().TakePictureAsync(World.Name, 0))).Kind);
+        await _world.StartAsync();
+        await using (var picture = await _world.Open().TakePictureAsync(World.Name, 0))
+        {
+            var content = new byte[2];
+            await picture.ReadExactlyAsync(content);
+            Assert.Equal("P6"u8.ToArray(), content);
+        }
+
+        Assert.Empty(Directory.GetFiles(_world.Folder.Process(_world.Catalog.Head.Process!.Value)));
+        Assert.Equal(ErrorKind.NotFound, (await HomeTests.FailAsync(() => _world.Open().TakePictureAsync(World.Name, 1))).Kind);
+        _world.Host.LosePower();
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.Open().TakePictureAsync(World.Name, 0))).Kind);
+    }
+
+    [Fact]
     public async Task A_domain_that_is_not_there_has_no_figures() =>
         Assert.Equal(ErrorKind.NotFound, (await HomeTests.FailAsync(() => _world.Open().MeasureAsync("none"))).Kind);
 }

@@ -144,6 +144,9 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
     public Task<GuestFigures?> MeasureAsync(
         DomainFolder folder, ShortId process, DomainDefinition definition, CancellationToken cancellation) => throw Paper();
 
+    public Task TakePictureAsync(
+        DomainFolder folder, ShortId process, DomainDefinition definition, int screen, string path, CancellationToken cancellation) => throw Paper();
+
     public IAsyncEnumerable<GuestEvent> WatchAsync(DomainFolder folder, ShortId process, CancellationToken cancellation) => throw Paper();
 
     public bool HasEnded(DomainFolder folder, ShortId process) => throw Paper();
