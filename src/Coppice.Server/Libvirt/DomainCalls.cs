@@ -14,6 +14,9 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     private const uint DestroyGraceful = 1;
     private const uint SaveBypassCache = 1;
 
+    // Of virDomainShutdownFlagValues and virDomainRebootFlagValues.
+    private const uint PowerButton = 1;
+
     /// <summary>Adds them.</summary>
     public void AddTo(CallTable calls)
     {
@@ -73,7 +76,22 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
                 ? throw RpcException.OperationInvalid("domain is already running")
                 : await domains.RunAsync(domain, id => new ResumeDomain(id), caller).ConfigureAwait(false);
         });
-        calls.Changes(DomainProcedures.Reboot, (caller, asked) => domains.RunAsync(asked.Domain, id => new RebootDomain(id), caller));
+        calls.Changes(DomainProcedures.Shutdown, (caller, domain) => domains.RunAsync(domain, id => new StopDomain(id, Limit: null), caller));
+        calls.Changes(DomainProcedures.ShutdownWithFlags, (caller, asked) =>
+        {
+            RequireWay(asked.Flags, "shutdown");
+            return domains.RunAsync(asked.Domain, id => new StopDomain(id, Limit: null), caller);
+        });
+        calls.Changes(DomainProcedures.Reboot, (caller, asked) =>
+        {
+            RequireWay(asked.Flags, "reboot");
+            return domains.RunAsync(asked.Domain, id => new RebootDomain(id), caller);
+        });
+        calls.Changes(DomainProcedures.Reset, (caller, asked) =>
+        {
+            Flags.Require(asked.Flags, 0, "reset");
+            return domains.RunAsync(asked.Domain, id => new ResetDomain(id), caller);
+        });
         calls.Changes(DomainProcedures.Destroy, (caller, domain) => domains.RunAsync(domain, id => new KillDomain(id), caller));
         calls.Changes(DomainProcedures.DestroyWithFlags, (caller, asked) =>
         {
@@ -85,6 +103,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
             Flags.Require(asked.Flags, SaveBypassCache, "managed save");
             return domains.RunAsync(asked.Domain, id => new SaveDomain(id), caller);
         });
+        calls.Changes(DomainProcedures.RemoveManagedSave, (caller, asked) => domains.RunAsync(asked.Domain, id => new DiscardSavedMemory(id), caller));
         calls.Reads(DomainProcedures.HasManagedSave, async (_, asked) => (await domains.FindAsync(asked.Domain).ConfigureAwait(false)).Head.Saved is not null);
     }
 
@@ -123,6 +142,16 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
         return await domains.RunAsync(
             new StartDomain(catalog.Domain.ToString(), flags.Has(StartPaused), Anew: flags.Has(StartAnew)), caller).ConfigureAwait(false);
+    }
+
+    /// <summary>A guest is switched off and rebooted by its power button; there are no other ways.</summary>
+    private static void RequireWay(uint flags, string call)
+    {
+        if ((flags & ~PowerButton) != 0)
+        {
+            throw new RpcException(
+                RpcCode.ArgumentUnsupported, RpcOrigin.Qemu, $"argument unsupported: {call} goes by the power button (ACPI), and by no other way");
+        }
     }
 
     private static void RequireStart(uint flags)

@@ -10,11 +10,17 @@ internal sealed class StreamCalls(Domains domains)
     // virDomainConsoleFlags.
     private const uint Force = 1, Safe = 2;
 
+    private const string PictureType = "image/x-portable-pixmap";
+
     /// <summary>Who is at each console, and how to have them leave it: a guest has one line, which two cannot share.</summary>
     private readonly ConcurrentDictionary<(DomainId Domain, string Device), CancellationTokenSource> _consoles = new();
 
     /// <summary>Adds them.</summary>
-    public void AddTo(CallTable calls) => calls.Changes(DomainProcedures.OpenConsole, OpenConsoleAsync);
+    public void AddTo(CallTable calls)
+    {
+        calls.Changes(DomainProcedures.OpenConsole, OpenConsoleAsync);
+        calls.Reads(DomainProcedures.Screenshot, ScreenshotAsync);
+    }
 
     private async Task<ValueTuple> OpenConsoleAsync(Caller caller, (RemoteDomain Domain, string? Device, uint Flags) asked)
     {
@@ -36,5 +42,14 @@ internal sealed class StreamCalls(Domains domains)
         _consoles[place] = left;
         caller.Client.Streams.Carry(caller, stream, () => _consoles.TryRemove(KeyValuePair.Create(place, left)), left.Token);
         return default;
+    }
+
+    private async Task<string?> ScreenshotAsync(Caller caller, (RemoteDomain Domain, uint Screen, uint Flags) asked)
+    {
+        Flags.Require(asked.Flags, 0, "screenshot");
+        var catalog = await domains.FindAsync(asked.Domain).ConfigureAwait(false);
+        var picture = await domains.Home.TakePictureAsync(catalog.Domain.ToString(), (int)asked.Screen, caller.Cancellation).ConfigureAwait(false);
+        caller.Client.Streams.Carry(caller, picture, () => { }, CancellationToken.None);
+        return PictureType;
     }
 }
