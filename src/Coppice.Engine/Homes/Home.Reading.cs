@@ -236,19 +236,13 @@ public sealed partial class Home
 
     /// <summary>A snapshot of a domain in libvirt's format, with the definition it was taken with. Takes no lock.</summary>
     /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
-    public Task<SnapshotDocument> ReadSnapshotAsync(string nameOrId, string snapshot) => ReadAsync(nameOrId, async folder =>
-    {
-        var store = new CatalogStore(folder);
-        var (catalog, found, definition) = store.Read(c =>
-        {
-            var known = c.Find(snapshot);
-            return (c, known, DefinitionStore.ReadXml(folder, c, known.Definition));
-        });
-        var files = await _options.Storage
-            .ObserveFilesAsync(SnapshotContent.FrozenFiles(catalog, found), CancellationToken.None).ConfigureAwait(false);
-        var recordedAt = store.ReadRecordTimes()(found.Id);
-        return SnapshotDocument.From(catalog, found, definition, FrozenLayers.AsKept(files, recordedAt));
-    });
+    public Task<SnapshotDocument> ReadSnapshotAsync(string nameOrId, string snapshot) =>
+        ReadAsync(nameOrId, folder => new SnapshotDocuments(_options.Storage, folder).ReadAsync(snapshot));
+
+    /// <summary>The same as text. One that was read before is not made again, as long as the catalog and its files are the same.</summary>
+    /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<string> ReadSnapshotXmlAsync(string nameOrId, string snapshot) =>
+        ReadAsync(nameOrId, folder => new SnapshotDocuments(_options.Storage, folder).ReadXmlAsync(snapshot));
 
     /// <summary>The merges of a domain that are on record, and how far they have come. Takes no lock.</summary>
     /// <param name="nameOrId">The domain.</param>

@@ -97,7 +97,15 @@ internal sealed class CallTable
     private void Add<TAsked, TAnswered>(
         Procedure<TAsked, TAnswered> procedure, CallRight right, CallSubject subject, Func<Caller, TAsked, Task<TAnswered>> answer) =>
         _entries.Add(procedure.Number, new Entry(right, subject, async (caller, asked) =>
-            procedure.Answered.Encode(await answer(caller, procedure.Asked.Decode(asked.Span)).ConfigureAwait(false))));
+        {
+            if (right is CallRight.Writer)
+            {
+                // What changes something takes its time, and must not hold up what the client sends next. What only reads is answered at once.
+                await Task.Yield();
+            }
+
+            return procedure.Answered.Encode(await answer(caller, procedure.Asked.Decode(asked.Span)).ConfigureAwait(false));
+        }));
 
     private sealed record Entry(CallRight Right, CallSubject Subject, Func<Caller, ReadOnlyMemory<byte>, Task<ReadOnlyMemory<byte>>> Answer);
 }

@@ -161,8 +161,6 @@ internal sealed class Client : IDisposable
 
     private async Task AnswerAsync(Caller caller, Frame frame)
     {
-        // Whatever is carried out must not hold up what is read.
-        await Task.Yield();
         try
         {
             await SendAsync(await AnswerOfAsync(caller, frame).ConfigureAwait(false)).ConfigureAwait(false);

@@ -114,10 +114,35 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
         return [.. list.Domains.Where(filter.Passes).Select(v => domains.Remote(v.Catalog)).Take(DomainProcedures.MostListed)];
     }
 
-    private Task<RemoteDomain> DefineAsync(Caller caller, string xml, uint flags)
+    private async Task<RemoteDomain> DefineAsync(Caller caller, string xml, uint flags)
     {
         Flags.Require(flags, DefineValidate, "define");
-        return domains.RunAsync(new DefineDomain(Parse(xml, flags.Has(DefineValidate))), caller);
+        var definition = await AsStoredAsync(Parse(xml, flags.Has(DefineValidate)), caller.Cancellation).ConfigureAwait(false);
+        return await domains.RunAsync(new DefineDomain(definition), caller).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A definition that was read here has each disk on the layer that it is on (<see cref="DomainXmlView"/>): who gives it back means the
+    /// disk as it is.
+    /// </summary>
+    private async Task<DomainDefinition> AsStoredAsync(DomainDefinition definition, CancellationToken cancellation)
+    {
+        if (await domains.FindAsync(definition.Id).ConfigureAwait(false) is not { } catalog)
+        {
+            return definition;
+        }
+
+        var stored = (await domains.Home.ObserveAsync(catalog.Domain.ToString(), cancellation).ConfigureAwait(false)).Definition;
+        var paths = catalog.Head.Disks.ToDictionary(d => d.Target, d => LayerGraph.Of(catalog)[d.Layer].Path);
+        return definition with
+        {
+            Disks = [.. definition.Disks.Select(disk => AsStored(disk, stored.Disks.FirstOrDefault(d => d.Target == disk.Target)))],
+        };
+
+        DiskDevice AsStored(DiskDevice disk, DiskDevice? known) =>
+            known is not null && disk.Source is { } source && paths.GetValueOrDefault(disk.Target) == source
+                ? disk with { Source = known.Source, Type = known.Type, Format = known.Format }
+                : disk;
     }
 
     private Task<RemoteDomain> CreateXmlAsync(Caller caller, string xml, uint flags)

@@ -21,6 +21,9 @@ internal sealed class Domains(Home home, DomainWatch watch)
     public async Task<Catalog?> FindAsync(string name) =>
         await ReadAsync(name).ConfigureAwait(false) is { } found && found.Name == name ? found : null;
 
+    /// <summary>What is stored of a domain, by uuid; null if there is none.</summary>
+    public Task<Catalog?> FindAsync(DomainId domain) => ReadAsync(domain.ToString());
+
     /// <summary>The snapshot that a call names, and what it stands in.</summary>
     /// <exception cref="RpcException">There is no such domain or snapshot.</exception>
     public async Task<(Catalog Catalog, Snapshot Snapshot)> FindAsync(RemoteSnapshot snapshot)
