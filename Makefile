@@ -71,7 +71,7 @@ install: publish
 	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	@$(PUBLISHED)/coppice completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/coppice
 	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	@sed 's|@PREFIX@|$(PREFIX)|' packaging/coppice-autostart.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/coppice-autostart.service
+	@for unit in packaging/*; do sed 's|@PREFIX@|$(PREFIX)|' $$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 
 clean:
 	@rm -rf artifacts lab/out

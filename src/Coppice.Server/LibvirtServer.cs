@@ -48,7 +48,8 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
             using var watch = new DomainWatch(home, events, options.Time, log);
             var endpoint = new LibvirtEndpoint(Calls(watch), events, options.Time, log);
             listening();
-            await Task.WhenAll([watch.RunAsync(stopping), .. sockets.Select(s => endpoint.RunAsync(s, stopping))]).ConfigureAwait(false);
+            var merges = new MergeFinisher(home, options.Time, log);
+            await Task.WhenAll([watch.RunAsync(stopping), merges.RunAsync(stopping), .. sockets.Select(s => endpoint.RunAsync(s, stopping))]).ConfigureAwait(false);
         }
         finally
         {

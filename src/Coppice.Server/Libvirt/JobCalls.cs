@@ -5,13 +5,14 @@ using Coppice.Libvirt.Wire;
 namespace Coppice.Server.Libvirt;
 
 /// <summary>
-/// Answers what is asked of jobs. The layers of a disk belong to snapshots: what libvirt lets anybody merge or copy behind their back is refused, by
-/// name, where it would change what a snapshot has; what merges by itself is shown as libvirt shows its jobs.
+/// Answers what is asked of jobs. The layers of a disk belong to snapshots: what would change what a snapshot has is refused, and the
+/// snapshot named. Layers without a name merge by themselves, and are shown as libvirt shows its jobs.
 /// </summary>
 internal sealed class JobCalls(Domains domains)
 {
-    // virDomainJobType.
+    // virDomainJobType and virDomainBlockJobAbortFlags.
     private const int NoJob = 0;
+    private const uint Pivot = 2;
 
     /// <summary>Adds them.</summary>
     public void AddTo(CallTable calls)
@@ -28,33 +29,62 @@ internal sealed class JobCalls(Domains domains)
         });
         calls.Changes<RemoteDomain, ValueTuple>(JobProcedures.AbortJob, async (_, domain) =>
         {
-            await domains.FindAsync(domain).ConfigureAwait(false);
-            throw RpcException.OperationInvalid("no job is active on the domain");
+            var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
+            throw RpcException.OperationInvalid(
+                domains.Remote(catalog).Id == RemoteDomain.Off ? "domain is not running" : "no job is active on the domain");
         });
         calls.Reads(JobProcedures.GetBlockJob, async (caller, asked) => await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false) is { } job
             ? (true, BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes)
             : (false, 0, 0ul, 0ul, 0ul));
-        calls.Changes(JobProcedures.AbortBlockJob, async (caller, asked) =>
+        calls.Changes(JobProcedures.AbortBlockJob, AbortAsync);
+        calls.Changes(JobProcedures.BlockCommit, async (caller, asked) =>
         {
-            var job = await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false)
-                ?? throw RpcException.OperationInvalid($"disk {asked.Disk} does not have an active block job");
-            return await domains.RunAsync(asked.Domain, id => new CancelJobs(id, job.Job.Id.Value), caller).ConfigureAwait(false);
+            var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
+            return await MergeAsync(caller, asked.Domain, disk, disk.ToCommit(asked.Layers.Base, asked.Layers.Top, asked.Flags)).ConfigureAwait(false);
         });
+        calls.Changes(JobProcedures.BlockPull, async (caller, asked) =>
+        {
+            var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
+            return await MergeAsync(caller, asked.Domain, disk, disk.ToPull(null)).ConfigureAwait(false);
+        });
+        calls.Changes(JobProcedures.BlockRebase, async (caller, asked) =>
+        {
+            var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
+            return DiskChain.IsCopy(asked.Flags)
+                ? throw DiskChain.NoCopy
+                : await MergeAsync(caller, asked.Domain, disk, disk.ToPull(asked.Base)).ConfigureAwait(false);
+        });
+        calls.Changes<(RemoteDomain Domain, string Disk, string Xml, System.Collections.Immutable.ImmutableArray<TypedParameter> Parameters, uint Flags), ValueTuple>(
+            JobProcedures.BlockCopy, async (_, asked) =>
+            {
+                await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
+                throw DiskChain.NoCopy;
+            });
+    }
+
+    /// <summary>Merges layers without a name, unless snapshots have them.</summary>
+    private Task<ValueTuple> MergeAsync(Caller caller, RemoteDomain domain, DiskChain disk, ReadOnlySpan<Layer> merged)
+    {
+        disk.RequireUnnamed(merged);
+        return merged.IsEmpty ? Task.FromResult(default(ValueTuple)) : domains.RunAsync(domain, id => new CollectGarbage(id), caller);
+    }
+
+    /// <summary>A job that is ready is finished if that is asked for; any other is given up.</summary>
+    private async Task<ValueTuple> AbortAsync(Caller caller, (RemoteDomain Domain, string Disk, uint Flags) asked)
+    {
+        var job = await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false)
+            ?? throw RpcException.InvalidArgument($"disk {asked.Disk} does not have an active block job");
+        return await domains.RunAsync(
+            asked.Domain, id => asked.Flags.Has(Pivot) ? new FinishJob(id, job.Job.Id) : new CancelJobs(id, job.Job.Id.Value), caller).ConfigureAwait(false);
     }
 
     private async Task<JobView?> FindAsync(RemoteDomain domain, string disk, Caller caller)
     {
-        var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
-        var target = TargetOf(catalog, disk);
-        var jobs = await domains.Home.ReadJobsAsync(catalog.Domain.ToString(), null, caller.Cancellation).ConfigureAwait(false);
-        return jobs.FirstOrDefault(j => j.Job.Disk == target);
+        var chain = await DiskAsync(domain, disk).ConfigureAwait(false);
+        var jobs = await domains.Home.ReadJobsAsync(chain.Catalog.Domain.ToString(), null, caller.Cancellation).ConfigureAwait(false);
+        return jobs.FirstOrDefault(j => j.Job.Disk == chain.Target);
     }
 
-    /// <summary>The target of a disk that is named by it, or by the path of its image.</summary>
-    private static string TargetOf(Catalog catalog, string disk)
-    {
-        var graph = LayerGraph.Of(catalog);
-        return catalog.Head.Disks.FirstOrDefault(d => d.Target == disk || graph[d.Layer].Path == disk)?.Target
-            ?? throw RpcException.InvalidArgument($"disk '{disk}' not found in domain");
-    }
+    private async Task<DiskChain> DiskAsync(RemoteDomain domain, string disk) =>
+        DiskChain.Find(await domains.FindAsync(domain).ConfigureAwait(false), disk);
 }

@@ -64,8 +64,11 @@ internal sealed class ListeningSocket : IDisposable
     }
 
     /// <summary>One that was opened by whoever started this process (systemd's LISTEN_FDS); it is called <c>read-only</c> if it is that.</summary>
-    public static ListeningSocket Inherited(int descriptor, string name) =>
-        new(new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)), name is "read-only", null);
+    public static ListeningSocket Inherited(int descriptor, string name)
+    {
+        InheritedFile.KeepFromChildren(descriptor);
+        return new ListeningSocket(new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)), name is "read-only", null);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

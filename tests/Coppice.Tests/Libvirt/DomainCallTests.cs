@@ -33,6 +33,12 @@ public sealed class DomainCallTests
         foreach (var (@event, detail) in expected)
         {
             var told = await watcher.ToldAsync(EventProcedures.Lifecycle, Cancellation);
+            if ((told.Event, told.Detail) is (3, 0) && @event is 5)
+            {
+                // Whatever keeps the memory of a guest has it stand still first, which may be heard.
+                told = await watcher.ToldAsync(EventProcedures.Lifecycle, Cancellation);
+            }
+
             Assert.Equal((callback, "web", @event, detail), (told.Callback, told.Domain.Name, told.Event, told.Detail));
         }
     }

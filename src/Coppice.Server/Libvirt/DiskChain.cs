@@ -1,0 +1,96 @@
+using Coppice.Core;
+
+namespace Coppice.Server.Libvirt;
+
+/// <summary>The layers that a disk is on, as libvirt's block jobs name them: by the paths of their files.</summary>
+internal sealed class DiskChain
+{
+    // virDomainBlockCommitFlags and virDomainBlockRebaseFlags.
+    private const uint Shallow = 1, Active = 4, Copy = 8;
+
+    private readonly Layer[] _layers;
+
+    private DiskChain(Catalog catalog, HeadDisk head)
+    {
+        (Catalog, Target) = (catalog, head.Target);
+        _layers = [.. LayerGraph.Of(catalog).Chain(head.Layer).Where(l => l.Inside is null)];
+    }
+
+    /// <summary>What is answered to whoever wants a disk copied.</summary>
+    public static RpcException NoCopy => RpcException.Unsupported(
+        "a disk is not copied while its guest runs; take a snapshot, and fork or export that (coppice snapshot fork, coppice export)");
+
+    /// <summary>The catalog that it stands in.</summary>
+    public Catalog Catalog { get; }
+
+    /// <summary>The disk.</summary>
+    public string Target { get; }
+
+    /// <summary>The disk that a call names, by its target or the path of its image.</summary>
+    /// <exception cref="RpcException">There is none.</exception>
+    public static DiskChain Find(Catalog catalog, string disk)
+    {
+        var graph = LayerGraph.Of(catalog);
+        return catalog.Head.Disks.FirstOrDefault(d => d.Target == disk || graph[d.Layer].Path == disk) is { } head
+            ? new DiskChain(catalog, head)
+            : throw RpcException.InvalidArgument($"disk '{disk}' not found in domain");
+    }
+
+    /// <summary>Whether a rebase is a copy.</summary>
+    public static bool IsCopy(uint flags) => flags.Has(Copy);
+
+    /// <summary>The layers into which a commit merges what is above them, the lowest last.</summary>
+    /// <param name="baseName">The lowest, by path; null for the lowest of all, or the next one if the flags say so.</param>
+    /// <param name="topName">The highest that is merged, by path; null for the one that the guest writes to.</param>
+    /// <param name="flags">virDomainBlockCommitFlags.</param>
+    /// <exception cref="RpcException">There are no such layers.</exception>
+    public ReadOnlySpan<Layer> ToCommit(string? baseName, string? topName, uint flags)
+    {
+        var top = topName is null ? 0 : IndexOf(topName, from: 0);
+        if (top is 0 && !flags.Has(Active))
+        {
+            throw RpcException.InvalidArgument($"commit of '{Target}' active layer requires active flag");
+        }
+
+        if (top + 1 >= _layers.Length)
+        {
+            throw RpcException.InvalidArgument($"could not find base image in chain for '{Target}'");
+        }
+
+        var lowest = baseName is not null ? IndexOf(baseName, top + 1) : flags.Has(Shallow) ? top + 1 : _layers.Length - 1;
+        return _layers.AsSpan((top + 1)..(lowest + 1));
+    }
+
+    /// <summary>The layers whose content a pull takes into the one that the guest writes to.</summary>
+    /// <param name="baseName">The highest that stays, by path; null if none does.</param>
+    /// <exception cref="RpcException">There is no such layer.</exception>
+    public ReadOnlySpan<Layer> ToPull(string? baseName) => _layers.AsSpan(1..(baseName is null ? _layers.Length : IndexOf(baseName, from: 1)));
+
+    /// <summary>Refuses to merge what a snapshot or tip has, since it would have something else then.</summary>
+    /// <exception cref="RpcException">One does, and is named.</exception>
+    public void RequireUnnamed(ReadOnlySpan<Layer> merged)
+    {
+        foreach (var layer in merged)
+        {
+            if (Catalog.Snapshots.Values.FirstOrDefault(s => s.Disks.Any(d => d.IsKept && d.Layer == layer.Id)) is { } snapshot)
+            {
+                throw RpcException.OperationInvalid(
+                    $"{layer.Path} is what snapshot '{snapshot.Name}' has of disk '{Target}'; delete that snapshot, and its layers merge by themselves");
+            }
+
+            if (Catalog.Tips.FirstOrDefault(t => t.Head.Disks.Any(d => d.Layer == layer.Id)) is { } tip)
+            {
+                throw RpcException.OperationInvalid(
+                    $"{layer.Path} is what tip {tip.Id} has of disk '{Target}'; drop that tip first: coppice tips drop {Catalog.Name} {tip.Id}");
+            }
+        }
+    }
+
+    private int IndexOf(string path, int from)
+    {
+        var index = Array.FindIndex(_layers, Math.Min(from, _layers.Length), l => l.Path == path);
+        return index >= 0
+            ? index
+            : throw RpcException.InvalidArgument($"could not find image '{path}' beneath '{_layers[0].Path}' in chain for '{Target}'");
+    }
+}
