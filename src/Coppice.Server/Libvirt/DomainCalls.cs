@@ -117,7 +117,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     private async Task<RemoteDomain> DefineAsync(Caller caller, string xml, uint flags)
     {
         Flags.Require(flags, DefineValidate, "define");
-        var definition = await AsStoredAsync(Parse(xml, flags.Has(DefineValidate)), caller.Cancellation).ConfigureAwait(false);
+        var definition = await AsStoredAsync(Documents.Domain(xml, flags.Has(DefineValidate), ids), caller.Cancellation).ConfigureAwait(false);
         return await domains.RunAsync(new DefineDomain(definition), caller).ConfigureAwait(false);
     }
 
@@ -148,17 +148,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     private Task<RemoteDomain> CreateXmlAsync(Caller caller, string xml, uint flags)
     {
         RequireStart(flags);
-        return domains.RunAsync(new RunTransient(Parse(xml, flags.Has(StartValidate)), flags.Has(StartPaused)), caller);
-    }
-
-    private DomainDefinition Parse(string xml, bool validates)
-    {
-        if (validates)
-        {
-            DomainXml.Validate(xml);
-        }
-
-        return DomainXml.Parse(xml, ids);
+        return domains.RunAsync(new RunTransient(Documents.Domain(xml, flags.Has(StartValidate), ids), flags.Has(StartPaused)), caller);
     }
 
     private async Task<RemoteDomain> StartAsync(Caller caller, RemoteDomain domain, uint flags)

@@ -9,7 +9,8 @@ internal static class RpcCode
     public const int InternalError = 1, NoSupport = 3, InvalidArgument = 8, OperationFailed = 9, XmlError = 27, DomainExists = 28,
         OperationDenied = 29, SystemError = 38, Rpc = 39, NoDomain = 42, NoNetwork = 43, AuthenticationFailed = 45, NoStoragePool = 49,
         OperationInvalid = 55, ConfigurationUnsupported = 67, OperationTimeout = 68, InvalidSnapshot = 71, NoSnapshot = 72, ArgumentUnsupported = 74,
-        RevertRisky = 77, OperationAborted = 78, NoMetadata = 80, OperationUnsupported = 84, ResourceBusy = 87, NoCheckpoint = 103;
+        RevertRisky = 77, OperationAborted = 78, NoMetadata = 80, OperationUnsupported = 84, ResourceBusy = 87, InvalidDocument = 92,
+        NoCheckpoint = 103, NoBackup = 104;
 }
 
 /// <summary>Which part of libvirt an error comes from (virErrorDomain).</summary>

@@ -122,11 +122,6 @@ internal sealed class SnapshotCalls(Domains domains)
     {
         Flags.Require(flags, (Validate << 1) - 1, "snapshot create");
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
-        if (flags.Has(Validate))
-        {
-            SnapshotXml.Validate(xml);
-        }
-
         if (flags.Has(Redefine))
         {
             return await RedefineAsync(caller, catalog, xml, flags).ConfigureAwait(false);
@@ -137,7 +132,7 @@ internal sealed class SnapshotCalls(Domains domains)
             throw RpcException.InvalidArgument("a snapshot becomes current anyway: 'current' is for one that is redefined");
         }
 
-        var request = SnapshotXml.Parse(xml, SnapshotParseMode.Create).ToRequest(catalog.Domain.ToString()) with
+        var request = Documents.Snapshot(xml, flags.Has(Validate), SnapshotParseMode.Create).ToRequest(catalog.Domain.ToString()) with
         {
             NoMetadata = flags.Has(NoMetadata),
             Halt = flags.Has(Halt),
@@ -155,7 +150,7 @@ internal sealed class SnapshotCalls(Domains domains)
         Flags.Exclude(flags, Redefine, "redefine", NoMetadata, "no-metadata");
         Flags.Exclude(flags, Redefine, "redefine", Halt, "halt");
         Flags.Exclude(flags, Redefine, "redefine", Live, "live");
-        var document = SnapshotXml.Parse(xml, SnapshotParseMode.Redefine);
+        var document = Documents.Snapshot(xml, flags.Has(Validate), SnapshotParseMode.Redefine);
         var result = await domains.CarryOutAsync(
             new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)), catalog.Domain, caller).ConfigureAwait(false);
         return Made(result, catalog, document.Name);
