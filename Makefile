@@ -10,15 +10,16 @@ PUBLISHED   := artifacts/coppice
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: packages setup build publish demo victim test test-full test-fast torture page lint bench install clean
+.PHONY: packages setup build publish demo victim test test-full test-fast torture page virsh lint bench install clean
 
 packages:
 	@build/setup
 
-# Where the second QEMU or the guest agent cannot be had, their tests are skipped, and counted.
+# Where the second QEMU, the guest agent or libvirt cannot be had, their tests are skipped, and counted.
 setup: packages
 	@build/qemu-backports || true
 	@build/guest-agent || true
+	@build/libvirt-peers || true
 
 build:
 	@dotnet build Coppice.slnx -c Release -v q --nologo
@@ -50,14 +51,20 @@ TIME ?= 10m
 torture: packages build victim
 	@TEST_ARGS="--time $(TIME) $(if $(SEED),--seed $(SEED))" build/test Coppice.Torture
 
-# The pages of the matrix and of a tree's life, from what real guests did.
+# The pages of the matrix, of a tree's life and of virsh, from what real guests did.
 page: packages build
 	@COPPICE_PAGE=$(CURDIR)/docs/matrix.md TEST_ARGS="-class Coppice.Live.Tree.UsualRowTests" build/test Coppice.Live
 	@COPPICE_LIFE=$(CURDIR)/docs/life.md TEST_ARGS="-class Coppice.Live.Cli.LifePageTests" build/test Coppice.Live
+	@$(MAKE) --no-print-directory virsh
+
+# docs/virsh.md, from what libvirtd and Coppice answer to virsh; as root. ANSWERS=FOLDER keeps all that they said.
+virsh: packages build
+	@build/libvirt-peers
+	@COPPICE_VIRSH=$(CURDIR)/docs/virsh.md COPPICE_VIRSH_ANSWERS=$(ANSWERS) TEST_ARGS="-method Coppice.Live.Peers.VirshTests.Coppice_*" build/test Coppice.Live
 
 lint:
 	@dotnet format Coppice.slnx --verify-no-changes --severity warn
-	@for script in build/setup build/qemu-backports build/guest-agent build/test lab/demo lab/guest/build .ci/run bench/run bench/merge; do bash -n $$script; done
+	@for script in build/setup build/qemu-backports build/guest-agent build/libvirt-peers build/test lab/demo lab/libvirtd lab/guest/build .ci/run bench/run bench/merge; do bash -n $$script; done
 
 # docs/performance.md and its plots. PART=pause,list measures these only, and keeps what is known of the others; SIZE=2048 of its sizes; QUICK=1 is for looking.
 bench: packages build publish

@@ -11,7 +11,7 @@ public sealed record CommandRun(int ExitCode, string Output, string Errors);
 public sealed class CliHome : IAsyncDisposable
 {
     /// <summary>The command as users get it, if the suite was given one; else as it was just built.</summary>
-    private static readonly string s_coppice =
+    public static string Program { get; } =
         Environment.GetEnvironmentVariable("COPPICE_COMMAND") ?? Path.Combine(AppContext.BaseDirectory, "coppice");
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("cc-").FullName;
@@ -58,10 +58,10 @@ public sealed class CliHome : IAsyncDisposable
     }
 
     public Task<CommandRun> RunAsync(params string[] arguments) =>
-        Starter is [var program, .. var first] ? RunProgramAsync(program, [.. first, s_coppice, .. arguments]) : RunProgramAsync(s_coppice, arguments);
+        Starter is [var program, .. var first] ? RunProgramAsync(program, [.. first, Program, .. arguments]) : RunProgramAsync(Program, arguments);
 
     /// <summary>Starts a command whose end is not waited for.</summary>
-    public Process Begin(params string[] arguments) => Process.Start(new ProcessStartInfo(s_coppice, arguments)
+    public Process Begin(params string[] arguments) => Process.Start(new ProcessStartInfo(Program, arguments)
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
@@ -90,7 +90,7 @@ public sealed class CliHome : IAsyncDisposable
 
     /// <summary>Runs a command with something typed.</summary>
     public Task<CommandRun> TypeAsync(string input, params string[] arguments) =>
-        RunProgramAsync(s_coppice, input, arguments);
+        RunProgramAsync(Program, input, arguments);
 
     private async Task<CommandRun> RunProgramAsync(string program, string input, string[] arguments)
     {
