@@ -40,6 +40,10 @@ public sealed record DomainFolder(HomeFolder Home, string Path)
     /// <summary>What the root becomes when the domain is undefined, until all that it names is removed.</summary>
     public string ForgottenRoot => $"{Path}/catalog/undefined.json";
 
+    /// <summary>What the folder is called once the domain was undefined and all that it has was kept.</summary>
+    /// <param name="operation">The operation that did so.</param>
+    public string Undefined(ShortId operation) => $"{Path}.undefined-{operation}";
+
     /// <summary>The records that roots name, one a snapshot.</summary>
     public string CatalogRecords => $"{Path}/catalog/snapshots";
 

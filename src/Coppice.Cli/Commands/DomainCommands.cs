@@ -38,8 +38,11 @@ internal static class DomainCommands
     private static CoppiceCommand Persist()
     {
         var domain = KnownNames.Domain();
-        return new CoppiceCommand("persist", "Let a transient domain stay when it ends", domain)
-            .Requests(run => new PersistDomain(run.Get(domain)), "stays when it ends");
+        var off = new Option<bool>("--off") { Description = "The opposite: let one that runs go when it ends, unless something would be lost" };
+        return new CoppiceCommand("persist", "Let a transient domain stay when it ends", domain, off)
+            .Requests(
+                (run, _) => Task.FromResult<Request?>(run.Get(off) ? new ReleaseDomain(run.Get(domain)) : new PersistDomain(run.Get(domain))),
+                request => request is ReleaseDomain ? "goes when it ends" : "stays when it ends");
     }
 
     private static CoppiceCommand Autostart()
@@ -64,9 +67,15 @@ internal static class DomainCommands
     {
         var domain = KnownNames.Domain();
         var snapshots = new Option<bool>("--snapshots") { Description = "Also if it has snapshots or tips: they go with it" };
-        return new CoppiceCommand("undefine", "Forget a domain that is off; images you brought stay", domain, snapshots)
+        var keep = new Option<bool>("--keep")
+        {
+            Description = "Also if it has snapshots or tips: all that it has is kept in its folder, under another name",
+        };
+        var command = new CoppiceCommand("undefine", "Forget a domain that is off; images you brought stay", domain, snapshots, keep);
+        SnapshotCommands.Exclude(command, snapshots, keep);
+        return command
             .Asks(run => run.Get(snapshots) ? $"Undefine '{run.Get(domain)}' and lose all its snapshots?" : null)
-            .Requests(run => new UndefineDomain(run.Get(domain), run.Get(snapshots)), "undefined");
+            .Requests(run => new UndefineDomain(run.Get(domain), run.Get(snapshots)) { Keep = run.Get(keep) }, "undefined");
     }
 
     private static CoppiceCommand List() =>

@@ -71,6 +71,9 @@ public enum FindingKind
     /// <summary>A layer without a name is still there (ADR 22).</summary>
     Unnamed,
 
+    /// <summary>What a domain had that was undefined is still there.</summary>
+    Kept,
+
     /// <summary>Something could not be judged, since somebody is at work on it.</summary>
     Busy,
 }
@@ -107,7 +110,7 @@ public sealed record Finding(FindingKind Kind, string Subject, string Problem, s
     {
         FindingKind.Unreadable or FindingKind.Missing or FindingKind.Altered or FindingKind.Rewritten or FindingKind.Corrupt
             or FindingKind.Moved or FindingKind.Stray => Severity.Damage,
-        FindingKind.UnknownInternal or FindingKind.Orphan or FindingKind.Unnamed or FindingKind.Busy => Severity.Note,
+        FindingKind.UnknownInternal or FindingKind.Orphan or FindingKind.Unnamed or FindingKind.Kept or FindingKind.Busy => Severity.Note,
         _ => Severity.Fault,
     };
 

@@ -7,6 +7,14 @@ internal static class Persisting
         ? Set(context, Persistence.Persistent)
         : context.Plan("nothing to do");
 
+    public static Plan Release(PlanContext context) => context.Catalog.Persistence is Persistence.Transient or Persistence.Trial
+        ? context.Plan("nothing to do")
+        : context.Observed.Hypervisor.IsAlive
+            ? Set(context, Persistence.Transient)
+            : throw new CoppiceException(
+                ErrorKind.WrongState, context.Subject, "is off: one that goes when it ends has to run",
+                $"start it first (coppice start {context.Catalog.Name}), or undefine it: coppice undefine {context.Catalog.Name}");
+
     public static Plan Autostart(PlanContext context, SetAutostart request)
     {
         if (request.IsOn)

@@ -28,6 +28,7 @@ public static class Planner
         {
             RenameDomain rename => Lifecycle.Rename(context, rename),
             PersistDomain => Persisting.Persist(context),
+            ReleaseDomain => Persisting.Release(context),
             SetAutostart set => Persisting.Autostart(context, set),
             StartDomain start => Lifecycle.Start(context, start),
             SaveDomain => Lifecycle.Save(context),

@@ -15,7 +15,19 @@ public sealed record UndefineDomain(string Domain, bool Snapshots) : DomainReque
 {
     /// <summary>The operation, also where an interrupted one goes on without a request.</summary>
     public const string Word = "undefine";
+
+    /// <summary>
+    /// If something would be lost with it, nothing is removed: its folder gets a name under which it is no domain
+    /// (<see cref="DomainFolder.Undefined"/>), and is one again under its old name.
+    /// </summary>
+    public bool Keep { get; init; }
 }
+
+/// <summary>
+/// Let a domain that runs go when it ends, as a transient one does (R166). Nothing happens if it would anyway. If something would be lost
+/// with it then, it stays.
+/// </summary>
+public sealed record ReleaseDomain(string Domain) : DomainRequest("persist --off", Domain);
 
 /// <summary>Give a domain another name. Its snapshots go with it; it may run.</summary>
 /// <param name="Domain">Its name or uuid.</param>

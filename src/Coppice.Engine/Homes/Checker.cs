@@ -56,7 +56,9 @@ internal sealed class Checker(HomeOptions options, HomeFolder home, DomainFinder
             : new Finding(
                 FindingKind.Leftover, $"run folder {home.Process(p.Id)}", "is of a process that belongs to no domain",
                 "if nothing runs in it, remove the folder"));
-        return Finding.Sorted([.. WithoutCatalog(), .. strays]);
+        return Finding.Sorted([.. WithoutCatalog(), .. strays, .. finder.Undefined().Select(path => new Finding(
+            FindingKind.Kept, $"folder {path}", "is what a domain had that was undefined",
+            "if it is not needed, remove the folder; to have the domain back, take what follows its uuid from the folder's name"))]);
     }
 
     /// <summary>Folders that are no domains: or not yet, or no longer, as long as somebody makes or removes one.</summary>

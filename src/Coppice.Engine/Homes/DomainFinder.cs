@@ -25,6 +25,10 @@ internal sealed class DomainFinder(HomeFolder home)
         }
     }
 
+    /// <summary>The folders in which all that domains had was kept when they were undefined.</summary>
+    public IEnumerable<string> Undefined() => !Directory.Exists(home.Domains) ? [] :
+        Directory.EnumerateDirectories(home.Domains, "*.undefined-*").Order(StringComparer.Ordinal);
+
     /// <summary>The names of the domains that can be read.</summary>
     public IEnumerable<string> Names() => Folders().Select(f => NameOf(f, out _)).OfType<string>();
 

@@ -1,4 +1,5 @@
 using Coppice.Core;
+using Coppice.Files;
 
 namespace Coppice.Engine;
 
@@ -17,10 +18,46 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
             throw new CoppiceException(ErrorKind.WrongState, $"domain '{name}'", "is running", $"stop it first: coppice stop {name}");
         }
 
-        var refusal = UndefineLosses.OfBorrowers(observed)
-            ?? (request.Snapshots ? null : UndefineLosses.Of(observed))
-            ?? UndefineLosses.OfUsersImages(observed);
-        return refusal is null ? await ForgetAsync(call, folder, session, observed).ConfigureAwait(false) : throw refusal;
+        var losses = request.Snapshots ? null : UndefineLosses.Of(observed);
+        var refusal = UndefineLosses.OfBorrowers(observed) ?? (request.Keep ? null : losses) ?? UndefineLosses.OfUsersImages(observed);
+        return refusal is not null ? throw refusal
+            : losses is not null ? await KeepAsync(folder, session, observed).ConfigureAwait(false)
+            : await ForgetAsync(call, folder, session, observed).ConfigureAwait(false);
+    }
+
+    /// <summary>The folder gets another name, in one step. Nothing else happens but that what runs for the domain ends before.</summary>
+    private async Task<OperationResult> KeepAsync(DomainFolder folder, DomainSession session, Observed observed)
+    {
+        var steps = call.Steps(folder);
+        var id = call.Home.Ids.NextShort();
+        var (name, kept) = (observed.Catalog.Name, folder.Undefined(id));
+        var plan = new Plan
+        {
+            Id = id,
+            Operation = UndefineDomain.Word,
+            Domain = observed.Catalog.Domain,
+            Mechanism = $"keep all that the domain has, in {kept}",
+            Prepare =
+            [
+                .. Merging.Halted(observed.Catalog, call.Home.Hypervisor), .. observed.Catalog.Spares.Select(s => call.Home.Hypervisor.End(s.Process)),
+            ],
+            Warnings = [$"'{name}' is kept in {kept}: it is a domain again once that folder has its old name, {Path.GetFileName(folder.Path)}"],
+        };
+        if (call.Options.PlanOnly)
+        {
+            return session.Planned(plan);
+        }
+
+        for (var step = 0; step < plan.Prepare.Length; step++)
+        {
+            await steps.ApplyAsync(plan, step, call.Cancellation).ConfigureAwait(false);
+        }
+
+        await ChecksumTaker.WaitUntilGoneAsync(folder, call.Home.Time).ConfigureAwait(false);
+        steps.Tell(OperationPoint.Committing, plan);
+        DurableFolder.Rename(folder.Path, kept);
+        steps.Tell(OperationPoint.Committed, plan);
+        return Results.Executed(plan, null, steps.Runs, [.. session.Warnings, .. plan.Warnings]);
     }
 
     /// <summary>Undefines a domain whatever goes with it. Needs the locks of home and domain.</summary>

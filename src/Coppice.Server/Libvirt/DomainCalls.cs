@@ -187,6 +187,11 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     {
         Flags.Require(flags, UndefineAll, "undefine");
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
+        if (catalog.Persistence is Persistence.Transient && domains.Remote(catalog).Id != RemoteDomain.Off)
+        {
+            throw RpcException.OperationInvalid("cannot undefine transient domain");
+        }
+
         if (catalog.Head.Saved is not null && !flags.Has(UndefineSaved))
         {
             throw RpcException.OperationInvalid("Refusing to undefine while domain managed save image exists");
@@ -197,7 +202,10 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
             throw RpcException.OperationInvalid($"cannot delete inactive domain with {catalog.Snapshots.Count} snapshots");
         }
 
-        return await domains.RunAsync(domain, id => new UndefineDomain(id, flags.Has(UndefineSaved | UndefineSnapshots)), caller).ConfigureAwait(false);
+        // libvirt leaves all files where they are; who undefines a domain there counts on that.
+        return domains.Remote(catalog).Id != RemoteDomain.Off
+            ? await domains.RunAsync(domain, id => new ReleaseDomain(id), caller).ConfigureAwait(false)
+            : await domains.RunAsync(domain, id => new UndefineDomain(id, Snapshots: false) { Keep = true }, caller).ConfigureAwait(false);
     }
 
     private static RpcException NotFound(string problem) => new(RpcCode.NoDomain, RpcOrigin.Qemu, $"Domain not found: {problem}");

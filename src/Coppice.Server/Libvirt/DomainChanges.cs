@@ -123,7 +123,11 @@ internal static class DomainChanges
     /// <summary>
     /// The head has moved to other layers, and no snapshot was taken meanwhile: taking one moves the head on, a revert moves it elsewhere.
     /// </summary>
-    private static bool IsReverted(SeenDomain was, SeenDomain now) =>
-        !was.Catalog.Head.Disks.Select(d => d.Layer).SequenceEqual(now.Catalog.Head.Disks.Select(d => d.Layer))
-        && now.Catalog.Current is { } current && was.Catalog.Snapshots.ContainsKey(current);
+    private static bool IsReverted(SeenDomain was, SeenDomain now)
+    {
+        var (before, after) = (was.Catalog, now.Catalog);
+        var hasMoved = before.Current != after.Current || after.Tips.Length > before.Tips.Length
+            || !before.Head.Disks.Select(d => d.Layer).SequenceEqual(after.Head.Disks.Select(d => d.Layer));
+        return hasMoved && after.Current is { } current && before.Snapshots.ContainsKey(current);
+    }
 }

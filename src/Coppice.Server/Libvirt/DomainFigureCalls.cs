@@ -23,7 +23,7 @@ internal sealed class DomainFigureCalls(Domains domains)
         });
         calls.Reads(DomainFigureProcedures.GetControl, async (_, asked) =>
         {
-            RequireActive(await domains.FindAsync(asked.Domain).ConfigureAwait(false));
+            await domains.FindActiveAsync(asked.Domain).ConfigureAwait(false);
             return (0u, 0u, 0ul);
         });
         calls.Reads(DomainFigureProcedures.GetOsType, async (_, domain) =>
@@ -60,7 +60,7 @@ internal sealed class DomainFigureCalls(Domains domains)
         });
         calls.Reads(DomainFigureProcedures.GetDiskErrors, async (_, asked) =>
         {
-            RequireActive(await domains.FindAsync(asked.Domain).ConfigureAwait(false));
+            await domains.FindActiveAsync(asked.Domain).ConfigureAwait(false);
             return ([], 0);
         });
     }
@@ -74,14 +74,6 @@ internal sealed class DomainFigureCalls(Domains domains)
         return flags.Has(VcpusLive) && !view.Hypervisor.IsAlive
             ? throw RpcException.OperationInvalid("domain is not running")
             : view.Definition.VirtualCpus;
-    }
-
-    private void RequireActive(Catalog catalog)
-    {
-        if (domains.Remote(catalog).Id == RemoteDomain.Off)
-        {
-            throw RpcException.OperationInvalid("domain is not running");
-        }
     }
 
     private async Task<string> XmlAsync(Client client, RemoteDomain domain, uint flags)

@@ -132,7 +132,8 @@ internal sealed class DomainWatch(Home home, EventPublisher events, TimeProvider
     /// <summary>Why it does what it does: by what was seen to happen, or as before, as long as it does the same.</summary>
     private static RemoteState Reason(SeenDomain? before, SeenDomain now, ImmutableArray<LifecycleChange> changes)
     {
-        var last = changes.Select(RemoteState.After).LastOrDefault(s => s is not null) ?? (before?.State == now.State ? before.Remote : null);
+        var hasBooted = now.Catalog.Current is { } current && now.Catalog.Snapshots[current].Memory.Mode is MemoryMode.None;
+        var last = changes.Select(c => RemoteState.After(c, hasBooted)).LastOrDefault(s => s is not null) ?? (before?.State == now.State ? before.Remote : null);
         return last is { } known && known.State == now.Remote.State ? known : now.Remote;
     }
 

@@ -17,6 +17,14 @@ internal sealed class Domains(Home home, DomainWatch watch)
         ?? throw new RpcException(
             RpcCode.NoDomain, RpcOrigin.Qemu, $"Domain not found: no domain with matching uuid '{domain.Uuid:D}' ({domain.Name})");
 
+    /// <summary>The same of one that is active.</summary>
+    /// <exception cref="RpcException">There is no such domain, or it is off.</exception>
+    public async Task<Catalog> FindActiveAsync(RemoteDomain domain)
+    {
+        var catalog = await FindAsync(domain).ConfigureAwait(false);
+        return Remote(catalog).Id != RemoteDomain.Off ? catalog : throw RpcException.OperationInvalid("domain is not running");
+    }
+
     /// <summary>What is stored of a domain, by name; null if there is none.</summary>
     public async Task<Catalog?> FindAsync(string name) =>
         await ReadAsync(name).ConfigureAwait(false) is { } found && found.Name == name ? found : null;

@@ -39,7 +39,7 @@ internal static class HostFacts
         var ticks = File.ReadLines("/proc/stat").Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .FirstOrDefault(w => w[0] == label)?.Skip(1).Select(w => ulong.Parse(w, CultureInfo.InvariantCulture) * NanosecondsPerTick).ToArray();
         return ticks is [var user, var nice, var system, var idle, var wait, var irq, var softIrq, ..]
-            ? [("kernel", system), ("user", user + nice), ("idle", idle), ("iowait", wait), ("intr", irq + softIrq)]
+            ? [("kernel", system + irq + softIrq), ("user", user + nice), ("idle", idle), ("iowait", wait)]
             : null;
     }
 

@@ -10,28 +10,31 @@ namespace Coppice.Server.Libvirt;
 /// </summary>
 internal sealed class JobCalls(Domains domains)
 {
-    // virDomainJobType and virDomainBlockJobAbortFlags.
+    // virDomainJobType, virDomainGetJobStatsFlags and virDomainBlockJobAbortFlags.
     private const int NoJob = 0;
+    private const uint LastCompleted = 1;
     private const uint Pivot = 2;
+
+    // virDomainBlockResizeFlags.
+    private const uint InBytes = 1;
 
     /// <summary>Adds them.</summary>
     public void AddTo(CallTable calls)
     {
         calls.Reads(JobProcedures.GetJob, async (_, domain) =>
         {
-            await domains.FindAsync(domain).ConfigureAwait(false);
+            await domains.FindActiveAsync(domain).ConfigureAwait(false);
             return new RemoteJob(NoJob);
         });
         calls.Reads(JobProcedures.GetJobFigures, async (_, asked) =>
         {
-            await domains.FindAsync(asked.Domain).ConfigureAwait(false);
+            await (asked.Flags.Has(LastCompleted) ? domains.FindAsync(asked.Domain) : domains.FindActiveAsync(asked.Domain)).ConfigureAwait(false);
             return (NoJob, []);
         });
         calls.Changes<RemoteDomain, ValueTuple>(JobProcedures.AbortJob, async (_, domain) =>
         {
-            var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
-            throw RpcException.OperationInvalid(
-                domains.Remote(catalog).Id == RemoteDomain.Off ? "domain is not running" : "no job is active on the domain");
+            await domains.FindActiveAsync(domain).ConfigureAwait(false);
+            throw RpcException.OperationInvalid("no job is active on the domain");
         });
         calls.Reads(JobProcedures.GetBlockJob, async (caller, asked) => await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false) is { } job
             ? (true, BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes)
@@ -53,6 +56,16 @@ internal sealed class JobCalls(Domains domains)
             return DiskChain.IsCopy(asked.Flags)
                 ? throw DiskChain.NoCopy
                 : await MergeAsync(caller, asked.Domain, disk, disk.ToPull(asked.Base)).ConfigureAwait(false);
+        });
+        calls.Changes(JobProcedures.BlockResize, async (caller, asked) =>
+        {
+            Flags.Require(asked.Flags, InBytes, "block resize");
+            var disk = DiskChain.Find(await domains.FindActiveAsync(asked.Domain).ConfigureAwait(false), asked.Disk);
+            var unit = asked.Flags.Has(InBytes) ? 1ul : 1024ul;
+            return asked.Size > long.MaxValue / unit
+                ? throw RpcException.InvalidArgument($"a disk cannot have {asked.Size} times {unit} bytes")
+                : await domains.RunAsync(
+                    asked.Domain, id => new ResizeDisk(id, disk.Target, new ByteCount((long)(asked.Size * unit))), caller).ConfigureAwait(false);
         });
         calls.Changes<(RemoteDomain Domain, string Disk, string Xml, System.Collections.Immutable.ImmutableArray<TypedParameter> Parameters, uint Flags), ValueTuple>(
             JobProcedures.BlockCopy, async (_, asked) =>
@@ -80,7 +93,7 @@ internal sealed class JobCalls(Domains domains)
 
     private async Task<JobView?> FindAsync(RemoteDomain domain, string disk, Caller caller)
     {
-        var chain = await DiskAsync(domain, disk).ConfigureAwait(false);
+        var chain = DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
         var jobs = await domains.Home.ReadJobsAsync(chain.Catalog.Domain.ToString(), null, caller.Cancellation).ConfigureAwait(false);
         return jobs.FirstOrDefault(j => j.Job.Disk == chain.Target);
     }

@@ -24,14 +24,16 @@ internal readonly record struct RemoteState(int State, int Reason)
     };
 
     /// <summary>The state after a change that was seen; null if the change says nothing of it.</summary>
-    public static RemoteState? After(LifecycleChange change) =>
+    /// <param name="change">The change.</param>
+    /// <param name="hasBooted">A domain that began from a snapshot has booted, since that has no memory.</param>
+    public static RemoteState? After(LifecycleChange change, bool hasBooted) =>
         change == LifecycleChange.Started ? new(Running, Booted)
         : change == LifecycleChange.Restored ? new(Running, Restored)
-        : change == LifecycleChange.StartedFromSnapshot || change == LifecycleChange.ResumedFromSnapshot ? new(Running, RunsFromSnapshot)
+        : change == LifecycleChange.StartedFromSnapshot || change == LifecycleChange.ResumedFromSnapshot ? new(Running, hasBooted ? Booted : RunsFromSnapshot)
         : change == LifecycleChange.WokenUp ? new(Running, WokenUp)
         : change == LifecycleChange.Resumed ? new(Running, Unpaused)
         : change == LifecycleChange.Paused ? new(Paused, ByUser)
-        : change == LifecycleChange.PausedFromSnapshot ? new(Paused, PausedFromSnapshot)
+        : change == LifecycleChange.PausedFromSnapshot ? new(Paused, hasBooted ? ByUser : PausedFromSnapshot)
         : change == LifecycleChange.Failed ? new(Paused, IoError)
         : change == LifecycleChange.ShutDown ? new(Off, ShutDown)
         : change == LifecycleChange.Destroyed ? new(Off, Destroyed)

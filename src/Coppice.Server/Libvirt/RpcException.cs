@@ -48,7 +48,7 @@ internal static class RpcErrors
     public static RemoteError Of(Exception e, CallSubject subject) => e switch
     {
         RpcException known => known.Error,
-        CoppiceException error => new RemoteError(CodeOf(error.Kind, subject), OriginOf(error.Kind, subject), Heading(error.Kind, subject) + error.Message),
+        CoppiceException error => new RemoteError(CodeOf(error.Kind, subject), RpcOrigin.Qemu, Heading(error.Kind, subject) + error.Message),
         WireException => new RemoteError(RpcCode.Rpc, RpcOrigin.Rpc, "Unable to decode message payload"),
         OperationCanceledException => new RemoteError(RpcCode.OperationAborted, RpcOrigin.Qemu, "operation aborted: the server is being stopped"),
         _ => new RemoteError(RpcCode.InternalError, RpcOrigin.Qemu, $"internal error: {e.GetType().Name}: {e.Message}"),
@@ -57,7 +57,7 @@ internal static class RpcErrors
     private static int CodeOf(ErrorKind kind, CallSubject subject) => kind switch
     {
         ErrorKind.InvalidInput => RpcCode.InvalidArgument,
-        ErrorKind.NotFound => subject is CallSubject.Snapshot ? RpcCode.NoSnapshot : RpcCode.NoDomain,
+        ErrorKind.NotFound => RpcCode.InvalidArgument,
         ErrorKind.AlreadyExists => subject is CallSubject.Snapshot ? RpcCode.OperationFailed : RpcCode.DomainExists,
         ErrorKind.WrongState => RpcCode.OperationInvalid,
         ErrorKind.MissingCapability => RpcCode.ConfigurationUnsupported,
@@ -70,14 +70,11 @@ internal static class RpcErrors
         _ => RpcCode.InternalError,
     };
 
-    private static int OriginOf(ErrorKind kind, CallSubject subject) =>
-        subject is CallSubject.Snapshot && kind is ErrorKind.NotFound ? RpcOrigin.Snapshot : RpcOrigin.Qemu;
-
     // Clients and scripts look for the words that libvirt begins with.
     private static string Heading(ErrorKind kind, CallSubject subject) => kind switch
     {
-        ErrorKind.InvalidInput => "invalid argument: ",
-        ErrorKind.NotFound => subject is CallSubject.Snapshot ? "Domain snapshot not found: " : "Domain not found: ",
+        // Domain and snapshot were found before anything was begun: what is missing is a disk or a file.
+        ErrorKind.InvalidInput or ErrorKind.NotFound => "invalid argument: ",
         ErrorKind.AlreadyExists or ErrorKind.Hypervisor or ErrorKind.Uncertain => "operation failed: ",
         ErrorKind.WrongState => "Requested operation is not valid: ",
         ErrorKind.MissingCapability => "unsupported configuration: ",

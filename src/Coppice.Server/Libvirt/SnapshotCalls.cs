@@ -151,6 +151,13 @@ internal sealed class SnapshotCalls(Domains domains)
         Flags.Exclude(flags, Redefine, "redefine", Halt, "halt");
         Flags.Exclude(flags, Redefine, "redefine", Live, "live");
         var document = Documents.Snapshot(xml, flags.Has(Validate), SnapshotParseMode.Redefine);
+        if (document.Id is { } id && catalog.Snapshots.TryGetValue(id, out var known) && known.Name != document.Name)
+        {
+            // virsh snapshot-edit makes a copy first, whether it is to rename or to clone.
+            throw RpcException.Unsupported(
+                $"what snapshot '{known.Name}' has cannot be another one's too; to give it another name: coppice snapshot rename {catalog.Name} {known.Name} {document.Name}");
+        }
+
         var result = await domains.CarryOutAsync(
             new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)), catalog.Domain, caller).ConfigureAwait(false);
         return Made(result, catalog, document.Name);
@@ -170,7 +177,7 @@ internal sealed class SnapshotCalls(Domains domains)
         Flags.Require(flags, RevertRunning | RevertPaused | RevertForce | RevertResetVariables, "snapshot revert");
         Flags.Exclude(flags, RevertRunning, "running", RevertPaused, "paused");
         var (catalog, snapshot) = await domains.FindAsync(asked).ConfigureAwait(false);
-        if (flags.Has(RevertResetVariables))
+        if (flags.Has(RevertResetVariables) && snapshot.Disks.Any(d => d.Target == DiskDevice.FlashTarget))
         {
             throw RpcException.Unsupported("a revert brings the firmware's variables back as the snapshot has them; they cannot be reset");
         }

@@ -11,7 +11,7 @@ namespace Coppice.Live.Peers;
 /// <param name="Program">Where it is.</param>
 public sealed record VirshClient(string Version, string Program)
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
 
     public static ImmutableArray<VirshClient> All { get; } = [At("9.0", "libvirt-9.0"), At("11.3", "virsh-11.3")];
 

@@ -69,6 +69,7 @@ internal sealed class World : IDisposable
 
     private IEnumerable<DomainFolder> Folders => !Directory.Exists(Folder.Domains) ? [] :
         from path in Directory.GetDirectories(Folder.Domains).Order(StringComparer.Ordinal)
+        where !path.Contains(".undefined-", StringComparison.Ordinal)
         let folder = Folder.Domain(DomainId.Parse(Path.GetFileName(path)))
         where new CatalogStore(folder).Exists
         select folder;

@@ -7,7 +7,7 @@ namespace Coppice.Tests.Libvirt;
 /// <summary>Snapshots through libvirt's protocol: every flag, and what is refused.</summary>
 public sealed class SnapshotCallTests
 {
-    private const int NoSnapshot = 72, InvalidArgument = 8, NoDomain = 42;
+    private const int NoSnapshot = 72, InvalidArgument = 8, NoDomain = 42, XmlError = 27, InvalidDocument = 92;
 
     [Fact]
     public async Task A_tree_is_listed_by_every_flag()
@@ -108,12 +108,36 @@ public sealed class SnapshotCallTests
         Assert.Equal("none", (await CreateAsync(client, "<domainsnapshot><name>none</name></domainsnapshot>", 4 | 16)).Name);
         Assert.Equal(["one", "three", "two"], await NamesAsync(client, 0));
         const string Odd = "<domainsnapshot><name>odd</name><colour>red</colour></domainsnapshot>";
-        Assert.Equal(InvalidArgument, (await EndpointBed.RefusedAsync(CreateAsync(client, Odd, 512))).Code);
+        Assert.Equal(InvalidDocument, (await EndpointBed.RefusedAsync(CreateAsync(client, Odd, 512))).Code);
         Assert.Equal("odd", (await CreateAsync(client, Odd, 0)).Name);
-        Assert.Equal(InvalidArgument, (await EndpointBed.RefusedAsync(CreateAsync(client, "<domainsnapshot><name>a/b</name></domainsnapshot>", 0))).Code);
-        Assert.Equal(InvalidArgument, (await EndpointBed.RefusedAsync(CreateAsync(client, "<domainsnapshot>", 0))).Code);
+        Assert.Equal(XmlError, (await EndpointBed.RefusedAsync(CreateAsync(client, "<domainsnapshot><name>a/b</name></domainsnapshot>", 0))).Code);
+        Assert.Equal(XmlError, (await EndpointBed.RefusedAsync(CreateAsync(client, "<domainsnapshot>", 0))).Code);
         Assert.NotEqual("", (await CreateAsync(client, "<domainsnapshot/>", 0)).Name);
         Assert.Equal(5, bed.World.Catalog.Snapshots.Count);
+    }
+
+    [Fact]
+    public async Task One_that_is_edited_to_have_another_name_is_refused_with_the_way_to_rename_it()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: false);
+        await using var client = await bed.OpenAsync();
+        var xml = await client.CallAsync(SnapshotProcedures.GetXml, (new RemoteSnapshot("two", EndpointBed.Web), 0u));
+        var error = await EndpointBed.RefusedAsync(CreateAsync(client, xml.Replace("<name>two<", "<name>deux<", StringComparison.Ordinal), 1));
+        Assert.Equal(84, error.Code);
+        Assert.EndsWith("coppice snapshot rename web two deux", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["one", "three", "two"], await NamesAsync(client, 0));
+    }
+
+    [Fact]
+    public async Task What_is_missing_is_an_argument_where_domain_and_snapshot_are_there()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: true);
+        await using var client = await bed.OpenAsync();
+        const string Disk = "<domainsnapshot><disks><disk name='vdz' snapshot='external'/></disks></domainsnapshot>";
+        Assert.Equal(InvalidArgument, (await EndpointBed.RefusedAsync(CreateAsync(client, Disk, 16))).Code);
+        Assert.Equal(XmlError, (await EndpointBed.RefusedAsync(CreateAsync(client, "<domaincheckpoint/>", 0))).Code);
     }
 
     private static Task<RemoteSnapshot> CreateAsync(WireClient client, string xml, uint flags) =>

@@ -45,6 +45,7 @@ internal static class DomainDeeds
         new("undefine with snapshots", d => new UndefineDomain(d.Domain, Snapshots: true)) { Weight = 2, Ends = true, When = s => s.Home.Length > 1 && !s.IsAlive },
         new("rename", d => new RenameDomain(d.Domain, NewDomain(d))),
         new("persist", d => new PersistDomain(d.Domain)),
+        new("release", d => new ReleaseDomain(d.Domain)),
         new("autostart", d => new SetAutostart(d.Domain, d.Chance(2))),
         new("resize", d => new ResizeDisk(d.Domain, d.Disk, new ByteCount((8L + d.Random.Next(8)) << 20))),
     ];

@@ -31,6 +31,7 @@ internal static class DefinitionScenarios
         ["kill transient with a snapshot"] = new(new KillDomain(Name), TransientWithSnapshot),
         ["revert transient"] = new(Revert("one"), TransientWithSnapshot),
         ["persist"] = new(new PersistDomain(Name), Transient),
+        ["release"] = new(new ReleaseDomain(Name), w => w.ThreeAsync(runs: true)),
         ["autostart"] = new(new SetAutostart(Name, IsOn: true), WithSnapshots),
         ["rename"] = new(new RenameDomain(Name, "shop"), WithSnapshots),
         ["undefine"] = new(
