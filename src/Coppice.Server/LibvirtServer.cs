@@ -45,11 +45,12 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         try
         {
             var events = new EventPublisher();
-            using var watch = new DomainWatch(home, events, options.Time, log);
-            var endpoint = new LibvirtEndpoint(Calls(watch), events, options.Time, log);
+            var asked = new RequestedMerges(events);
+            using var watch = new DomainWatch(home, events, asked, options.Time, log);
+            var endpoint = new LibvirtEndpoint(Calls(watch, asked), events, options.Time, log);
             listening();
-            var merges = new MergeFinisher(home, options.Time, log);
-            await Task.WhenAll([watch.RunAsync(stopping), merges.RunAsync(stopping), .. sockets.Select(s => endpoint.RunAsync(s, stopping))]).ConfigureAwait(false);
+            var finisher = new MergeFinisher(home, options.Time, log);
+            await Task.WhenAll([watch.RunAsync(stopping), finisher.RunAsync(stopping), .. sockets.Select(s => endpoint.RunAsync(s, stopping))]).ConfigureAwait(false);
         }
         finally
         {
@@ -60,7 +61,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         }
     }
 
-    private CallTable Calls(DomainWatch watch)
+    private CallTable Calls(DomainWatch watch, RequestedMerges merges)
     {
         var calls = new CallTable();
         var domains = new Domains(home, watch);
@@ -69,7 +70,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         new DomainFigureCalls(domains).AddTo(calls);
         new StatisticCalls(domains).AddTo(calls);
         new SnapshotCalls(domains).AddTo(calls);
-        new JobCalls(domains).AddTo(calls);
+        new JobCalls(domains, merges).AddTo(calls);
         new StreamCalls(domains).AddTo(calls);
         EventCalls.AddTo(calls);
         OtherCalls.AddTo(calls);

@@ -50,8 +50,11 @@ internal static class JobCommands
         domain.Arity = ArgumentArity.ZeroOrOne;
         var all = new Option<bool>("--all") { Description = "Of every domain; one that fails keeps no other" };
         var noWait = new Option<bool>("--no-wait") { Description = "Do not wait for the merges; see 'job list'" };
+        var direction = Values.Option<MergeDirection?>(
+            "--direction", "WAY", "Merge by commit (the newer image into the older) or stream (the other way round); else by what writes less",
+            text => Values.Direction(text));
         var command = new CoppiceCommand(
-            "gc", "Merge what can be merged by now, and remove what could not be removed before", domain, all, noWait);
+            "gc", "Merge what can be merged by now, and remove what could not be removed before", domain, all, direction, noWait);
         command.Validators.Add(result =>
         {
             if (result.GetResult(all) is { Implicit: false } == result.GetResult(domain) is { Tokens.Count: > 0 })
@@ -64,11 +67,14 @@ internal static class JobCommands
             {
                 if (!run.Get(all))
                 {
-                    return new CollectGarbage(run.Get(domain)) { Wait = !run.Get(noWait) };
+                    return new CollectGarbage(run.Get(domain)) { Wait = !run.Get(noWait), Direction = run.Get(direction) };
                 }
 
                 var list = await run.ListAsync(cancellation);
-                var requests = list.Domains.Select(d => new CollectGarbage($"{d.Catalog.Domain}") { Wait = !run.Get(noWait) });
+                var requests = list.Domains.Select(d => new CollectGarbage($"{d.Catalog.Domain}")
+                {
+                    Wait = !run.Get(noWait), Direction = run.Get(direction),
+                });
                 await command.RunEachAsync(run, requests, list.Broken.Select(b => b.Error), "tidied", cancellation);
                 return null;
             },

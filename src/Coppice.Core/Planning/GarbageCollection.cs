@@ -8,11 +8,11 @@ namespace Coppice.Core;
 /// </summary>
 internal static class GarbageCollection
 {
-    public static Plan Plan(PlanContext context)
+    public static Plan Plan(PlanContext context, CollectGarbage request)
     {
         var catalog = context.Observed.CatalogLent;
         var unnamed = context.UnnamedIn(catalog).Where(u => !catalog.Jobs.Any(u.IsOf)).ToImmutableArray();
-        var merges = NewMerges.Of(context, catalog, unnamed, forced: null, overlays: null);
+        var merges = NewMerges.Of(context, catalog, unnamed, request.Direction, overlays: null);
         var reclaimed = Reclaiming.After(context.Observed, context.Hypervisor, context.Storage, merges.With(context.NoChange));
         var strays = context.Observed.StrayDefinitions.Select(path => context.Storage.Remove(path, default)).ToImmutableArray();
         var changes = !merges.Jobs.IsEmpty || !reclaimed.Change.DropLayers.IsEmpty || !context.Observed.StaleLoans.IsEmpty;

@@ -60,7 +60,7 @@ public static class Planner
             RenameLayer rename => LayerRenaming.Plan(context, rename),
             WaitForJobs => Merging.Begin(context, context.Plan("begin what waits")),
             CancelJobs cancel => Merging.Cancel(context, cancel),
-            CollectGarbage => GarbageCollection.Plan(context),
+            CollectGarbage collect => GarbageCollection.Plan(context, collect),
             ForkSnapshot fork => Forking.Plan(context, fork),
             ExportDomain export => Exporting.Plan(context, export),
             EditSnapshot edit => SnapshotRecords.Edit(context, edit),

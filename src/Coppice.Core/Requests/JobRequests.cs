@@ -19,6 +19,9 @@ public sealed record CollectGarbage(string Domain) : DomainRequest("gc", Domain)
 {
     /// <summary>Wait until the merges are done.</summary>
     public bool Wait { get; init; }
+
+    /// <summary>Which images are written by new merges; null for what writes less (R199, R200).</summary>
+    public MergeDirection? Direction { get; init; }
 }
 
 /// <summary>Finish a merge that is ready. Whoever comes next does so.</summary>

@@ -1,6 +1,17 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 
 namespace Coppice.Server.Libvirt;
+
+/// <summary>Layers of a disk of which one is to be left.</summary>
+/// <param name="Top">The highest.</param>
+/// <param name="Below">Those below it.</param>
+/// <param name="JobType">What libvirt calls that (virDomainBlockJobType).</param>
+internal sealed record LayerRange(Layer Top, ImmutableArray<Layer> Below, int JobType)
+{
+    /// <summary>Under a guest that runs, what it writes to takes in what is below it; nothing it writes is moved.</summary>
+    public MergeDirection? Direction => JobType is RequestedMerge.Commit ? null : MergeDirection.Stream;
+}
 
 /// <summary>The layers that a disk is on, as libvirt's block jobs name them: by the paths of their files.</summary>
 internal sealed class DiskChain
@@ -26,6 +37,9 @@ internal sealed class DiskChain
     /// <summary>The disk.</summary>
     public string Target { get; }
 
+    /// <summary>The image that it is on.</summary>
+    public string Path => _layers[0].Path;
+
     /// <summary>The disk that a call names, by its target or the path of its image.</summary>
     /// <exception cref="RpcException">There is none.</exception>
     public static DiskChain Find(Catalog catalog, string disk)
@@ -39,12 +53,12 @@ internal sealed class DiskChain
     /// <summary>Whether a rebase is a copy.</summary>
     public static bool IsCopy(uint flags) => flags.Has(Copy);
 
-    /// <summary>The layers into which a commit merges what is above them, the lowest last.</summary>
+    /// <summary>The layers that a commit merges.</summary>
     /// <param name="baseName">The lowest, by path; null for the lowest of all, or the next one if the flags say so.</param>
     /// <param name="topName">The highest that is merged, by path; null for the one that the guest writes to.</param>
     /// <param name="flags">virDomainBlockCommitFlags.</param>
     /// <exception cref="RpcException">There are no such layers.</exception>
-    public ReadOnlySpan<Layer> ToCommit(string? baseName, string? topName, uint flags)
+    public LayerRange ToCommit(string? baseName, string? topName, uint flags)
     {
         var top = topName is null ? 0 : IndexOf(topName, from: 0);
         if (top is 0 && !flags.Has(Active))
@@ -58,17 +72,21 @@ internal sealed class DiskChain
         }
 
         var lowest = baseName is not null ? IndexOf(baseName, top + 1) : flags.Has(Shallow) ? top + 1 : _layers.Length - 1;
-        return _layers.AsSpan((top + 1)..(lowest + 1));
+        return new LayerRange(_layers[top], [.. _layers[(top + 1)..(lowest + 1)]], top is 0 ? RequestedMerge.ActiveCommit : RequestedMerge.Commit);
     }
 
-    /// <summary>The layers whose content a pull takes into the one that the guest writes to.</summary>
+    /// <summary>The layers that a pull merges: what the guest writes to, and those below it.</summary>
     /// <param name="baseName">The highest that stays, by path; null if none does.</param>
     /// <exception cref="RpcException">There is no such layer.</exception>
-    public ReadOnlySpan<Layer> ToPull(string? baseName) => _layers.AsSpan(1..(baseName is null ? _layers.Length : IndexOf(baseName, from: 1)));
+    public LayerRange ToPull(string? baseName)
+    {
+        var end = baseName is null ? _layers.Length : IndexOf(baseName, from: 1);
+        return new LayerRange(_layers[0], [.. _layers[1..end]], RequestedMerge.Pull);
+    }
 
     /// <summary>Refuses to merge what a snapshot or tip has, since it would have something else then.</summary>
     /// <exception cref="RpcException">One does, and is named.</exception>
-    public void RequireUnnamed(ReadOnlySpan<Layer> merged)
+    public void RequireUnnamed(ImmutableArray<Layer> merged)
     {
         foreach (var layer in merged)
         {

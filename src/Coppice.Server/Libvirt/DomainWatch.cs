@@ -11,7 +11,7 @@ namespace Coppice.Server.Libvirt;
 /// Looks at all domains twice a second, and at one whenever something was done to it here, and tells what has become of them since; what
 /// a guest does in between, its process tells. So it does not matter who does something: a client, the command line, a guest.
 /// </summary>
-internal sealed class DomainWatch(Home home, EventPublisher events, TimeProvider time, ILogger log) : IDisposable
+internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMerges merges, TimeProvider time, ILogger log) : IDisposable
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
 
@@ -120,9 +120,14 @@ internal sealed class DomainWatch(Home home, EventPublisher events, TimeProvider
             events.Tell(Remote(named, now), change);
         }
 
-        foreach (var job in before is null || now is null ? [] : DomainChanges.JobsBetween(before, now))
+        foreach (var job in before is null || now is null ? [] : DomainChanges.JobsBetween(before, now).Where(j => merges.Find(domain, j.Target) is null))
         {
             events.Tell(Remote(now!, now), job);
+        }
+
+        if (now is not null)
+        {
+            merges.Look(now.Catalog, Remote(now, now));
         }
     }
 

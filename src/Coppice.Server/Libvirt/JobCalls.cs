@@ -8,7 +8,7 @@ namespace Coppice.Server.Libvirt;
 /// Answers what is asked of jobs. The layers of a disk belong to snapshots: what would change what a snapshot has is refused, and the
 /// snapshot named. Layers without a name merge by themselves, and are shown as libvirt shows its jobs.
 /// </summary>
-internal sealed class JobCalls(Domains domains)
+internal sealed class JobCalls(Domains domains, RequestedMerges merges)
 {
     // virDomainJobType, virDomainGetJobStatsFlags and virDomainBlockJobAbortFlags.
     private const int NoJob = 0;
@@ -36,9 +36,7 @@ internal sealed class JobCalls(Domains domains)
             await domains.FindActiveAsync(domain).ConfigureAwait(false);
             throw RpcException.OperationInvalid("no job is active on the domain");
         });
-        calls.Reads(JobProcedures.GetBlockJob, async (caller, asked) => await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false) is { } job
-            ? (true, BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes)
-            : (false, 0, 0ul, 0ul, 0ul));
+        calls.Reads(JobProcedures.GetBlockJob, (caller, asked) => ProgressAsync(caller, asked.Domain, asked.Disk));
         calls.Changes(JobProcedures.AbortBlockJob, AbortAsync);
         calls.Changes(JobProcedures.BlockCommit, async (caller, asked) =>
         {
@@ -76,28 +74,63 @@ internal sealed class JobCalls(Domains domains)
     }
 
     /// <summary>Merges layers without a name, unless snapshots have them.</summary>
-    private Task<ValueTuple> MergeAsync(Caller caller, RemoteDomain domain, DiskChain disk, ReadOnlySpan<Layer> merged)
+    private async Task<ValueTuple> MergeAsync(Caller caller, RemoteDomain domain, DiskChain disk, LayerRange range)
     {
-        disk.RequireUnnamed(merged);
-        return merged.IsEmpty ? Task.FromResult(default(ValueTuple)) : domains.RunAsync(domain, id => new CollectGarbage(id), caller);
+        disk.RequireUnnamed(range.Below);
+        if (merges.Find(disk.Catalog.Domain, disk.Target) is not null)
+        {
+            throw RpcException.OperationInvalid($"disk '{disk.Target}' already in active block job");
+        }
+
+        await domains.RunAsync(domain, id => new CollectGarbage(id) { Direction = range.Direction }, caller).ConfigureAwait(false);
+        merges.Add(new RequestedMerge(disk.Catalog.Domain, disk.Target, disk.Path, range.JobType, [.. range.Below.Append(range.Top).Select(l => l.Id)]));
+        var now = await domains.FindAsync(domain).ConfigureAwait(false);
+        merges.Look(now, domains.Remote(now));
+        return default;
     }
 
-    /// <summary>A job that is ready is finished if that is asked for; any other is given up.</summary>
+    /// <summary>What a client has asked for is as ready as libvirt would have it, or as far as what merges now.</summary>
+    private async Task<(bool Found, int Type, ulong Bandwidth, ulong Current, ulong End)> ProgressAsync(Caller caller, RemoteDomain domain, string disk)
+    {
+        var chain = DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
+        var asked = merges.Find(chain.Catalog.Domain, chain.Target);
+        if (asked is { IsReady: true })
+        {
+            return (true, asked.Type, 0, 1, 1);
+        }
+
+        var job = await FindAsync(caller, chain).ConfigureAwait(false);
+        return job is null ? (asked is not null, asked?.Type ?? 0, 0ul, 0ul, asked is null ? 0ul : 1ul) :
+            (true, asked?.Type ?? BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes);
+    }
+
+    /// <summary>What a client has asked for is ended; any other merge is finished if it is ready and that is asked for, or given up.</summary>
     private async Task<ValueTuple> AbortAsync(Caller caller, (RemoteDomain Domain, string Disk, uint Flags) asked)
     {
-        var job = await FindAsync(asked.Domain, asked.Disk, caller).ConfigureAwait(false)
+        var chain = DiskChain.Find(await domains.FindActiveAsync(asked.Domain).ConfigureAwait(false), asked.Disk);
+        if (merges.Find(chain.Catalog.Domain, chain.Target) is { IsReady: true } ready)
+        {
+            merges.End(ready, domains.Remote(chain.Catalog));
+            return default;
+        }
+
+        var job = await FindAsync(caller, chain).ConfigureAwait(false)
             ?? throw RpcException.InvalidArgument($"disk {asked.Disk} does not have an active block job");
+        if (merges.Find(chain.Catalog.Domain, chain.Target) is { } begun)
+        {
+            merges.End(begun, domains.Remote(chain.Catalog));
+        }
+
         return await domains.RunAsync(
             asked.Domain, id => asked.Flags.Has(Pivot) ? new FinishJob(id, job.Job.Id) : new CancelJobs(id, job.Job.Id.Value), caller).ConfigureAwait(false);
     }
 
-    private async Task<JobView?> FindAsync(RemoteDomain domain, string disk, Caller caller)
+    private async Task<JobView?> FindAsync(Caller caller, DiskChain chain)
     {
-        var chain = DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
         var jobs = await domains.Home.ReadJobsAsync(chain.Catalog.Domain.ToString(), null, caller.Cancellation).ConfigureAwait(false);
         return jobs.FirstOrDefault(j => j.Job.Disk == chain.Target);
     }
 
     private async Task<DiskChain> DiskAsync(RemoteDomain domain, string disk) =>
-        DiskChain.Find(await domains.FindAsync(domain).ConfigureAwait(false), disk);
+        DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
 }
