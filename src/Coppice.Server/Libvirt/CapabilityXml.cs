@@ -38,7 +38,7 @@ internal static class CapabilityXml
                     "features",
                     Toggled("acpi"), Toggled("apic"), new XElement("cpuselection"), new XElement("deviceboot"),
                     new XElement("disksnapshot", new XAttribute("default", "on"), new XAttribute("toggle", "no")),
-                    new XElement("externalSnapshot")))).ToString() + "\n";
+                    new XElement("externalSnapshot")))).AsText();
     }
 
     /// <summary>What a domain of a machine and type can have.</summary>
@@ -68,8 +68,10 @@ internal static class CapabilityXml
                 new XElement("os", Supported(true), Choices("firmware", "efi"), new XElement("loader", Supported(true), Choices("type", "rom", "pflash"))),
                 Cpu(hypervisor),
                 Devices(),
-                new XElement("features", new XElement("genid", Supported(true)), new XElement("backup", Supported(false)))).ToString() + "\n";
+                new XElement("features", new XElement("genid", Supported(true)), new XElement("backup", Supported(false)))).AsText();
     }
+
+    private static string AsText(this XElement element) => LibvirtXml.Of(element);
 
     private static XElement Cpu(HypervisorDescription hypervisor) => new(
         "cpu",

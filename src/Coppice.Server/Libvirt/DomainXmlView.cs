@@ -34,7 +34,7 @@ internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder)
             ShowScreen(root);
         }
 
-        return root.ToString() + "\n";
+        return LibvirtXml.Of(root);
     }
 
     private static XAttribute Source(Layer layer) => new(layer.Type is StorageType.Block ? "dev" : "file", layer.Path);
