@@ -123,7 +123,7 @@ public sealed partial class DefectsThroughVirshTests : IAsyncLifetime
     private string Image => $"{_peer.Folder}/vda.qcow2";
 
     /// <summary>A snapshot of a domain that is off, beside its image.</summary>
-    private Task ExternalAsync(string name) => VirshAsync("snapshot-create-as", "web", name, "--disk-only", "--diskspec", "vda,snapshot=external");
+    private Task<string> ExternalAsync(string name) => VirshAsync("snapshot-create-as", "web", name, "--disk-only", "--diskspec", "vda,snapshot=external");
 
     private async Task WriteAsync(byte value) =>
         await RunAsync("qemu-io", "-f", "qcow2", "-c", $"write -q -P {value} 0 64k", await HeadAsync());
