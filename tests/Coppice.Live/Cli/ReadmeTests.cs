@@ -25,8 +25,8 @@ public sealed partial class ReadmeTests
         var made = commands.FindIndex(c => c.StartsWith("create ", StringComparison.Ordinal));
         foreach (var command in commands.Skip(made).Concat(commands.Take(made)))
         {
-            // A console needs a terminal; its own tests have one. A volume is not mounted by everybody.
-            if (!command.StartsWith("console", StringComparison.Ordinal)
+            // A console needs a terminal, and a server runs on; their own tests have both. A volume is not mounted by everybody.
+            if (!command.StartsWith("console", StringComparison.Ordinal) && !command.StartsWith("serve", StringComparison.Ordinal)
                 && (LiveVolume.Missing is null || !command.StartsWith("pool", StringComparison.Ordinal)))
             {
                 var local = command.Replace("/images/", $"{home.Folder}/images/", StringComparison.Ordinal)
