@@ -151,7 +151,7 @@ internal sealed class Client : IDisposable
                     _ = AnswerAsync(new Caller(this, Right, frame.Header.Procedure, frame.Header.Serial, stopping), frame);
                     break;
                 case { Program: Programs.Remote, Type: FrameType.Stream or FrameType.Hole }:
-                    await Streams.ReceiveAsync(frame).ConfigureAwait(false);
+                    Streams.Receive(frame);
                     break;
                 default:
                     throw new WireException($"nobody expects a frame of type {frame.Header.Type} of program {frame.Header.Program:x8}");

@@ -37,11 +37,11 @@ internal sealed class ClientStreams(Client client) : IDisposable
     }
 
     /// <summary>Something of a stream has come. What is of none that is open any more is let go.</summary>
-    public async ValueTask ReceiveAsync(Frame frame)
+    public void Receive(Frame frame)
     {
         if (_open.TryGetValue(frame.Header.Serial, out var stream) && stream.Procedure == frame.Header.Procedure)
         {
-            await stream.ReceiveAsync(frame).ConfigureAwait(false);
+            stream.Receive(frame);
         }
     }
 
@@ -58,12 +58,26 @@ internal sealed class ClientStreams(Client client) : IDisposable
     {
         try
         {
-            await stream.RunAsync().ConfigureAwait(false);
+            try
+            {
+                await stream.RunAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                ended();
+            }
+
+            // A client that was told the end still waits for an answer when it says that it has ended too, and may open another one then.
+            await client.SendAsync(await stream.LastAsync().ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody is there any more.
+            return;
         }
         finally
         {
             _open.TryRemove(stream.Serial, out _);
-            ended();
         }
     }
 
@@ -73,8 +87,9 @@ internal sealed class ClientStreams(Client client) : IDisposable
         private readonly Channel<ReadOnlyMemory<byte>> _arrived = Channel.CreateBounded<ReadOnlyMemory<byte>>(MostWaitingFrames);
 
         private readonly Lock _lock = new();
+        private readonly TaskCompletionSource<Frame> _last = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly CancellationToken _gone = client.Ended;
         private bool _isOver;
-        private bool _clientHasEnded;
 
         public int Procedure => procedure;
 
@@ -105,33 +120,38 @@ internal sealed class ClientStreams(Client client) : IDisposable
             }
         }
 
-        public async ValueTask ReceiveAsync(Frame frame)
+        /// <summary>What is answered when the client has said its last.</summary>
+        public Task<Frame> LastAsync() => _last.Task.WaitAsync(_gone);
+
+        public void Receive(Frame frame)
         {
             switch (frame.Header)
             {
                 case { Type: FrameType.Stream, Status: FrameStatus.Continue }:
                     if (!_arrived.Writer.TryWrite(frame.Payload))
                     {
-                        await FailAsync("nobody reads what is sent to it").ConfigureAwait(false);
+                        Fail("nobody reads what is sent to it");
                     }
 
                     break;
                 case { Type: FrameType.Stream, Status: FrameStatus.Ok }:
-                    _clientHasEnded = true;
-                    await client.SendAsync(Data(FrameStatus.Ok, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
+                    _last.TrySetResult(Data(FrameStatus.Ok, ReadOnlyMemory<byte>.Empty));
+                    _arrived.Writer.TryComplete();
+                    break;
+                case { Type: FrameType.Stream, Status: FrameStatus.Error }:
+                    // To abort is no failure.
+                    _last.TrySetResult(Data(FrameStatus.Ok, ReadOnlyMemory<byte>.Empty));
                     End();
                     break;
                 default:
-                    await FailAsync("aborted at client request").ConfigureAwait(false);
+                    Fail($"cannot have a frame of type {frame.Header.Type}");
                     break;
             }
         }
 
-        private async Task FailAsync(string problem)
+        private void Fail(string problem)
         {
-            _clientHasEnded = true;
-            var error = new RemoteError(RpcCode.Rpc, RpcOrigin.Streams, $"stream {problem}");
-            await client.SendAsync(Frame.Failed(Header(FrameStatus.Error), error)).ConfigureAwait(false);
+            _last.TrySetResult(Frame.Failed(Header(FrameStatus.Error), new RemoteError(RpcCode.Rpc, RpcOrigin.Streams, $"stream {problem}")));
             End();
         }
 
@@ -155,14 +175,16 @@ internal sealed class ClientStreams(Client client) : IDisposable
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)
             {
-                if (!_clientHasEnded)
+                if (!_last.Task.IsCompleted)
                 {
                     await client.SendAsync(Data(FrameStatus.Continue, ReadOnlyMemory<byte>.Empty)).ConfigureAwait(false);
                 }
             }
+
+            End();
         }
 
-        /// <summary>What the client sends goes to what is ours. One that cannot be written to takes nothing.</summary>
+        /// <summary>What the client sends goes to what is ours, all of it before the end. One that cannot be written to takes nothing.</summary>
         private async Task DeliverAsync()
         {
             try
@@ -180,6 +202,8 @@ internal sealed class ClientStreams(Client client) : IDisposable
                 // Either side has ended.
                 return;
             }
+
+            End();
         }
     }
 }
