@@ -15,11 +15,12 @@ export DOTNET_NOLOGO := 1
 packages:
 	@build/setup
 
-# Where the second QEMU, the guest agent or libvirt cannot be had, their tests are skipped, and counted.
+# Where the second QEMU, the guest agent, libvirt or its clients cannot be had, their tests are skipped, and counted.
 setup: packages
 	@build/qemu-backports || true
 	@build/guest-agent || true
 	@build/libvirt-peers || true
+	@build/clients || true
 
 build:
 	@dotnet build Coppice.slnx -c Release -v q --nologo
@@ -64,7 +65,7 @@ virsh: packages build
 
 lint:
 	@dotnet format Coppice.slnx --verify-no-changes --severity warn
-	@for script in build/setup build/qemu-backports build/guest-agent build/libvirt-peers build/test lab/demo lab/libvirtd lab/guest/build .ci/run bench/run bench/merge; do bash -n $$script; done
+	@for script in build/setup build/qemu-backports build/guest-agent build/libvirt-peers build/clients build/test lab/demo lab/libvirtd lab/guest/build .ci/run bench/run bench/merge; do bash -n $$script; done
 
 # docs/performance.md and its plots. PART=pause,list measures these only, and keeps what is known of the others; SIZE=2048 of its sizes; QUICK=1 is for looking.
 bench: packages build publish
