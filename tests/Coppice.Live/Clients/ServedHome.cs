@@ -31,6 +31,9 @@ public sealed class ServedHome : IAsyncDisposable
     /// <summary>What clients connect to.</summary>
     public string Uri => $"qemu+unix:///system?socket={Socket}";
 
+    /// <summary>The same without naming the transport: to virt-manager the host is its own then, and it shows screens.</summary>
+    public string LocalUri => $"qemu:///system?socket={Socket}";
+
     /// <summary>Starts it.</summary>
     public static async Task<ServedHome> StartAsync()
     {
@@ -53,8 +56,8 @@ public sealed class ServedHome : IAsyncDisposable
     public async Task DefineAsync(string name) =>
         await Home.DoAsync("define", Home.Write($"{name}.xml", CliHome.Xml(name, await Home.ImageAsync($"{name}.qcow2"))));
 
-    /// <summary>Defines the witness guest, with a console, starts it and waits until it has booted.</summary>
-    public async Task BootWitnessAsync(string name)
+    /// <summary>Defines the witness guest, with a console and whatever else is given, starts it and waits until it has booted.</summary>
+    public async Task BootWitnessAsync(string name, string more = "")
     {
         var document = CliHome.Xml(name, await Home.ImageAsync($"{name}.qcow2"))
             .Replace("<memory unit='MiB'>32</memory>", "<memory unit='MiB'>144</memory>", StringComparison.Ordinal)
@@ -62,7 +65,7 @@ public sealed class ServedHome : IAsyncDisposable
                 "</os>",
                 $"<kernel>{WitnessGuest.KernelPath}</kernel><initrd>{WitnessGuest.InitrdPath}</initrd><cmdline>{WitnessGuest.KernelCommandLine}</cmdline></os>",
                 StringComparison.Ordinal)
-            .Replace("</devices>", Devices + "</devices>", StringComparison.Ordinal);
+            .Replace("</devices>", Devices + more + "</devices>", StringComparison.Ordinal);
         await Home.DoAsync("define", Home.Write($"{name}.xml", document));
         await Home.DoAsync("start", name);
         var view = await LiveDomain.Open(Home.Home).ShowAsync(name, TestContext.Current.CancellationToken);
