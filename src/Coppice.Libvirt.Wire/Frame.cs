@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net.Sockets;
 
 namespace Coppice.Libvirt.Wire;
 
@@ -12,6 +13,9 @@ public sealed record Frame(FrameHeader Header, ReadOnlyMemory<byte> Payload)
     public const int Maximum = 32 << 20;
 
     private const int LengthBytes = 4;
+
+    /// <summary>A connection that is handed over with it, behind it and beside the bytes; null for none. Whoever sends it disposes it.</summary>
+    public Socket? Connection { get; init; }
 
     /// <summary>Reads the next one. A length is checked before anything is allocated or waited for.</summary>
     /// <param name="input">Where it comes from.</param>
@@ -43,7 +47,11 @@ public sealed record Frame(FrameHeader Header, ReadOnlyMemory<byte> Payload)
     public static Frame Failed(FrameHeader header, RemoteError error) =>
         new(header with { Status = FrameStatus.Error }, RemoteError.Type.Encode(error));
 
-    /// <summary>Writes it. Nothing is flushed.</summary>
+    /// <summary>An answer that hands a connection over. How many there are stands before what it says.</summary>
+    public static Frame HandOver(FrameHeader header, ReadOnlyMemory<byte> payload, Socket connection) =>
+        new(header with { Type = FrameType.ReplyWithFiles }, (byte[])[0, 0, 0, 1, .. payload.Span]) { Connection = connection };
+
+    /// <summary>Writes it. Nothing is flushed, and a connection does not go with it.</summary>
     /// <param name="output">Where it goes.</param>
     /// <exception cref="WireException">It is too long.</exception>
     public void Write(IBufferWriter<byte> output)

@@ -7,7 +7,7 @@ namespace Coppice.Engine;
 /// <content>What can be asked of a guest that runs.</content>
 public sealed partial class Home
 {
-    private const string MainConsole = "console";
+    private const string MainConsole = "console", Screen = "vnc.sock";
 
     /// <summary>What a guest has used so far, and how large the images of its disks are. Takes no lock, and settles nothing.</summary>
     /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be read.</exception>
@@ -45,34 +45,43 @@ public sealed partial class Home
         ReadAsync(nameOrId, async folder =>
         {
             var view = await ViewAsync(folder, cancellation).ConfigureAwait(false);
-            return await ConnectAsync(view, device ?? MainConsole, cancellation).ConfigureAwait(false);
+            var name = device ?? MainConsole;
+            if (!name.All(char.IsAsciiLetterOrDigit))
+            {
+                throw new CoppiceException(ErrorKind.InvalidInput, $"domain '{view.Catalog.Name}'", $"cannot have a console '{name}'", "name one as serial0");
+            }
+
+            return (Stream)new NetworkStream(await ConnectAsync(view, name, "console", "serial", cancellation).ConfigureAwait(false), ownsSocket: true);
         });
 
-    private static async Task<Stream> ConnectAsync(DomainView view, string device, CancellationToken cancellation)
+    /// <summary>Connects to the screen of a guest that runs, which then speaks VNC's protocol. Several can look at it.</summary>
+    /// <exception cref="CoppiceException">
+    /// There is no such domain (<see cref="ErrorKind.NotFound"/>), it is off (<see cref="ErrorKind.WrongState"/>), or has no screen
+    /// (<see cref="ErrorKind.Hypervisor"/>).
+    /// </exception>
+    public Task<Socket> ConnectToScreenAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(nameOrId, async folder =>
+        await ConnectAsync(await ViewAsync(folder, cancellation).ConfigureAwait(false), Screen, "screen", "graphics", cancellation).ConfigureAwait(false));
+
+    private static async Task<Socket> ConnectAsync(DomainView view, string endpoint, string kind, string element, CancellationToken cancellation)
     {
         var subject = $"domain '{view.Catalog.Name}'";
         if (!view.Hypervisor.IsAlive)
         {
-            throw new CoppiceException(ErrorKind.WrongState, subject, "is off: it has no console", $"start it: coppice start {view.Catalog.Name}");
-        }
-
-        if (!device.All(char.IsAsciiLetterOrDigit))
-        {
-            throw new CoppiceException(ErrorKind.InvalidInput, subject, $"cannot have a console '{device}'", "name one as serial0");
+            throw new CoppiceException(ErrorKind.WrongState, subject, $"is off: it has no {kind}", $"start it: coppice start {view.Catalog.Name}");
         }
 
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            using var address = SocketAddress.Of($"{view.Folder.Endpoints}/{device}");
+            using var address = SocketAddress.Of($"{view.Folder.Endpoints}/{endpoint}");
             await socket.ConnectAsync(address.EndPoint, cancellation).ConfigureAwait(false);
-            return new NetworkStream(socket, ownsSocket: true);
+            return socket;
         }
         catch (Exception e) when (e is SocketException or FileException)
         {
             socket.Dispose();
             throw new CoppiceException(
-                ErrorKind.Hypervisor, subject, $"its console cannot be reached: {e.Message.TrimEnd('.')}", "check that its definition has a <serial>", e);
+                ErrorKind.Hypervisor, subject, $"its {kind} cannot be reached: {e.Message.TrimEnd('.')}", $"check that its definition has a <{element}>", e);
         }
         catch (OperationCanceledException)
         {

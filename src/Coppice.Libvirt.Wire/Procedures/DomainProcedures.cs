@@ -107,6 +107,10 @@ public static class DomainProcedures
     public static Procedure<(RemoteDomain Domain, string? Device, uint Flags), ValueTuple> OpenConsole { get; } =
         new(201, Of(s_domain, OptionalText, Unsigned), Nothing);
 
+    /// <summary>A connection to one of its screens, in that screen's own protocol: a socket that is handed over (virDomainOpenGraphicsFlags).</summary>
+    public static Procedure<(RemoteDomain Domain, uint Screen, uint Flags), ValueTuple> OpenScreen { get; } =
+        new(343, Of(s_domain, Unsigned, Unsigned), Nothing);
+
     /// <summary>A picture of one of its screens, as a stream; the answer is the type of the picture.</summary>
     public static Procedure<(RemoteDomain Domain, uint Screen, uint Flags), string?> Screenshot { get; } =
         new(211, Of(s_domain, Unsigned, Unsigned), OptionalText);

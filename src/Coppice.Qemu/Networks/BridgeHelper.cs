@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Diagnostics;
 using Coppice.Core;
-using Coppice.Qemu.Qmp;
+using Coppice.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.Qemu.Networks;

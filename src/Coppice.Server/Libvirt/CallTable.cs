@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Coppice.Libvirt.Wire;
 
 namespace Coppice.Server.Libvirt;
@@ -12,6 +13,9 @@ internal sealed record Caller(Client Client, CallRight Right, int Procedure, uin
 {
     /// <summary>What begins as soon as it has been answered.</summary>
     public Action Then { get; set; } = () => { };
+
+    /// <summary>What is handed over with the answer; null for nothing.</summary>
+    public Socket? Connection { get; set; }
 }
 
 /// <summary>What a caller has to have done, or be, to be answered.</summary>
@@ -71,7 +75,8 @@ internal sealed class CallTable
 
             subject = entry.Subject;
             Require(entry.Right, caller.Right);
-            return new Frame(header, await entry.Answer(caller, asked).ConfigureAwait(false));
+            var answer = await entry.Answer(caller, asked).ConfigureAwait(false);
+            return caller.Connection is { } connection ? Frame.HandOver(header, answer, connection) : new Frame(header, answer);
         }
 #pragma warning disable CA1031 // Whatever goes wrong in one call must not end the connection, let alone the server: the caller is told.
         catch (Exception e)

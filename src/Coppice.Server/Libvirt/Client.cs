@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Coppice.Files;
 using Coppice.Libvirt.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -15,7 +16,7 @@ internal sealed class Client : IDisposable
 {
     private const int MostCalls = 20;
     private const int MostWaitingFrames = 1024;
-    private static readonly TimeSpan s_openLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_openLimit = TimeSpan.FromSeconds(10), s_handOverInterval = TimeSpan.FromMilliseconds(5);
 
     private readonly Socket _socket;
     private readonly CallTable _calls;
@@ -194,14 +195,19 @@ internal sealed class Client : IDisposable
             await foreach (var frame in _waiting.Reader.ReadAllAsync(Ended).ConfigureAwait(false))
             {
                 frame.Write(output);
-                if (!_waiting.Reader.TryPeek(out _) || output.WrittenCount > ClientStreams.MostData)
+                if (frame.Connection is not null || !_waiting.Reader.TryPeek(out _) || output.WrittenCount > ClientStreams.MostData)
                 {
                     await stream.WriteAsync(output.WrittenMemory, Ended).ConfigureAwait(false);
                     output.ResetWrittenCount();
                 }
+
+                if (frame.Connection is { } connection)
+                {
+                    await HandOverAsync(connection).ConfigureAwait(false);
+                }
             }
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException or WireException)
+        catch (Exception e) when (e is IOException or OperationCanceledException or WireException or SocketException)
         {
             _log.LogDebug("a client has gone: {Problem}", e.Message);
         }
@@ -209,6 +215,19 @@ internal sealed class Client : IDisposable
         {
             Drop();
             _waiting.Writer.TryComplete();
+        }
+    }
+
+    /// <summary>A connection goes with a byte that says nothing.</summary>
+    private async Task HandOverAsync(Socket connection)
+    {
+        using (connection)
+        {
+            UnixDescriptors.MakeBlocking(connection);
+            while (!UnixDescriptors.TrySend(_socket, [0], connection.SafeHandle))
+            {
+                await Task.Delay(s_handOverInterval, _time, Ended).ConfigureAwait(false);
+            }
         }
     }
 

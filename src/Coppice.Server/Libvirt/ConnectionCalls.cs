@@ -14,9 +14,9 @@ internal sealed class ConnectionCalls(Domains domains)
     /// <summary>The libvirt whose protocol this is, 9.0.0, as 1,000,000 × major + 1,000 × minor + release.</summary>
     private const ulong LibraryVersion = 9_000_000;
 
-    // Of virDrvFeature: remote driver, texts as typed parameters, keepalive, events with callbacks, and a callback for the end.
+    // Of virDrvFeature: remote driver, files that are handed over, texts as typed parameters, keepalive, events with callbacks, and a callback for the end.
     private const int KeepAliveFeature = 10;
-    private static readonly int[] s_features = [2, 9, KeepAliveFeature, 14, 15];
+    private static readonly int[] s_features = [2, 8, 9, KeepAliveFeature, 14, 15];
 
     /// <summary>Adds them.</summary>
     public void AddTo(CallTable calls)

@@ -10,6 +10,9 @@ internal sealed class StreamCalls(Domains domains)
     // virDomainConsoleFlags.
     private const uint Force = 1, Safe = 2;
 
+    // virDomainOpenGraphicsFlags.
+    private const uint SkipPassword = 1;
+
     private const string PictureType = "image/x-portable-pixmap";
 
     /// <summary>Who is at each console, and how to have them leave it: a guest has one line, which two cannot share.</summary>
@@ -20,6 +23,7 @@ internal sealed class StreamCalls(Domains domains)
     {
         calls.Changes(DomainProcedures.OpenConsole, OpenConsoleAsync);
         calls.Reads(DomainProcedures.Screenshot, ScreenshotAsync);
+        calls.Changes(DomainProcedures.OpenScreen, OpenScreenAsync);
     }
 
     private async Task<ValueTuple> OpenConsoleAsync(Caller caller, (RemoteDomain Domain, string? Device, uint Flags) asked)
@@ -41,6 +45,20 @@ internal sealed class StreamCalls(Domains domains)
         var left = CancellationTokenSource.CreateLinkedTokenSource(caller.Client.Ended);
         _consoles[place] = left;
         caller.Client.Streams.Carry(caller, stream, () => _consoles.TryRemove(KeyValuePair.Create(place, left)), left.Token);
+        return default;
+    }
+
+    private async Task<ValueTuple> OpenScreenAsync(Caller caller, (RemoteDomain Domain, uint Screen, uint Flags) asked)
+    {
+        // A screen with a password asks for it all the same.
+        Flags.Require(asked.Flags, SkipPassword, "open graphics");
+        var catalog = await domains.FindAsync(asked.Domain).ConfigureAwait(false);
+        if (asked.Screen > 0)
+        {
+            throw RpcException.InvalidArgument($"there is no screen {asked.Screen}: a domain has one");
+        }
+
+        caller.Connection = await domains.Home.ConnectToScreenAsync(catalog.Domain.ToString(), caller.Cancellation).ConfigureAwait(false);
         return default;
     }
 

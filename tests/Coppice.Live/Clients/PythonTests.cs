@@ -31,7 +31,7 @@ public sealed class PythonTests
         Assert.Equal((72, 35, "Domain snapshot not found: no domain snapshot with matching name 'nothing'"), Of("no snapshot"));
         Assert.Equal((55, 10), (Of("not running").Code, Of("not running").Domain));
         Assert.Equal(8, Of("no such flag").Code);
-        Assert.Equal(8, Of("bad document").Code);
+        Assert.Equal(27, Of("bad document").Code);
         Assert.Equal(3, Of("not supported").Code);
 
         (int Code, int Domain, string Message) Of(string what) =>
@@ -83,6 +83,20 @@ public sealed class PythonTests
         var report = await ReportAsync(served, "console", "web");
         Assert.Contains("itworks", (string)report["heard"]!, StringComparison.Ordinal);
         Assert.Equal(9, (int)report["busy"]!["code"]!);
+    }
+
+    [Fact]
+    public async Task A_script_is_handed_a_connection_to_a_screen()
+    {
+        await using var served = await StartAsync();
+        await served.DefineAsync("web", "<graphics type='vnc'/><video><model type='vga'/></video>");
+        await served.DefineAsync("blind");
+        await served.Home.DoAsync("start", "web");
+        await served.Home.DoAsync("start", "blind");
+        var report = await ReportAsync(served, "screen", "web", "blind");
+        Same("""["RFB 003.008\n", "RFB 003.008\n"]""", report["greetings"]!);
+        Same("""["image/x-portable-pixmap", "P6"]""", report["picture"]!);
+        Assert.Equal(9, (int)report["none"]!["code"]!);
     }
 
     [Fact]

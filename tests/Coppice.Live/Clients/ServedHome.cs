@@ -52,9 +52,12 @@ public sealed class ServedHome : IAsyncDisposable
         }
     }
 
-    /// <summary>Defines a domain that boots into nothing.</summary>
-    public async Task DefineAsync(string name) =>
-        await Home.DoAsync("define", Home.Write($"{name}.xml", CliHome.Xml(name, await Home.ImageAsync($"{name}.qcow2"))));
+    /// <summary>Defines a domain that boots into nothing, with whatever else is given.</summary>
+    public async Task DefineAsync(string name, string more = "")
+    {
+        var document = CliHome.Xml(name, await Home.ImageAsync($"{name}.qcow2")).Replace("</devices>", more + "</devices>", StringComparison.Ordinal);
+        await Home.DoAsync("define", Home.Write($"{name}.xml", document));
+    }
 
     /// <summary>Defines the witness guest, with a console and whatever else is given, starts it and waits until it has booted.</summary>
     public async Task BootWitnessAsync(string name, string more = "")
@@ -63,7 +66,7 @@ public sealed class ServedHome : IAsyncDisposable
             .Replace("<memory unit='MiB'>32</memory>", "<memory unit='MiB'>144</memory>", StringComparison.Ordinal)
             .Replace(
                 "</os>",
-                $"<kernel>{WitnessGuest.KernelPath}</kernel><initrd>{WitnessGuest.InitrdPath}</initrd><cmdline>{WitnessGuest.KernelCommandLine}</cmdline></os>",
+                $"<kernel>{WitnessGuest.KernelPath}</kernel><initrd>{WitnessGuest.InitrdPath}</initrd><cmdline>{KernelCommandLine}</cmdline></os>",
                 StringComparison.Ordinal)
             .Replace("</devices>", Devices + more + "</devices>", StringComparison.Ordinal);
         await Home.DoAsync("define", Home.Write($"{name}.xml", document));
@@ -98,6 +101,9 @@ public sealed class ServedHome : IAsyncDisposable
         _server.Dispose();
         await Home.DisposeAsync();
     }
+
+    /// <summary>Its kernel talks on a screen too, if it has one.</summary>
+    private static string KernelCommandLine => "console=tty0 " + WitnessGuest.KernelCommandLine.Replace("quiet", "", StringComparison.Ordinal);
 
     private static string SocketIn(CliHome home) => Path.Combine(home.Folder, "s");
 }

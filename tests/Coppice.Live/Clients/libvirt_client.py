@@ -6,6 +6,7 @@ Usage: libvirt_client.py URI TOPIC [ARGUMENT...]; the topics are the functions b
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -154,6 +155,19 @@ def topic_console(connection, name):
     second.abort()
     domain.openConsole(None, connection.newStream(0), 0)
     return {"heard": heard.decode(errors="replace"), "busy": busy}
+
+
+def topic_screen(connection, name, other):
+    """A connection to a screen, which is handed over."""
+    greetings = []
+    for _ in range(2):
+        with socket.socket(fileno=connection.lookupByName(name).openGraphicsFD(0)) as screen:
+            greetings.append(screen.recv(12).decode())
+    stream = connection.newStream(0)
+    kind = connection.lookupByName(name).screenshot(stream, 0)
+    picture = stream.recv(2).decode()
+    stream.abort()
+    return {"greetings": greetings, "none": refusal(lambda: connection.lookupByName(other).openGraphicsFD(0)), "picture": [kind, picture]}
 
 
 def topic_keepalive(connection, server):

@@ -2,10 +2,10 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Coppice.Qemu.Qmp;
+namespace Coppice.Files;
 
 /// <summary>Hands an open file to the process at the other end of a unix socket, or takes one. .NET has no way to.</summary>
-internal static unsafe partial class UnixDescriptors
+public static unsafe partial class UnixDescriptors
 {
     private const int SolSocket = 1;
     private const int ScmRights = 1;
@@ -16,14 +16,21 @@ internal static unsafe partial class UnixDescriptors
     private const int Stream = 1;
     private const int CloseOnExec = 0x80000;
     private const int SetDescriptorFlags = 2;
+    private const int SetStatusFlags = 4;
     private const int Again = 11;
     private const int Interrupted = 4;
 
     /// <summary>Sends bytes with a descriptor attached to them.</summary>
+    /// <param name="socket">A unix socket.</param>
+    /// <param name="bytes">At least one byte.</param>
+    /// <param name="file">What the peer gets a descriptor of its own of.</param>
     /// <returns>Whether they were sent; false if the socket's buffer is full and the call is to be repeated.</returns>
     /// <exception cref="SocketException">The peer is gone.</exception>
-    public static bool TrySend(Socket socket, ReadOnlySpan<byte> bytes, SafeFileHandle file)
+    public static bool TrySend(Socket socket, ReadOnlySpan<byte> bytes, SafeHandle file)
     {
+        ArgumentNullException.ThrowIfNull(socket);
+        ArgumentNullException.ThrowIfNull(file);
+
         // One control message with one int, as CMSG_SPACE lays it out where size_t has 8 bytes.
         var control = stackalloc byte[24];
         var header = (ControlHeader*)control;
@@ -50,6 +57,16 @@ internal static unsafe partial class UnixDescriptors
         }
     }
 
+    /// <summary>Has whoever reads from a socket wait, in whatever process: .NET has made it one that nobody waits for.</summary>
+    public static void MakeBlocking(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        if (SetFlags(socket.SafeHandle, SetStatusFlags, 0) != 0)
+        {
+            throw new SocketException(Marshal.GetLastPInvokeError());
+        }
+    }
+
     /// <summary>A pair of sockets, of which the programs that are started inherit the second one.</summary>
     public static Socket NewPair(out SafeFileHandle inherited)
     {
@@ -67,6 +84,7 @@ internal static unsafe partial class UnixDescriptors
     /// <summary>Takes the file that was sent, if one was.</summary>
     public static SafeFileHandle? TryReceive(Socket socket)
     {
+        ArgumentNullException.ThrowIfNull(socket);
         byte data;
         var control = stackalloc byte[24];
         var vector = new IoVector { Base = &data, Length = 1 };
