@@ -56,6 +56,7 @@ torture: packages build victim
 page: packages build
 	@COPPICE_PAGE=$(CURDIR)/docs/matrix.md TEST_ARGS="-class Coppice.Live.Tree.UsualRowTests" build/test Coppice.Live
 	@COPPICE_LIFE=$(CURDIR)/docs/life.md TEST_ARGS="-class Coppice.Live.Cli.LifePageTests" build/test Coppice.Live
+	@COPPICE_PICTURE=$(CURDIR)/docs/virt-manager.png TEST_ARGS="-class Coppice.Live.Clients.VirtManagerTests" build/test Coppice.Live
 	@$(MAKE) --no-print-directory virsh
 
 # docs/virsh.md, from what libvirtd and Coppice answer to virsh; as root. ANSWERS=FOLDER keeps all that they said.

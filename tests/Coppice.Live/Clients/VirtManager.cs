@@ -89,8 +89,12 @@ public sealed class VirtManager : IAsyncDisposable
     /// <summary>The titles of the windows that it shows; one that is too many is an error that it tells.</summary>
     public async Task<string[]> WindowsAsync() => JsonSerializer.Deserialize<string[]>(await _desktop.HandAsync("windows"))!;
 
-    /// <summary>Writes what the window of a domain shows.</summary>
-    public Task DrawAsync(string domain, string path) => _desktop.HandAsync("picture", WindowOf(domain), path);
+    /// <summary>Writes what the window of a domain shows of a snapshot.</summary>
+    public async Task DrawAsync(string domain, string snapshot, string path)
+    {
+        await _desktop.HandAsync("click", WindowOf(domain), Cell, snapshot);
+        await _desktop.HandAsync("picture", WindowOf(domain), path);
+    }
 
     public ValueTask DisposeAsync() => _desktop.DisposeAsync();
 

@@ -36,9 +36,10 @@ public sealed class VirtManagerTests
 
         Assert.Equal(["configured", "experiment", "installed"], await manager.SnapshotsAsync());
         Assert.Equal(["Virtual Machine Manager", "web on QEMU/KVM"], await manager.WindowsAsync());
+        Assert.DoesNotContain("Error connecting to", manager.Log, StringComparison.Ordinal);
         if (Environment.GetEnvironmentVariable("COPPICE_PICTURE") is { Length: > 0 } picture)
         {
-            await manager.DrawAsync("web", picture);
+            await manager.DrawAsync("web", "experiment", picture);
         }
     }
 
