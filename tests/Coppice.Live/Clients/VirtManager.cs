@@ -55,9 +55,20 @@ public sealed class VirtManager : IAsyncDisposable
         await _desktop.HandAsync("size", WindowOf(domain), "900", "620");
     }
 
-    /// <summary>Presses a button of the bar of a domain's window: Console, Details, Snapshots, Run, Pause, Shut Down.</summary>
+    /// <summary>Presses a button of the bar of a domain's window: Console, Details, Snapshots, Run, Restore, Pause, Shut Down.</summary>
     public Task PressAsync(string domain, string button) => _desktop.HandAsync(
-        "click", WindowOf(domain), button switch { "Pause" => "toggle button", "Run" or "Shut Down" => Button, _ => "radio button" }, button);
+        "click", WindowOf(domain), button switch { "Pause" => "toggle button", "Run" or "Restore" or "Shut Down" => Button, _ => "radio button" }, button);
+
+    /// <summary>Chooses from the menu beside the button that shuts a domain down; some are asked about.</summary>
+    public async Task ChooseAsync(string domain, string item, bool isAsked)
+    {
+        await _desktop.HandAsync("click", WindowOf(domain), "toggle button", "Menu");
+        await _desktop.HandAsync("click", WindowOf(domain), "menu item", item);
+        if (isAsked)
+        {
+            await _desktop.HandAsync("click", Question, Button, "Yes");
+        }
+    }
 
     /// <summary>The names of the snapshots that its page shows.</summary>
     public async Task<string[]> SnapshotsAsync() => [.. (await RowsAsync("snapshot-list")).Select(r => r.Split('\n')[0])];

@@ -79,7 +79,7 @@ def wait(look, what):
         if found:
             return found
         if time.monotonic() > deadline:
-            shown = {w.get_name(): sorted({f"{p.get_role_name()} {p.get_name()}" for p in parts(w) if p.get_name()}) for w in windows()}
+            shown = {w.get_name(): sorted({f"{p.get_role_name()} {p.get_name()}" for p in parts(w) if p.get_name() and is_ready(p)}) for w in windows()}
             sys.exit(f"{what} is not there; there is {json.dumps(shown, indent=1)}")
         time.sleep(0.1)
 
@@ -102,7 +102,9 @@ def click(window, role, name, how="once"):
         if place(part) == before:
             break
         before = place(part)
-    raise_window(window)
+    if role != "menu item":
+        # An open menu is on top.
+        raise_window(window)
     x, y, width, height = before
     run("mousemove", x + width // 2, y + height // 2)
     run("click", "--repeat", 2 if how == "double" else 1, "--delay", 80, 1)
