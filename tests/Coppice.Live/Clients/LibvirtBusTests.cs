@@ -51,6 +51,8 @@ public sealed class LibvirtBusTests
         await bus.CallAsync(web, Domain, "Resume");
         await bus.CallAsync(web, Domain, "Reset", "u", "0");
         await bus.HearAsync($"{web}: org.libvirt.Domain.Reboot ()");
+        await bus.CallAsync(web, Domain, "Reboot", "u", "0");
+        await bus.CallAsync(web, Domain, "Shutdown", "u", "0");
         await bus.CallAsync(web, Domain, "Destroy", "u", "0");
         Assert.Equal("off", await served.StateAsync("web"));
 

@@ -63,6 +63,8 @@ public sealed class VirtManagerTests
         await manager.PressAsync("web", "Pause");
         await StateAsync("running");
         await manager.ChooseAsync("web", "Force Reset", isAsked: true);
+        await manager.ChooseAsync("web", "Reboot", isAsked: false);
+        await manager.PressAsync("web", "Shut Down");
         await manager.ChooseAsync("web", "Save", isAsked: false);
         await StateAsync("saved");
         await manager.PressAsync("web", "Restore");
