@@ -16,6 +16,7 @@ internal sealed class Run(Settings settings, CancellationToken cancellation)
         (ForkPart.Name, r => new ForkPart(settings, r, cancellation).RunAsync()),
         (BytesPart.Name, r => new BytesPart(settings, r, cancellation).RunAsync()),
         (ListPart.Name, r => new ListPart(settings, r, cancellation).RunAsync()),
+        (VirshPart.Name, r => new VirshPart(settings, r, cancellation).RunAsync()),
     ];
 
     /// <exception cref="ArgumentException">There is no such part.</exception>

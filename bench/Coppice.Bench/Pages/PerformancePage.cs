@@ -14,6 +14,7 @@ internal static class PerformancePage
         [ForkPart.Name] = ForkSection.Write,
         [BytesPart.Name] = BytesSection.Write,
         [ListPart.Name] = ListSection.Write,
+        [VirshPart.Name] = VirshSection.Write,
     };
 
     /// <param name="docs">The folder of the page.</param>

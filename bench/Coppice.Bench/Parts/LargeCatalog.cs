@@ -26,9 +26,12 @@ internal sealed class LargeCatalog : IAsyncDisposable
 
     public Home Home { get; }
 
-    public static async Task<LargeCatalog> MakeAsync(Settings settings, int snapshots, CancellationToken cancellation)
+    /// <param name="path">The home to make.</param>
+    /// <param name="snapshots">How many it is to have.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public static async Task<LargeCatalog> MakeAsync(string path, int snapshots, CancellationToken cancellation)
     {
-        var made = new LargeCatalog($"{settings.Work}/c{snapshots}");
+        var made = new LargeCatalog(path);
         try
         {
             await made.FillAsync(snapshots, cancellation);

@@ -21,7 +21,7 @@ internal sealed class ListPart(Settings settings, Recorder recorder, Cancellatio
             foreach (var snapshots in settings.IsQuick ? [10, 1_000] : new[] { 10, 1_000, 10_000 })
             {
                 Progress.Say($"list, making a catalog of {snapshots}");
-                catalogs.Add((snapshots, await LargeCatalog.MakeAsync(settings, snapshots, cancellation)));
+                catalogs.Add((snapshots, await LargeCatalog.MakeAsync($"{settings.Work}/c{snapshots}", snapshots, cancellation)));
             }
 
             Progress.Say("list");

@@ -15,30 +15,36 @@ public sealed class CoppiceServe : VirshPeer
     private readonly Task<string> _errors;
     private readonly string _place;
 
-    private CoppiceServe(Process server, string place)
+    private CoppiceServe(Process server, string place, string home)
     {
         _server = server;
         _errors = server.StandardError.ReadToEndAsync();
         _place = place;
+        Home = home;
     }
 
     public override string Folder => Path.Combine(_place, "f");
 
     public override string Socket => Path.Combine(_place, "coppice-sock");
 
-    private string Home => Path.Combine(_place, "h");
+    /// <summary>Its home.</summary>
+    public string Home { get; }
 
-    /// <summary>Starts it in a folder that is not there yet.</summary>
-    public static async Task<CoppiceServe> StartAsync(string place)
+    /// <summary>Starts it.</summary>
+    /// <param name="place">A folder for its socket, which is not there yet.</param>
+    /// <param name="program">The command; null for the one that tests use.</param>
+    /// <param name="home">A home that is there; null for one of its own.</param>
+    public static async Task<CoppiceServe> StartAsync(string place, string? program = null, string? home = null)
     {
         Directory.CreateDirectory(place);
+        home ??= Path.Combine(place, "h");
         var start = new ProcessStartInfo(
-            CliHome.Program, ["serve", "--socket", Path.Combine(place, "coppice-sock"), "--home", Path.Combine(place, "h")])
+            program ?? CliHome.Program, ["serve", "--socket", Path.Combine(place, "coppice-sock"), "--home", home])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = place,
             Environment = { ["COPPICE_CHECKSUMS"] = "off", ["NO_COLOR"] = "1" },
         };
-        var peer = new CoppiceServe(Process.Start(start)!, place);
+        var peer = new CoppiceServe(Process.Start(start)!, place, home);
         peer._server.OutputDataReceived += (_, _) => { };
         peer._server.BeginOutputReadLine();
         try
