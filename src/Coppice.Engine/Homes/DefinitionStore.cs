@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Coppice.Core;
 using Coppice.Files;
@@ -10,9 +12,27 @@ internal static class DefinitionStore
 {
     private const int MaximumLength = 8 << 20;
 
+    /// <summary>What was read of a catalog: a server looks at every domain twice a second, and parsing is most of a look.</summary>
+    private static readonly ConditionalWeakTable<Catalog, ConcurrentDictionary<ShortId, (FileStamp Stamp, DomainDefinition Definition)>> s_parsed = [];
+
     /// <summary>A definition of a domain, which is called what the catalog calls it.</summary>
-    public static DomainDefinition Read(DomainFolder folder, Catalog catalog, ShortId id) =>
-        DomainXml.Parse(ReadStored(folder, id)) with { Name = catalog.Name };
+    public static DomainDefinition Read(DomainFolder folder, Catalog catalog, ShortId id)
+    {
+        var known = s_parsed.GetOrCreateValue(catalog);
+        var stamp = FileSystem.StampOf(folder.Definition(id));
+        if (stamp is not null && known.TryGetValue(id, out var parsed) && parsed.Stamp == stamp)
+        {
+            return parsed.Definition;
+        }
+
+        var definition = DomainXml.Parse(ReadStored(folder, id)) with { Name = catalog.Name };
+        if (stamp is { IsTelling: true } telling)
+        {
+            known[id] = (telling, definition);
+        }
+
+        return definition;
+    }
 
     /// <summary>The same as a document.</summary>
     public static string ReadXml(DomainFolder folder, Catalog catalog, ShortId id) => DomainXml.Format(Read(folder, catalog, id));
