@@ -31,27 +31,6 @@ public static class Lookup
         catalog.Tips.Select(t => t.Id.Value),
         $"see: coppice tips list {catalog.Name}");
 
-    /// <summary>The item of a name or uuid; null if there is none.</summary>
-    internal static T? Find<T>(IEnumerable<T> items, string nameOrId, Func<T, string> name, Func<T, string> id)
-        where T : class
-    {
-        T? byId = null;
-        foreach (var item in items)
-        {
-            if (name(item) == nameOrId)
-            {
-                return item;
-            }
-
-            if (string.Equals(id(item), nameOrId, StringComparison.OrdinalIgnoreCase))
-            {
-                byId = item;
-            }
-        }
-
-        return byId;
-    }
-
     private static CoppiceException NotFound(string subject, string wanted, IEnumerable<string> known, string otherwise)
     {
         var near = Near(wanted, known);

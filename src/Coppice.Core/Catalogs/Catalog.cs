@@ -182,6 +182,7 @@ public sealed record Catalog
     /// <summary>The snapshot with this name or uuid; a name wins (R39).</summary>
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>); near names are suggested.</exception>
     public Snapshot Find(string nameOrId) =>
-        Lookup.Find(Snapshots.Values, nameOrId, s => s.Name, s => s.Id.ToString())
+        Snapshots.Values.FirstOrDefault(s => s.Name == nameOrId)
+        ?? (Guid.TryParseExact(nameOrId, "D", out var id) ? Snapshots.GetValueOrDefault(new SnapshotId(id)) : null)
         ?? throw Lookup.NoSnapshot(nameOrId, this);
 }

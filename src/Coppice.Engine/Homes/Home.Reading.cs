@@ -241,7 +241,7 @@ public sealed partial class Home
 
     /// <summary>The same as text. One that was read before is not made again, as long as the catalog and its files are the same.</summary>
     /// <exception cref="CoppiceException">There is no such domain or snapshot (<see cref="ErrorKind.NotFound"/>).</exception>
-    public Task<string> ReadSnapshotXmlAsync(string nameOrId, string snapshot) =>
+    public Task<string> ReadSnapshotXmlAsync(string nameOrId, SnapshotId snapshot) =>
         ReadAsync(nameOrId, folder => new SnapshotDocuments(_options.Storage, folder).ReadXmlAsync(snapshot));
 
     /// <summary>The merges of a domain that are on record, and how far they have come. Takes no lock.</summary>

@@ -27,10 +27,10 @@ internal sealed class SnapshotDocuments(IStorage storage, DomainFolder folder)
     }
 
     /// <summary>The same as text.</summary>
-    public async Task<string> ReadXmlAsync(string snapshot)
+    public async Task<string> ReadXmlAsync(SnapshotId snapshot)
     {
         var catalog = _store.Read();
-        var found = catalog.Find(snapshot);
+        var found = catalog.Snapshots.GetValueOrDefault(snapshot) ?? throw Lookup.NoSnapshot(snapshot.ToString(), catalog);
         var files = await KeptFilesAsync(catalog, found).ConfigureAwait(false);
         var made = s_made.GetOrCreateValue(catalog);
         if (made.TryGetValue(found.Id, out var known) && known.IsOf(files))

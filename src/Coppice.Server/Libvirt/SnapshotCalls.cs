@@ -74,7 +74,7 @@ internal sealed class SnapshotCalls(Domains domains)
         {
             Flags.Require(asked.Flags, XmlSecure, "snapshot XML");
             var (catalog, snapshot) = await domains.FindAsync(asked.Snapshot).ConfigureAwait(false);
-            return LibvirtXml.Of(await domains.Home.ReadSnapshotXmlAsync(catalog.Domain.ToString(), snapshot.Id.ToString()).ConfigureAwait(false));
+            return LibvirtXml.Of(await domains.Home.ReadSnapshotXmlAsync(catalog.Domain.ToString(), snapshot.Id).ConfigureAwait(false));
         }, CallSubject.Snapshot);
     }
 
