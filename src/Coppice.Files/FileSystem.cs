@@ -39,7 +39,7 @@ public readonly record struct FileStamp(ulong Device, ulong Inode, DateTimeOffse
 /// <summary>What a path can lead to, as far as it makes a difference; the values are those of S_IFMT, see inode(7).</summary>
 public enum FileKind
 {
-    /// <summary>A folder, FIFO or socket.</summary>
+    /// <summary>A folder or FIFO.</summary>
     Other,
 
     /// <summary>A character device.</summary>
@@ -50,6 +50,9 @@ public enum FileKind
 
     /// <summary>A regular file.</summary>
     Regular = 0x8000,
+
+    /// <summary>A socket.</summary>
+    Socket = 0xC000,
 }
 
 /// <summary>What file systems know of paths.</summary>
@@ -110,6 +113,13 @@ public static partial class FileSystem
         return TryLook(path, buffer)
             ? new FileStamp(Number(buffer, DeviceOffset), Number(buffer, InodeOffset), Time(buffer, ChangeOffset))
             : null;
+    }
+
+    /// <summary>Whether a path is that of a socket, and of no link to one.</summary>
+    public static bool IsSocket(string path)
+    {
+        Span<byte> buffer = stackalloc byte[BufferSize];
+        return TryLook(path, buffer, NoFollow) && KindOf(buffer) is FileKind.Socket;
     }
 
     /// <summary>Sets when the content of a file was last written (mtime), which only its owner may.</summary>

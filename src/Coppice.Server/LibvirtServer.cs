@@ -46,7 +46,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         {
             var events = new EventPublisher();
             var asked = new RequestedMerges(events);
-            using var watch = new DomainWatch(home, events, asked, options.Time, log);
+            var watch = new DomainWatch(home, events, asked, options.Time, log);
             var endpoint = new LibvirtEndpoint(Calls(watch, asked), events, options.Time, log);
             listening();
             var finisher = new MergeFinisher(home, options.Time, log);

@@ -83,6 +83,10 @@ public sealed partial class Home
     public ImmutableArray<Catalog> ReadCatalogs() =>
         [.. _finder.Catalogs().OrderBy(c => c.Name, StringComparer.Ordinal)];
 
+    /// <summary>The folders in which all that a domain had was kept when it was undefined (<see cref="UndefineDomain.Keep"/>).</summary>
+    public ImmutableArray<string> ReadUndefined(DomainId domain) =>
+        [.. _finder.Undefined().Where(p => p.StartsWith($"{_folder.Domain(domain).Path}.", StringComparison.Ordinal))];
+
     /// <summary>Where a domain keeps its things.</summary>
     public DomainFolder FolderOf(Catalog catalog)
     {

@@ -28,6 +28,28 @@ internal static class UndefineLosses
     public static CoppiceException? OfUsersImages(Observed observed) =>
         UsersImages.AgainstLeaving(observed, observed.Catalog.Jobs);
 
+    /// <summary>
+    /// The refusal that names what cannot be kept in the domain's folder: what lies on the memory volume, and what is another domain's, which
+    /// would not know any more that it is needed. Null if all can.
+    /// </summary>
+    public static CoppiceException? AgainstKeeping(Observed observed)
+    {
+        var (catalog, folder) = (observed.Catalog, observed.Folder);
+        var subject = $"domain '{catalog.Name}'";
+        if (catalog.Memories.Select(m => m.File).OfType<string>().FirstOrDefault(f => f.StartsWith(folder.VolumeFolder + "/", StringComparison.Ordinal)) is { } memory)
+        {
+            return new CoppiceException(
+                ErrorKind.WouldLose, subject, $"has memory on the memory volume ({memory}), which cannot be kept without it",
+                $"delete its snapshots with memory first, or let all go: coppice undefine {catalog.Name} --snapshots");
+        }
+
+        return LayerGraph.Of(catalog).All.FirstOrDefault(l => l.Origin is LayerOrigin.Borrowed) is { } borrowed
+            ? new CoppiceException(
+                ErrorKind.WouldLose, subject, $"builds on {borrowed.Path}, which another domain has lent it and would remove once it is undefined",
+                $"copy its disk first with qemu-img convert, or let all go: coppice undefine {catalog.Name} --snapshots")
+            : null;
+    }
+
     /// <summary>The refusal that names what would be lost; null if nothing would.</summary>
     public static CoppiceException? Of(Observed observed)
     {

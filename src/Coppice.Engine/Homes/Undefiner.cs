@@ -19,7 +19,9 @@ internal sealed class Undefiner(Call call, HomeFolder home, DomainFinder finder)
         }
 
         var losses = request.Snapshots ? null : UndefineLosses.Of(observed);
-        var refusal = UndefineLosses.OfBorrowers(observed) ?? (request.Keep ? null : losses) ?? UndefineLosses.OfUsersImages(observed);
+        var refusal = UndefineLosses.OfBorrowers(observed)
+            ?? (losses is null ? null : request.Keep ? UndefineLosses.AgainstKeeping(observed) : losses)
+            ?? UndefineLosses.OfUsersImages(observed);
         return refusal is not null ? throw refusal
             : losses is not null ? await KeepAsync(folder, session, observed).ConfigureAwait(false)
             : await ForgetAsync(call, folder, session, observed).ConfigureAwait(false);

@@ -69,9 +69,6 @@ public static class ConnectionProcedures
     /// <summary>Whether nobody can listen to the connection.</summary>
     public static Procedure<ValueTuple, bool> IsSecure { get; } = new(149, Nothing, Truth);
 
-    /// <summary>What the firmware of the host says of it, as XML.</summary>
-    public static Procedure<uint, string> GetSystemInformation { get; } = new(203, Unsigned, Text);
-
     /// <summary>The free memory of the host, in bytes.</summary>
     public static Procedure<ValueTuple, ulong> GetFreeMemory { get; } = new(102, Nothing, UnsignedHyper);
 
@@ -94,9 +91,6 @@ public static class ConnectionProcedures
     /// <summary>The security driver: its name and what labels mean to it; both empty if there is none.</summary>
     public static Procedure<ValueTuple, (ImmutableArray<int> Model, ImmutableArray<int> Meaning)> GetSecurityModel { get; } =
         new(122, Nothing, Of(List(Integer, 257), List(Integer, 257)));
-
-    /// <summary>Whether a CPU, in XML, can be had here.</summary>
-    public static Procedure<(string Xml, uint Flags), int> CompareCpu { get; } = new(158, Of(Text, Unsigned), Integer);
 
     /// <summary>The names of the CPU models of an architecture.</summary>
     public static Procedure<(string Architecture, int NeedResults, uint Flags), (ImmutableArray<string> Names, int Count)> GetCpuModels { get; } =

@@ -50,9 +50,6 @@ public static class DomainFigureProcedures
     public static Procedure<(RemoteDomain Domain, uint Flags), ImmutableArray<string>> GetMessages { get; } =
         new(426, s_flagged, List(Text, 2048));
 
-    /// <summary>The name of its scheduler, and how many parameters that has.</summary>
-    public static Procedure<RemoteDomain, (string Name, int Parameters)> GetScheduler { get; } = new(56, s_domain, Of(Text, Integer));
-
     /// <summary>What it kept busy: requests and bytes read, requests and bytes written, errors, of one disk or all.</summary>
     public static Procedure<(RemoteDomain Domain, string Path), (long Reads, long ReadBytes, long Writes, long WrittenBytes, long Errors)> GetBlockStatistics { get; } =
         new(64, Of(s_domain, Text), Of(Hyper, Hyper, Hyper, Hyper, Hyper));

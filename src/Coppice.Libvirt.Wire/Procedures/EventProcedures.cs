@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using static Coppice.Libvirt.Wire.Xdr;
 
 namespace Coppice.Libvirt.Wire;
@@ -54,12 +53,4 @@ public static class EventProcedures
     /// <summary>The same, with the disk named by target.</summary>
     public static Notice<(int Callback, RemoteDomain Domain, string Target, int Type, int Status)> BlockJobByTarget { get; } =
         new(339, Of(Integer, s_domain, Text, Integer, Integer));
-
-    /// <summary>A job of a domain has ended, with what it did.</summary>
-    public static Notice<(int Callback, RemoteDomain Domain, ImmutableArray<TypedParameter> Figures)> JobCompleted { get; } =
-        new(363, Of(Integer, s_domain, List(TypedParameter.Type, TypedParameter.Most)));
-
-    /// <summary>A note in a definition has changed: description (0), title (1), or an element of a namespace (2).</summary>
-    public static Notice<(int Callback, RemoteDomain Domain, int Type, string? Namespace)> MetadataChange { get; } =
-        new(379, Of(Integer, s_domain, Integer, OptionalText));
 }

@@ -61,10 +61,6 @@ public static class JobProcedures
     public static Procedure<(RemoteDomain Domain, string Disk, uint Flags), ValueTuple> AbortBlockJob { get; } =
         new(237, Of(s_domain, Text, Unsigned), Nothing);
 
-    /// <summary>Makes a disk's job faster or slower.</summary>
-    public static Procedure<(RemoteDomain Domain, string Disk, ulong Bandwidth, uint Flags), ValueTuple> SetBlockJobSpeed { get; } =
-        new(239, Of(s_domain, Text, UnsignedHyper, Unsigned), Nothing);
-
     /// <summary>Makes a disk larger; in KiB, or in bytes with bit 0 of the flags.</summary>
     public static Procedure<(RemoteDomain Domain, string Disk, ulong Size, uint Flags), ValueTuple> BlockResize { get; } =
         new(251, Of(s_domain, Text, UnsignedHyper, Unsigned), Nothing);

@@ -109,7 +109,11 @@ internal sealed class CallTable
                 await Task.Yield();
             }
 
-            return procedure.Answered.Encode(await answer(caller, procedure.Asked.Decode(asked.Span)).ConfigureAwait(false));
+            // Nobody reads for a client that has gone.
+            var until = right is CallRight.Writer ? caller : caller with { Cancellation = caller.Client.Ended };
+            var answered = procedure.Answered.Encode(await answer(until, procedure.Asked.Decode(asked.Span)).ConfigureAwait(false));
+            (caller.Then, caller.Connection) = (until.Then, until.Connection);
+            return answered;
         }));
 
     private sealed record Entry(CallRight Right, CallSubject Subject, Func<Caller, ReadOnlyMemory<byte>, Task<ReadOnlyMemory<byte>>> Answer);

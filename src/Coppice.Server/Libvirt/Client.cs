@@ -30,6 +30,7 @@ internal sealed class Client : IDisposable
     public Client(Socket socket, bool isReadOnly, CallTable calls, TimeProvider time, ILogger log)
     {
         (_socket, IsReadOnly, _calls, _time, _log) = (socket, isReadOnly, calls, time, log);
+        Ended = _ended.Token;
         _keepAlive = new KeepAliveWatch(this, time);
         Streams = new ClientStreams(this);
     }
@@ -50,7 +51,10 @@ internal sealed class Client : IDisposable
     public ClientStreams Streams { get; }
 
     /// <summary>Ends with the connection.</summary>
-    public CancellationToken Ended => _ended.Token;
+    public CancellationToken Ended { get; }
+
+    /// <summary>It has asked for so much that it is not listened to until some of it is answered.</summary>
+    public bool IsBusy => _free.CurrentCount is 0;
 
     /// <summary>It has opened the hypervisor.</summary>
     public void Open(string uri, bool isReadOnly) => (Uri, IsReadOnly) = (uri, IsReadOnly || isReadOnly);
@@ -66,7 +70,18 @@ internal sealed class Client : IDisposable
     public void StartKeepAlive() => _keepAlive.Start();
 
     /// <summary>Ends the connection.</summary>
-    public void Drop() => _ended.Cancel();
+    public void Drop()
+    {
+        try
+        {
+            _ended.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended long ago.
+            return;
+        }
+    }
 
     /// <summary>Sends a frame when its turn comes. Nothing happens if the connection has ended.</summary>
     public async ValueTask SendAsync(Frame frame)
@@ -78,7 +93,7 @@ internal sealed class Client : IDisposable
         catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
         {
             // Nobody is there any more.
-            return;
+            frame.Connection?.Dispose();
         }
     }
 
@@ -215,6 +230,10 @@ internal sealed class Client : IDisposable
         {
             Drop();
             _waiting.Writer.TryComplete();
+            while (_waiting.Reader.TryRead(out var unsent))
+            {
+                unsent.Connection?.Dispose();
+            }
         }
     }
 

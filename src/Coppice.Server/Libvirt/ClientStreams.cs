@@ -12,7 +12,8 @@ internal sealed class ClientStreams(Client client) : IDisposable
     /// <summary>The most bytes in one frame.</summary>
     public const int MostData = 256 << 10;
 
-    private const int MostWaitingFrames = 64;
+    // What a client may have sent to a console that is slow, and what is sent to it at once.
+    private const int MostWaiting = 1 << 20, Chunk = 32 << 10;
 
     private readonly ConcurrentDictionary<uint, OpenStream> _open = new();
 
@@ -84,12 +85,13 @@ internal sealed class ClientStreams(Client client) : IDisposable
     private sealed class OpenStream(Client client, int procedure, uint serial, Stream ours, CancellationToken until)
     {
         private readonly CancellationTokenSource _ended = CancellationTokenSource.CreateLinkedTokenSource(client.Ended, until);
-        private readonly Channel<ReadOnlyMemory<byte>> _arrived = Channel.CreateBounded<ReadOnlyMemory<byte>>(MostWaitingFrames);
+        private readonly Channel<ReadOnlyMemory<byte>> _arrived = Channel.CreateUnbounded<ReadOnlyMemory<byte>>();
 
         private readonly Lock _lock = new();
         private readonly TaskCompletionSource<Frame> _last = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly CancellationToken _gone = client.Ended;
         private bool _isOver;
+        private int _waiting;
 
         public int Procedure => procedure;
 
@@ -128,7 +130,7 @@ internal sealed class ClientStreams(Client client) : IDisposable
             switch (frame.Header)
             {
                 case { Type: FrameType.Stream, Status: FrameStatus.Continue }:
-                    if (!_arrived.Writer.TryWrite(frame.Payload))
+                    if (Interlocked.Add(ref _waiting, frame.Payload.Length) > MostWaiting || !_arrived.Writer.TryWrite(frame.Payload))
                     {
                         Fail("nobody reads what is sent to it");
                     }
@@ -162,7 +164,7 @@ internal sealed class ClientStreams(Client client) : IDisposable
         /// <summary>What is ours goes to the client; at its end an empty frame does.</summary>
         private async Task ForwardAsync()
         {
-            var buffer = new byte[MostData];
+            var buffer = new byte[Chunk];
             try
             {
                 int length;
@@ -195,6 +197,8 @@ internal sealed class ClientStreams(Client client) : IDisposable
                     {
                         await ours.WriteAsync(bytes, _ended.Token).ConfigureAwait(false);
                     }
+
+                    Interlocked.Add(ref _waiting, -bytes.Length);
                 }
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)

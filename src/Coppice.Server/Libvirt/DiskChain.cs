@@ -9,8 +9,8 @@ namespace Coppice.Server.Libvirt;
 /// <param name="JobType">What libvirt calls that (virDomainBlockJobType).</param>
 internal sealed record LayerRange(Layer Top, ImmutableArray<Layer> Below, int JobType)
 {
-    /// <summary>Under a guest that runs, what it writes to takes in what is below it; nothing it writes is moved.</summary>
-    public MergeDirection? Direction => JobType is RequestedMerge.Commit ? null : MergeDirection.Stream;
+    /// <summary>Which image is written, and stays: whoever asks for either may remove the other one.</summary>
+    public MergeDirection Direction => JobType is RequestedMerge.Commit ? MergeDirection.Commit : MergeDirection.Stream;
 }
 
 /// <summary>The layers that a disk is on, as libvirt's block jobs name them: by the paths of their files.</summary>
@@ -66,13 +66,20 @@ internal sealed class DiskChain
             throw RpcException.InvalidArgument($"commit of '{Target}' active layer requires active flag");
         }
 
+        if (top is 0)
+        {
+            // Whoever commits it removes it afterwards.
+            throw RpcException.Unsupported(
+                $"what the guest writes to is not committed while it runs: pull what is below it instead (virsh blockpull {Catalog.Name} {Target}), or switch the domain off");
+        }
+
         if (top + 1 >= _layers.Length)
         {
             throw RpcException.InvalidArgument($"could not find base image in chain for '{Target}'");
         }
 
         var lowest = baseName is not null ? IndexOf(baseName, top + 1) : flags.Has(Shallow) ? top + 1 : _layers.Length - 1;
-        return new LayerRange(_layers[top], [.. _layers[(top + 1)..(lowest + 1)]], top is 0 ? RequestedMerge.ActiveCommit : RequestedMerge.Commit);
+        return new LayerRange(_layers[top], [.. _layers[(top + 1)..(lowest + 1)]], RequestedMerge.Commit);
     }
 
     /// <summary>The layers that a pull merges: what the guest writes to, and those below it.</summary>

@@ -129,6 +129,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     {
         if (await domains.FindAsync(definition.Id).ConfigureAwait(false) is not { } catalog)
         {
+            RequireNotKept(definition);
             return definition;
         }
 
@@ -143,6 +144,20 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
             known is not null && disk.Source is { } source && paths.GetValueOrDefault(disk.Target) == source
                 ? disk with { Source = known.Source, Type = known.Type, Format = known.Format }
                 : disk;
+    }
+
+    /// <summary>Whoever gives back the definition of a domain that was undefined has its disks where they were.</summary>
+    private void RequireNotKept(DomainDefinition definition)
+    {
+        foreach (var kept in domains.Home.ReadUndefined(definition.Id))
+        {
+            var was = kept[..kept.LastIndexOf('.')];
+            if (definition.Disks.FirstOrDefault(d => d.Source?.StartsWith($"{was}/", StringComparison.Ordinal) is true && !File.Exists(d.Source)) is { } disk)
+            {
+                throw RpcException.OperationInvalid(
+                    $"{disk.Source} was kept when the domain was undefined; to have it back with all its snapshots: mv {kept} {was}");
+            }
+        }
     }
 
     private Task<RemoteDomain> CreateXmlAsync(Caller caller, string xml, uint flags)

@@ -14,8 +14,14 @@ internal sealed record SeenDomain(Catalog Catalog, int? ProcessId, DomainState S
     /// <summary>It is active.</summary>
     public bool IsAlive => ProcessId is not null;
 
-    /// <summary>Its guest has switched it off by itself.</summary>
-    public bool PoweredOff => !IsAlive && Catalog.Head.Process is not null;
+    /// <summary>Its guest was heard to switch it off.</summary>
+    public bool HasPoweredOff { get; init; }
+
+    /// <summary>It was not looked at yet.</summary>
+    public bool IsGuess { get; init; }
+
+    /// <summary>The same doing something else.</summary>
+    public SeenDomain Doing(DomainState state) => this with { State = state, Remote = RemoteState.Of(state) };
 }
 
 /// <summary>A change in the life of a domain (virDomainEventType and the details that belong to each).</summary>
@@ -25,8 +31,8 @@ internal readonly record struct LifecycleChange(int Event, int Detail)
         Defined = new(0, 0), Redefined = new(0, 1), DefinedByRename = new(0, 2), Undefined = new(1, 0), UndefinedByRename = new(1, 1),
         Started = new(2, 0), Restored = new(2, 2), StartedFromSnapshot = new(2, 3), WokenUp = new(2, 4),
         Paused = new(3, 0), Failed = new(3, 2), PausedFromSnapshot = new(3, 5),
-        Resumed = new(4, 0), ResumedFromSnapshot = new(4, 2),
-        ShutDown = new(5, 0), Destroyed = new(5, 1), StoppedByCrash = new(5, 2), Saved = new(5, 4), StoppedFromSnapshot = new(5, 6),
+        Resumed = new(4, 0),
+        ShutDown = new(5, 0), Destroyed = new(5, 1), StoppedByCrash = new(5, 2), Saved = new(5, 4), StoppedByFailure = new(5, 5), StoppedFromSnapshot = new(5, 6),
         ShutDownByGuest = new(6, 1), Suspended = new(7, 0), Crashed = new(8, 0);
 }
 
@@ -37,10 +43,10 @@ internal readonly record struct LifecycleChange(int Event, int Detail)
 /// <param name="Status">What has become of it.</param>
 internal readonly record struct BlockJobChange(string Target, string Path, int Type, int Status)
 {
-    private const int Pull = 1, Commit = 3, Completed = 0, Cancelled = 2;
+    public const int Completed = 0, Failed = 1, Cancelled = 2;
 
-    /// <summary>Which libvirt calls a merge of a direction.</summary>
-    public static int TypeOf(MergeDirection direction) => direction is MergeDirection.Commit ? Commit : Pull;
+    /// <summary>What libvirt calls a merge of a direction.</summary>
+    public static int TypeOf(MergeDirection direction) => direction is MergeDirection.Commit ? RequestedMerge.Commit : RequestedMerge.Pull;
 
     /// <summary>A job that is over.</summary>
     public static BlockJobChange Of(MergeJob job, string path, bool isMerged) =>
@@ -57,7 +63,7 @@ internal static class DomainChanges
     {
         (null, null) => [],
         (null, { } made) => [.. IsPassing(made) ? [] : new[] { LifecycleChange.Defined }, .. made.IsAlive ? Begun(made, LifecycleChange.Started) : []],
-        ({ } gone, null) => [.. gone.IsAlive ? new[] { LifecycleChange.Destroyed } : [], .. IsPassing(gone) ? [] : new[] { LifecycleChange.Undefined }],
+        ({ } gone, null) => [.. gone.IsAlive ? Ended(gone, null) : [], .. IsPassing(gone) ? [] : new[] { LifecycleChange.Undefined }],
         ({ } was, { } now) => [.. OfRecord(was, now), .. OfLife(was, now)],
     };
 
@@ -100,12 +106,14 @@ internal static class DomainChanges
         ? [how, how == LifecycleChange.StartedFromSnapshot ? LifecycleChange.PausedFromSnapshot : LifecycleChange.Paused]
         : [how];
 
-    private static LifecycleChange[] Ended(SeenDomain was, SeenDomain now) =>
-        now.PoweredOff ? [LifecycleChange.ShutDownByGuest, LifecycleChange.ShutDown]
+    /// <summary>A process that has ended by itself is still on record: unless its guest was heard to power off, it failed.</summary>
+    private static LifecycleChange[] Ended(SeenDomain was, SeenDomain? now) =>
+        was.State is DomainState.Crashed ? [LifecycleChange.StoppedByCrash]
+        : was.HasPoweredOff || was.State is DomainState.Off ? [LifecycleChange.ShutDownByGuest, LifecycleChange.ShutDown]
+        : now is null ? [LifecycleChange.Destroyed]
+        : now.Catalog.Head.Process is not null ? [LifecycleChange.StoppedByFailure]
         : now.Catalog.Head.Saved is not null ? [LifecycleChange.Saved]
         : IsReverted(was, now) ? [LifecycleChange.StoppedFromSnapshot]
-        : was.State is DomainState.Crashed ? [LifecycleChange.StoppedByCrash]
-        : was.State is DomainState.Off ? [LifecycleChange.ShutDownByGuest, LifecycleChange.ShutDown]
         : [LifecycleChange.Destroyed];
 
     private static LifecycleChange[] Went(DomainState was, DomainState now) => (was, now) switch

@@ -9,15 +9,16 @@ namespace Coppice.Server.Libvirt;
 
 /// <summary>
 /// Looks at all domains twice a second, and at one whenever something was done to it here, and tells what has become of them since; what
-/// a guest does in between, its process tells. So it does not matter who does something: a client, the command line, a guest.
+/// a guest does in between, its process tells. So it does not matter who does something: a client, the command line, a guest. Looks at one
+/// domain come one after another; one that does not answer holds up no other.
 /// </summary>
-internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMerges merges, TimeProvider time, ILogger log) : IDisposable
+internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMerges merges, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(500), s_listenAgain = TimeSpan.FromSeconds(5);
 
-    private readonly SemaphoreSlim _one = new(1);
+    private readonly ConcurrentDictionary<DomainId, SemaphoreSlim> _turns = new();
     private readonly ConcurrentDictionary<ShortId, Task> _listening = new();
-    private ImmutableDictionary<DomainId, SeenDomain> _seen = ImmutableDictionary<DomainId, SeenDomain>.Empty;
+    private readonly ConcurrentDictionary<DomainId, SeenDomain> _seen = new();
 
     /// <summary>What a domain is doing, and why, if that was seen and is still so.</summary>
     public RemoteState StateOf(DomainId domain, DomainState state) =>
@@ -41,47 +42,79 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
         }
     }
 
-    /// <summary>Looks at one domain, which somebody has just done something to.</summary>
-    public Task LookAsync(DomainId domain, CancellationToken cancellation) => AloneAsync(
-        async () => Note(domain, await SeeAsync(domain, cancellation).ConfigureAwait(false), cancellation), cancellation);
+    /// <summary>Looks at one domain, which somebody has just done something to. What goes wrong is no matter of whoever did it.</summary>
+    public Task TryLookAsync(DomainId domain, CancellationToken cancellation) => TryAsync(() => LookAsync(domain, hasEnded: false, cancellation));
 
-    /// <inheritdoc/>
-    public void Dispose() => _one.Dispose();
-
-    private Task LookAllAsync(bool isFirst, CancellationToken cancellation) => AloneAsync(
-        async () =>
+    private async Task LookAllAsync(bool isFirst, CancellationToken cancellation)
+    {
+        ImmutableArray<Catalog> there = [];
+        if (await TryAsync(() => Task.FromResult(there = home.ReadCatalogs())).ConfigureAwait(false))
         {
-            try
+            if (isFirst)
             {
-                var there = home.ReadCatalogs();
-                foreach (var domain in there.Select(c => c.Domain).Concat(_seen.Keys).Distinct())
+                foreach (var catalog in there)
                 {
-                    var seen = await SeeAsync(domain, cancellation).ConfigureAwait(false);
-                    if (isFirst && seen is not null)
-                    {
-                        _seen = _seen.SetItem(domain, seen);
-                    }
-
-                    Note(domain, seen, cancellation);
+                    var process = home.ReadProcessId(catalog);
+                    _seen[catalog.Domain] = new SeenDomain(catalog, process, process is null ? DomainState.Off : DomainState.Running) { IsGuess = true };
                 }
             }
-            catch (CoppiceException e)
+
+            var all = there.Select(c => c.Domain).Concat(_seen.Keys).Distinct();
+            await Task.WhenAll(all.Select(d => TryLookAsync(d, cancellation))).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What goes wrong at one look is told, and the next one may do better. False if something did.</summary>
+    private async Task<bool> TryAsync(Func<Task> look)
+    {
+        try
+        {
+            await look().ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+#pragma warning disable CA1031 // Whatever it is, nobody would be told of anything any more if it ended the watch.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            log.LogWarning("domains could not be looked at: {Problem}", e.Message);
+            return false;
+        }
+    }
+
+    /// <param name="domain">The domain.</param>
+    /// <param name="hasEnded">Whoever listened to its process has heard its last.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    private Task LookAsync(DomainId domain, bool hasEnded, CancellationToken cancellation) => InTurnAsync(
+        domain,
+        async () =>
+        {
+            var now = await SeeAsync(domain, cancellation).ConfigureAwait(false);
+
+            // Whether a guest has powered off is heard; it may not have been yet.
+            var isHeard = hasEnded || _seen.GetValueOrDefault(domain) is not { IsAlive: true, Catalog.Head.Process: { } was } || !_listening.ContainsKey(was)
+                || now is null || now.IsAlive || now.Catalog.Head.Process != was;
+            if (isHeard)
             {
-                log.LogWarning("the domains could not be looked at: {Problem}", e.Message);
+                Note(domain, now, cancellation);
             }
         },
         cancellation);
 
-    private async Task AloneAsync(Func<Task> look, CancellationToken cancellation)
+    private async Task InTurnAsync(DomainId domain, Func<Task> look, CancellationToken cancellation)
     {
-        await _one.WaitAsync(cancellation).ConfigureAwait(false);
+        var turn = _turns.GetOrAdd(domain, _ => new SemaphoreSlim(1));
+        await turn.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
             await look().ConfigureAwait(false);
         }
         finally
         {
-            _one.Release();
+            turn.Release();
         }
     }
 
@@ -112,8 +145,17 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
             Listen(now.Catalog, process, cancellation);
         }
 
-        var changes = DomainChanges.Between(before, now).ToImmutableArray();
-        _seen = now is null ? _seen.Remove(domain) : _seen.SetItem(domain, now with { Remote = Reason(before, now, changes) });
+        // What was only guessed at first is no change.
+        var changes = before is { IsGuess: true } ? [] : DomainChanges.Between(before, now).ToImmutableArray();
+        if (now is null)
+        {
+            _seen.TryRemove(domain, out _);
+        }
+        else
+        {
+            _seen[domain] = now with { Remote = Reason(before, now, changes) };
+        }
+
         foreach (var change in changes)
         {
             var named = change == LifecycleChange.UndefinedByRename ? before! : now ?? before!;
@@ -138,7 +180,8 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
     private static RemoteState Reason(SeenDomain? before, SeenDomain now, ImmutableArray<LifecycleChange> changes)
     {
         var hasBooted = now.Catalog.Current is { } current && now.Catalog.Snapshots[current].Memory.Mode is MemoryMode.None;
-        var last = changes.Select(c => RemoteState.After(c, hasBooted)).LastOrDefault(s => s is not null) ?? (before?.State == now.State ? before.Remote : null);
+        var last = changes.Select(c => RemoteState.After(c, hasBooted)).LastOrDefault(s => s is not null)
+            ?? (before?.State == now.State ? before.Remote : null);
         return last is { } known && known.State == now.Remote.State ? known : now.Remote;
     }
 
@@ -154,33 +197,32 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
     {
         // Whoever begins this is looking at the domain.
         await Task.Yield();
-        try
+        await TryAsync(async () =>
         {
             await foreach (var told in home.WatchAsync(catalog, cancellation).ConfigureAwait(false))
             {
                 await HearAsync(catalog.Domain, process, told, cancellation).ConfigureAwait(false);
             }
 
-            // Its process has ended, which the next look would find too.
-            await LookAsync(catalog.Domain, cancellation).ConfigureAwait(false);
-            _listening.TryRemove(process, out _);
-        }
-        catch (Exception e) when (e is CoppiceException or OperationCanceledException)
-        {
-            // Then it is looked at, as one that tells nothing.
-            log.LogDebug("what becomes of domain {Domain} is not heard: {Problem}", catalog.Name, e.Message);
-        }
+            // Its process has ended, or tells nothing.
+            await LookAsync(catalog.Domain, hasEnded: true, cancellation).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+
+        // One that somebody else listens to, or that tells nothing, is not asked again at once.
+        await TryAsync(() => Task.Delay(s_listenAgain, time, cancellation)).ConfigureAwait(false);
+        _listening.TryRemove(process, out _);
     }
 
     private async Task HearAsync(DomainId domain, ShortId process, GuestEvent told, CancellationToken cancellation)
     {
-        if (told.Kind is GuestEventKind.Began or GuestEventKind.JobChanged or GuestEventKind.PoweredOff)
+        if (told.Kind is GuestEventKind.Began or GuestEventKind.JobChanged)
         {
-            await LookAsync(domain, cancellation).ConfigureAwait(false);
+            await LookAsync(domain, hasEnded: false, cancellation).ConfigureAwait(false);
             return;
         }
 
-        await AloneAsync(
+        await InTurnAsync(
+            domain,
             () =>
             {
                 // A process that was left tells on until it ends.
@@ -201,19 +243,22 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
             case { Kind: GuestEventKind.Reset }:
                 events.TellReboot(Remote(seen, seen));
                 break;
+            case { Kind: GuestEventKind.PoweredOff }:
+                _seen[domain] = seen with { HasPoweredOff = told.ByGuest };
+                break;
             case { Kind: GuestEventKind.DiskFailed, Failure: { } failure }:
                 var head = seen.Catalog.Head.Disks.FirstOrDefault(d => d.Target == failure.Target);
                 events.Tell(Remote(seen, seen), head is null ? "" : LayerGraph.Of(seen.Catalog)[head.Layer].Path, failure);
                 if (failure.Action is FailureAction.Stopped)
                 {
-                    Note(domain, seen with { State = DomainState.IoError, Remote = RemoteState.Of(DomainState.IoError) }, cancellation);
+                    Note(domain, seen.Doing(DomainState.IoError), cancellation);
                 }
 
                 break;
             default:
                 if (StateAfter(told.Kind, seen.State) is { } state)
                 {
-                    Note(domain, seen with { State = state, Remote = RemoteState.Of(state) }, cancellation);
+                    Note(domain, seen.Doing(state), cancellation);
                 }
 
                 break;

@@ -62,7 +62,8 @@ internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder)
         var top = chain[0];
         disk.SetAttributeValue("type", top.Type is StorageType.Block ? "block" : "file");
         disk.Element("driver")?.SetAttributeValue("type", FormatOf(top));
-        disk.Element("source")?.ReplaceAttributes(Source(top));
+        disk.Element("source")?.Attributes().Where(a => a.Name == "file" || a.Name == "dev").Remove();
+        disk.Element("source")?.Add(Source(top));
         if (isActive)
         {
             disk.Element("source")?.AddAfterSelf(Below(chain.AsSpan(1)));

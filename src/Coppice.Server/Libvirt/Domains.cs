@@ -91,7 +91,7 @@ internal sealed class Domains(Home home, DomainWatch watch)
             // What failed may have changed something all the same.
             if ((domain ?? result?.Catalog?.Domain) is { } about)
             {
-                await watch.LookAsync(about, caller.Cancellation).ConfigureAwait(false);
+                await watch.TryLookAsync(about, caller.Cancellation).ConfigureAwait(false);
             }
         }
     }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Libvirt.Wire;
 
@@ -44,10 +43,6 @@ internal sealed class EventPublisher
         Tell(DomainEvent.BlockJobByTarget, domain, callback => EventProcedures.BlockJobByTarget.ToFrame(
             (callback, domain, change.Target, change.Type, change.Status)));
     }
-
-    /// <summary>A job of a domain has ended.</summary>
-    public void Tell(RemoteDomain domain, ImmutableArray<TypedParameter> job) =>
-        Tell(DomainEvent.JobCompleted, domain, callback => EventProcedures.JobCompleted.ToFrame((callback, domain, job)));
 
     private void Tell(int @event, RemoteDomain domain, Func<int, Frame> frame)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Libvirt.Wire;
@@ -38,6 +39,11 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
         });
         calls.Reads(JobProcedures.GetBlockJob, (caller, asked) => ProgressAsync(caller, asked.Domain, asked.Disk));
         calls.Changes(JobProcedures.AbortBlockJob, AbortAsync);
+        Merge(calls);
+    }
+
+    private void Merge(CallTable calls)
+    {
         calls.Changes(JobProcedures.BlockCommit, async (caller, asked) =>
         {
             var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
@@ -65,7 +71,7 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
                 : await domains.RunAsync(
                     asked.Domain, id => new ResizeDisk(id, disk.Target, new ByteCount((long)(asked.Size * unit))), caller).ConfigureAwait(false);
         });
-        calls.Changes<(RemoteDomain Domain, string Disk, string Xml, System.Collections.Immutable.ImmutableArray<TypedParameter> Parameters, uint Flags), ValueTuple>(
+        calls.Changes<(RemoteDomain Domain, string Disk, string Xml, ImmutableArray<TypedParameter> Parameters, uint Flags), ValueTuple>(
             JobProcedures.BlockCopy, async (_, asked) =>
             {
                 await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
@@ -77,52 +83,53 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
     private async Task<ValueTuple> MergeAsync(Caller caller, RemoteDomain domain, DiskChain disk, LayerRange range)
     {
         disk.RequireUnnamed(range.Below);
-        if (merges.Find(disk.Catalog.Domain, disk.Target) is not null)
+        var merge = new RequestedMerge(
+            disk.Catalog.Domain, disk.Target, disk.Path, range.JobType, [.. range.Below.Append(range.Top).Select(l => l.Id)]);
+        if (!merges.TryAdd(merge))
         {
             throw RpcException.OperationInvalid($"disk '{disk.Target}' already in active block job");
         }
 
-        await domains.RunAsync(domain, id => new CollectGarbage(id) { Direction = range.Direction }, caller).ConfigureAwait(false);
-        merges.Add(new RequestedMerge(disk.Catalog.Domain, disk.Target, disk.Path, range.JobType, [.. range.Below.Append(range.Top).Select(l => l.Id)]));
+        try
+        {
+            await domains.RunAsync(domain, id => new CollectGarbage(id) { Direction = range.Direction }, caller).ConfigureAwait(false);
+        }
+        catch
+        {
+            merges.Forget(merge);
+            throw;
+        }
+
+        merges.Begin(merge);
         var now = await domains.FindAsync(domain).ConfigureAwait(false);
         merges.Look(now, domains.Remote(now));
         return default;
     }
 
-    /// <summary>What a client has asked for is as ready as libvirt would have it, or as far as what merges now.</summary>
+    /// <summary>How far what merges now has come.</summary>
     private async Task<(bool Found, int Type, ulong Bandwidth, ulong Current, ulong End)> ProgressAsync(Caller caller, RemoteDomain domain, string disk)
     {
         var chain = DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
         var asked = merges.Find(chain.Catalog.Domain, chain.Target);
-        if (asked is { IsReady: true })
-        {
-            return (true, asked.Type, 0, 1, 1);
-        }
-
         var job = await FindAsync(caller, chain).ConfigureAwait(false);
         return job is null ? (asked is not null, asked?.Type ?? 0, 0ul, 0ul, asked is null ? 0ul : 1ul) :
             (true, asked?.Type ?? BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes);
     }
 
-    /// <summary>What a client has asked for is ended; any other merge is finished if it is ready and that is asked for, or given up.</summary>
+    /// <summary>What merges is finished if it is ready and that is asked for, or given up.</summary>
     private async Task<ValueTuple> AbortAsync(Caller caller, (RemoteDomain Domain, string Disk, uint Flags) asked)
     {
         var chain = DiskChain.Find(await domains.FindActiveAsync(asked.Domain).ConfigureAwait(false), asked.Disk);
-        if (merges.Find(chain.Catalog.Domain, chain.Target) is { IsReady: true } ready)
-        {
-            merges.End(ready, domains.Remote(chain.Catalog));
-            return default;
-        }
-
         var job = await FindAsync(caller, chain).ConfigureAwait(false)
             ?? throw RpcException.InvalidArgument($"disk {asked.Disk} does not have an active block job");
+        await domains.RunAsync(
+            asked.Domain, id => asked.Flags.Has(Pivot) ? new FinishJob(id, job.Job.Id) : new CancelJobs(id, job.Job.Id.Value), caller).ConfigureAwait(false);
         if (merges.Find(chain.Catalog.Domain, chain.Target) is { } begun)
         {
-            merges.End(begun, domains.Remote(chain.Catalog));
+            merges.Cancel(begun, domains.Remote(chain.Catalog));
         }
 
-        return await domains.RunAsync(
-            asked.Domain, id => asked.Flags.Has(Pivot) ? new FinishJob(id, job.Job.Id) : new CancelJobs(id, job.Job.Id.Value), caller).ConfigureAwait(false);
+        return default;
     }
 
     private async Task<JobView?> FindAsync(Caller caller, DiskChain chain)

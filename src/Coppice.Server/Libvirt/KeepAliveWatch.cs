@@ -61,6 +61,13 @@ internal sealed class KeepAliveWatch(Client client, TimeProvider time)
         {
             while (await timer.WaitForNextTickAsync(client.Ended).ConfigureAwait(false))
             {
+                if (client.IsBusy)
+                {
+                    // What it has sent since is not read yet.
+                    Heard();
+                    continue;
+                }
+
                 // The first interval may have begun just before something came.
                 var silent = Interlocked.Increment(ref _silent);
                 if (silent > MostUnanswered + 1)

@@ -33,7 +33,14 @@ internal sealed class ListeningSocket : IDisposable
 
     private readonly string? _path;
 
-    private ListeningSocket(Socket socket, bool isReadOnly, string? path) => (Socket, IsReadOnly, _path) = (socket, isReadOnly, path);
+    // Another server may have taken the place of this one meanwhile.
+    private readonly ulong? _inode;
+
+    private ListeningSocket(Socket socket, bool isReadOnly, string? path)
+    {
+        (Socket, IsReadOnly, _path) = (socket, isReadOnly, path);
+        _inode = path is null ? null : FileSystem.StampOf(path)?.Inode;
+    }
 
     /// <summary>The socket.</summary>
     public Socket Socket { get; }
@@ -74,7 +81,7 @@ internal sealed class ListeningSocket : IDisposable
     public void Dispose()
     {
         Socket.Dispose();
-        if (_path is not null)
+        if (_path is not null && FileSystem.StampOf(_path)?.Inode == _inode)
         {
             File.Delete(_path);
         }
@@ -85,6 +92,11 @@ internal sealed class ListeningSocket : IDisposable
         if (!File.Exists(path))
         {
             return;
+        }
+
+        if (!FileSystem.IsSocket(path))
+        {
+            throw new CoppiceException(ErrorKind.AlreadyExists, $"socket {path}", "is a file and no socket", "give another path");
         }
 
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Libvirt.Wire;
 
 namespace Coppice.Server.Libvirt;
@@ -38,7 +39,7 @@ internal static class OtherCalls
             calls.Reads(count, _ => 0);
         }
 
-        foreach (var names in new[] { list.ListNames, list.ListDefinedNames }.OfType<Procedure<int, System.Collections.Immutable.ImmutableArray<string>>>())
+        foreach (var names in new[] { list.ListNames, list.ListDefinedNames }.OfType<Procedure<int, ImmutableArray<string>>>())
         {
             calls.Reads(names, _ => []);
         }

@@ -9,7 +9,7 @@ internal readonly record struct RemoteState(int State, int Reason)
 
     private const int Booted = 1, Restored = 3, RunsFromSnapshot = 4, Unpaused = 5, WokenUp = 8;
     private const int ByUser = 1, IoError = 5, PausedFromSnapshot = 7;
-    private const int Unknown = 0, ShutDown = 1, Destroyed = 2, StoppedByCrash = 3, Saved = 5, OffFromSnapshot = 7, Panicked = 1;
+    private const int Unknown = 0, ShutDown = 1, Destroyed = 2, StoppedByCrash = 3, Saved = 5, Failed = 6, OffFromSnapshot = 7, Panicked = 1;
 
     /// <summary>As far as it can be told by looking.</summary>
     public static RemoteState Of(DomainState state) => state switch
@@ -29,7 +29,7 @@ internal readonly record struct RemoteState(int State, int Reason)
     public static RemoteState? After(LifecycleChange change, bool hasBooted) =>
         change == LifecycleChange.Started ? new(Running, Booted)
         : change == LifecycleChange.Restored ? new(Running, Restored)
-        : change == LifecycleChange.StartedFromSnapshot || change == LifecycleChange.ResumedFromSnapshot ? new(Running, hasBooted ? Booted : RunsFromSnapshot)
+        : change == LifecycleChange.StartedFromSnapshot ? new(Running, hasBooted ? Booted : RunsFromSnapshot)
         : change == LifecycleChange.WokenUp ? new(Running, WokenUp)
         : change == LifecycleChange.Resumed ? new(Running, Unpaused)
         : change == LifecycleChange.Paused ? new(Paused, ByUser)
@@ -39,6 +39,7 @@ internal readonly record struct RemoteState(int State, int Reason)
         : change == LifecycleChange.Destroyed ? new(Off, Destroyed)
         : change == LifecycleChange.StoppedByCrash ? new(Off, StoppedByCrash)
         : change == LifecycleChange.Saved ? new(Off, Saved)
+        : change == LifecycleChange.StoppedByFailure ? new(Off, Failed)
         : change == LifecycleChange.StoppedFromSnapshot ? new(Off, OffFromSnapshot)
         : null;
 }

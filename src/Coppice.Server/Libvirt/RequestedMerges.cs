@@ -13,10 +13,10 @@ namespace Coppice.Server.Libvirt;
 /// <param name="Layers">Of these layers one is to be left.</param>
 internal sealed record RequestedMerge(DomainId Domain, string Target, string Path, int Type, ImmutableArray<ShortId> Layers)
 {
-    public const int Pull = 1, Commit = 3, ActiveCommit = 4;
+    public const int Pull = 1, Commit = 3;
 
-    /// <summary>It is done; libvirt has whoever committed what the guest writes to say so once more.</summary>
-    public bool IsReady { get; init; }
+    /// <summary>It has been begun: from then on it is over if nothing merges.</summary>
+    public bool IsBegun { get; init; }
 
     /// <summary>How many of its layers a disk is still on.</summary>
     public int Left(Catalog catalog) => catalog.Head.Disks.FirstOrDefault(d => d.Target == Target) is { } head
@@ -25,50 +25,46 @@ internal sealed record RequestedMerge(DomainId Domain, string Target, string Pat
 }
 
 /// <summary>
-/// The merges that clients have asked for and wait for. Coppice merges whatever has no name, two layers at a time, and finishes by itself; libvirt's
-/// clients wait for the end of one job, and, of one that the guest writes to, to be told that they may end it.
+/// The merges that clients have asked for and wait for. Coppice merges whatever has no name, two layers at a time; libvirt's clients wait for the
+/// end of one job.
 /// </summary>
 internal sealed class RequestedMerges(EventPublisher events)
 {
-    // virConnectDomainEventBlockJobStatus.
-    private const int Completed = 0, Failed = 1, Cancelled = 2, Ready = 3;
-
     private readonly ConcurrentDictionary<(DomainId Domain, string Target), RequestedMerge> _all = new();
 
     /// <summary>The one of a disk; null if nobody has asked for any.</summary>
     public RequestedMerge? Find(DomainId domain, string target) => _all.GetValueOrDefault((domain, target));
 
-    /// <summary>One more is asked for, instead of any other of that disk.</summary>
-    public void Add(RequestedMerge merge) => _all[(merge.Domain, merge.Target)] = merge;
+    /// <summary>One is asked for. False if there is one of that disk.</summary>
+    public bool TryAdd(RequestedMerge merge) => _all.TryAdd((merge.Domain, merge.Target), merge);
 
-    /// <summary>Whoever asked for it ends it.</summary>
-    public void End(RequestedMerge merge, RemoteDomain domain)
-    {
-        if (_all.TryRemove((merge.Domain, merge.Target), out _))
-        {
-            Tell(domain, merge, merge.IsReady ? Completed : Cancelled);
-        }
-    }
+    /// <summary>It has been begun.</summary>
+    public void Begin(RequestedMerge merge) => _all.TryUpdate((merge.Domain, merge.Target), merge with { IsBegun = true }, merge);
+
+    /// <summary>It could not be begun, and nobody is told.</summary>
+    public void Forget(RequestedMerge merge) => _all.TryRemove(KeyValuePair.Create((merge.Domain, merge.Target), merge));
+
+    /// <summary>Whoever asked for it has given it up.</summary>
+    public void Cancel(RequestedMerge merge, RemoteDomain domain) => End(merge, domain, BlockJobChange.Cancelled);
 
     /// <summary>Looks whether merges of a domain have come to their end, and tells so.</summary>
     public void Look(Catalog catalog, RemoteDomain domain)
     {
-        foreach (var merge in _all.Values.Where(m => m.Domain == catalog.Domain && !m.IsReady))
+        foreach (var merge in _all.Values.Where(m => m.Domain == catalog.Domain && m.IsBegun))
         {
             var isMerged = merge.Left(catalog) <= 1;
-            if (isMerged && merge.Type is RequestedMerge.ActiveCommit)
+            if (isMerged || catalog.Jobs.All(j => j.Disk != merge.Target))
             {
-                Add(merge with { IsReady = true });
-                Tell(domain, merge, Ready);
-            }
-            else if (isMerged || catalog.Jobs.All(j => j.Disk != merge.Target))
-            {
-                _all.TryRemove((merge.Domain, merge.Target), out _);
-                Tell(domain, merge, isMerged ? Completed : Failed);
+                End(merge, domain, isMerged ? BlockJobChange.Completed : BlockJobChange.Failed);
             }
         }
     }
 
-    private void Tell(RemoteDomain domain, RequestedMerge merge, int status) =>
-        events.Tell(domain, new BlockJobChange(merge.Target, merge.Path, merge.Type, status));
+    private void End(RequestedMerge merge, RemoteDomain domain, int status)
+    {
+        if (_all.TryRemove(KeyValuePair.Create((merge.Domain, merge.Target), merge)))
+        {
+            events.Tell(domain, new BlockJobChange(merge.Target, merge.Path, merge.Type, status));
+        }
+    }
 }

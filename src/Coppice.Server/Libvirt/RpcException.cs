@@ -7,16 +7,16 @@ namespace Coppice.Server.Libvirt;
 internal static class RpcCode
 {
     public const int InternalError = 1, NoSupport = 3, InvalidArgument = 8, OperationFailed = 9, XmlError = 27, DomainExists = 28,
-        OperationDenied = 29, SystemError = 38, Rpc = 39, NoDomain = 42, NoNetwork = 43, AuthenticationFailed = 45, NoStoragePool = 49,
-        OperationInvalid = 55, ConfigurationUnsupported = 67, OperationTimeout = 68, InvalidSnapshot = 71, NoSnapshot = 72, ArgumentUnsupported = 74,
-        RevertRisky = 77, OperationAborted = 78, NoMetadata = 80, OperationUnsupported = 84, ResourceBusy = 87, InvalidDocument = 92,
-        NoCheckpoint = 103, NoBackup = 104;
+        OperationDenied = 29, SystemError = 38, Rpc = 39, NoDomain = 42, NoNetwork = 43, NoStoragePool = 49,
+        OperationInvalid = 55, ConfigurationUnsupported = 67, OperationTimeout = 68, NoSnapshot = 72, ArgumentUnsupported = 74,
+        RevertRisky = 77, OperationAborted = 78, NoMetadata = 80, OperationUnsupported = 84, InvalidDocument = 92,
+        NoCheckpoint = 103;
 }
 
 /// <summary>Which part of libvirt an error comes from (virErrorDomain).</summary>
 internal static class RpcOrigin
 {
-    public const int Xml = 5, Domain = 6, Rpc = 7, Qemu = 10, Network = 19, StoragePool = 18, Snapshot = 35, Streams = 38, Checkpoint = 69;
+    public const int Domain = 6, Rpc = 7, Qemu = 10, Network = 19, StoragePool = 18, Snapshot = 35, Streams = 38, Checkpoint = 69;
 }
 
 /// <summary>What a call was about, which decides what "there is none" means.</summary>

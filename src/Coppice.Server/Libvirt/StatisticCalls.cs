@@ -9,6 +9,7 @@ namespace Coppice.Server.Libvirt;
 internal sealed class StatisticCalls(Domains domains)
 {
     private const long Kibibyte = 1024;
+    private const uint MostFigures = 1024;
 
     // virDomainMemoryStatTags, virConnectGetAllDomainStatsFlags, virTypedParameterFlags.
     private const int ActualBalloon = 6, ResidentSet = 7;
@@ -31,10 +32,10 @@ internal sealed class StatisticCalls(Domains domains)
         {
             Flags.Require(asked.Flags, TextsWelcome, "block statistics");
             var figures = BlockFigures(await DisksAsync(caller, asked.Domain, asked.Path).ConfigureAwait(false));
-            return (asked.Count is 0 ? [] : figures, figures.Length);
+            return asked.Count is 0 ? ([], figures.Length) : ([.. figures.Take(asked.Count)], Math.Min(asked.Count, figures.Length));
         });
         calls.Reads(DomainFigureProcedures.GetBlockSizes, BlockSizesAsync);
-        calls.Reads(DomainFigureProcedures.GetMemoryStatistics, async (caller, asked) => MemoryOf(await GuestAsync(caller, asked.Domain).ConfigureAwait(false)));
+        calls.Reads(DomainFigureProcedures.GetMemoryStatistics, async (caller, asked) => [.. MemoryOf(await GuestAsync(caller, asked.Domain).ConfigureAwait(false)).Take((int)Math.Min(asked.Most, MostFigures))]);
         calls.Reads(DomainFigureProcedures.GetCardStatistics, CardAsync);
     }
 
@@ -59,7 +60,7 @@ internal sealed class StatisticCalls(Domains domains)
         var filter = new DomainFilter(flags & ~(NoWait | Backing | Enforced));
         string[] names = asked.IsEmpty
             ? [.. (await domains.Home.ListAsync(caller.Cancellation).ConfigureAwait(false)).Domains.Where(filter.Passes).Select(v => v.Catalog.Domain.ToString())]
-            : [.. asked.Select(d => d.Uuid.ToString("D"))];
+            : [.. asked.Select(d => d.Uuid.ToString("D")).Distinct(StringComparer.Ordinal)];
         var found = ImmutableArray.CreateBuilder<(RemoteDomain, ImmutableArray<TypedParameter>)>();
         foreach (var name in names)
         {

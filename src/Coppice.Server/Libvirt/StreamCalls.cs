@@ -13,7 +13,12 @@ internal sealed class StreamCalls(Domains domains)
     // virDomainOpenGraphicsFlags.
     private const uint SkipPassword = 1;
 
+    /// <summary>What is meant where none is named: the console is another name of it.</summary>
+    private const string FirstConsole = "serial0";
+
     private const string PictureType = "image/x-portable-pixmap";
+
+    private static readonly TimeSpan s_pictureLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Who is at each console, and how to have them leave it: a guest has one line, which two cannot share.</summary>
     private readonly ConcurrentDictionary<(DomainId Domain, string Device), CancellationTokenSource> _consoles = new();
@@ -22,7 +27,7 @@ internal sealed class StreamCalls(Domains domains)
     public void AddTo(CallTable calls)
     {
         calls.Changes(DomainProcedures.OpenConsole, OpenConsoleAsync);
-        calls.Reads(DomainProcedures.Screenshot, ScreenshotAsync);
+        calls.Changes(DomainProcedures.Screenshot, ScreenshotAsync);
         calls.Changes(DomainProcedures.OpenScreen, OpenScreenAsync);
     }
 
@@ -30,23 +35,38 @@ internal sealed class StreamCalls(Domains domains)
     {
         Flags.Require(asked.Flags, Force | Safe, "console");
         var catalog = await domains.FindAsync(asked.Domain).ConfigureAwait(false);
-        var place = (catalog.Domain, asked.Device ?? "");
+        var place = (catalog.Domain, asked.Device ?? FirstConsole);
         if (_consoles.TryGetValue(place, out var other))
         {
             if (!asked.Flags.Has(Force))
             {
-                throw new RpcException(RpcCode.OperationFailed, RpcOrigin.Qemu, "operation failed: Active console session exists for this domain");
+                throw Taken();
             }
 
             await other.CancelAsync().ConfigureAwait(false);
+            _consoles.TryRemove(KeyValuePair.Create(place, other));
         }
 
-        var stream = await domains.Home.OpenConsoleAsync(catalog.Domain.ToString(), asked.Device, caller.Cancellation).ConfigureAwait(false);
-        var left = CancellationTokenSource.CreateLinkedTokenSource(caller.Client.Ended);
-        _consoles[place] = left;
-        caller.Client.Streams.Carry(caller, stream, () => _consoles.TryRemove(KeyValuePair.Create(place, left)), left.Token);
-        return default;
+        var left = new CancellationTokenSource();
+        if (!_consoles.TryAdd(place, left))
+        {
+            throw Taken();
+        }
+
+        try
+        {
+            var stream = await domains.Home.OpenConsoleAsync(catalog.Domain.ToString(), asked.Device, caller.Client.Ended).ConfigureAwait(false);
+            caller.Client.Streams.Carry(caller, stream, () => _consoles.TryRemove(KeyValuePair.Create(place, left)), left.Token);
+            return default;
+        }
+        catch
+        {
+            _consoles.TryRemove(KeyValuePair.Create(place, left));
+            throw;
+        }
     }
+
+    private static RpcException Taken() => new(RpcCode.OperationFailed, RpcOrigin.Qemu, "operation failed: Active console session exists for this domain");
 
     private async Task<ValueTuple> OpenScreenAsync(Caller caller, (RemoteDomain Domain, uint Screen, uint Flags) asked)
     {
@@ -66,7 +86,9 @@ internal sealed class StreamCalls(Domains domains)
     {
         Flags.Require(asked.Flags, 0, "screenshot");
         var catalog = await domains.FindAsync(asked.Domain).ConfigureAwait(false);
-        var picture = await domains.Home.TakePictureAsync(catalog.Domain.ToString(), (int)asked.Screen, caller.Cancellation).ConfigureAwait(false);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(caller.Client.Ended);
+        limit.CancelAfter(s_pictureLimit);
+        var picture = await domains.Home.TakePictureAsync(catalog.Domain.ToString(), (int)asked.Screen, limit.Token).ConfigureAwait(false);
         caller.Client.Streams.Carry(caller, picture, () => { }, CancellationToken.None);
         return PictureType;
     }

@@ -5,7 +5,7 @@ namespace Coppice.Server.Libvirt;
 /// <summary>The events that libvirt has and this endpoint tells (virDomainEventID).</summary>
 internal static class DomainEvent
 {
-    public const int Lifecycle = 0, Reboot = 1, IoError = 4, IoErrorWithReason = 6, BlockJob = 8, BlockJobByTarget = 16, JobCompleted = 21, MetadataChange = 23;
+    public const int Lifecycle = 0, Reboot = 1, IoError = 4, IoErrorWithReason = 6, BlockJob = 8, BlockJobByTarget = 16;
 
     /// <summary>The highest that a client may ask for; those that are never told are taken all the same.</summary>
     public const int Last = 26;
@@ -18,12 +18,19 @@ internal static class DomainEvent
 internal sealed class Subscriptions
 {
     private ImmutableDictionary<int, (int Event, Guid? Domain)> _all = ImmutableDictionary<int, (int, Guid?)>.Empty;
+    private const int Most = 1024;
+
     private int _last = -1;
 
     /// <summary>Adds one, of a domain or of all.</summary>
     /// <returns>Its number, with which what is told begins.</returns>
     public int Add(int @event, Guid? domain)
     {
+        if (_all.Count >= Most)
+        {
+            throw RpcException.InvalidArgument($"nobody may ask for more than {Most} events");
+        }
+
         var number = Interlocked.Increment(ref _last);
         ImmutableInterlocked.TryAdd(ref _all, number, (@event, domain));
         return number;

@@ -18,8 +18,14 @@ public sealed class Stage : IAsyncDisposable
         Directory.CreateDirectory(Place, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Variables = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            ["HOME"] = Place, ["XDG_RUNTIME_DIR"] = Place, ["XDG_CONFIG_HOME"] = null, ["XDG_DATA_HOME"] = null, ["XDG_CACHE_HOME"] = null,
-            ["LC_ALL"] = "C.UTF-8", ["TZ"] = "UTC", ["PYTHONDONTWRITEBYTECODE"] = "1",
+            ["HOME"] = Place,
+            ["XDG_RUNTIME_DIR"] = Place,
+            ["XDG_CONFIG_HOME"] = null,
+            ["XDG_DATA_HOME"] = null,
+            ["XDG_CACHE_HOME"] = null,
+            ["LC_ALL"] = "C.UTF-8",
+            ["TZ"] = "UTC",
+            ["PYTHONDONTWRITEBYTECODE"] = "1",
         };
     }
 

@@ -113,5 +113,37 @@ public sealed class DomainCallTests
         Assert.Empty(await client.CallAsync(DomainProcedures.ListDefined, 10));
     }
 
+    [Fact]
+    public async Task A_definition_whose_disks_were_kept_says_how_they_come_back()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: false);
+        await using var client = await bed.OpenAsync();
+        var xml = await client.CallAsync(DomainProcedures.GetXml, (EndpointBed.Web, 2u));
+        Assert.Equal(55, (await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.Undefine, EndpointBed.Web))).Code);
+        await client.CallAsync(DomainProcedures.UndefineWithFlags, (EndpointBed.Web, 2u));
+        Assert.Empty((await client.CallAsync(DomainProcedures.ListAll, (1, 0u))).Domains);
+        var error = await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.Define, xml));
+        Assert.EndsWith($" {bed.World.Domain.Path}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_would_be_removed_with_another_domain_is_not_committed()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: true);
+        await using var client = await bed.OpenAsync();
+        Task<ValueTuple> CommitAsync(uint flags) =>
+            client.CallAsync(JobProcedures.BlockCommit, (EndpointBed.Web, "vda", ((string?)null, (string?)null, 0ul), flags));
+
+        Assert.Equal(8, (await EndpointBed.RefusedAsync(CommitAsync(0))).Code);
+        var active = await EndpointBed.RefusedAsync(CommitAsync(4));
+        Assert.Equal(84, active.Code);
+        Assert.Contains("virsh blockpull web vda", active.Message, StringComparison.Ordinal);
+        var pull = await EndpointBed.RefusedAsync(client.CallAsync(JobProcedures.BlockPull, (EndpointBed.Web, "vda", 0ul, 0u)));
+        Assert.Contains("is what snapshot 'three' has of disk 'vda'", pull.Message, StringComparison.Ordinal);
+        Assert.Equal((false, 0, 0ul, 0ul, 0ul), await client.CallAsync(JobProcedures.GetBlockJob, (EndpointBed.Web, "vda", 0u)));
+    }
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 }

@@ -189,5 +189,19 @@ public sealed class EndpointTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => again.RunAsync(stop.Cancel, stop.Token));
     }
 
+    [Fact]
+    public async Task A_file_that_is_no_socket_is_left_alone()
+    {
+        using var world = new World();
+        var path = $"{world.Path1}.disk";
+        await File.WriteAllTextAsync(path, "data", Cancellation);
+        var error = await HomeTests.FailAsync(() => new Coppice.Server.LibvirtServer(
+            world.Open(), new() { Socket = path, Ids = new IdSource(_ => { }) }, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)
+            .RunAsync(() => { }, Cancellation));
+        Assert.Equal((ErrorKind.AlreadyExists, "is a file and no socket"), (error.Kind, error.Problem));
+        Assert.Equal("data", await File.ReadAllTextAsync(path, Cancellation));
+        File.Delete(path);
+    }
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 }
