@@ -34,6 +34,18 @@ public sealed partial class Home
         };
     }
 
+    /// <summary>What is stored of every domain that can be read, by name. Asks no process; settles what <see cref="ListAsync"/> settles.</summary>
+    public async Task<ImmutableArray<Catalog>> ListCatalogsAsync(CancellationToken cancellation = default)
+    {
+        await new Leftovers(_options, _folder).TidyIfFreeAsync().ConfigureAwait(false);
+        if (_finder.Folders().Where(_ends.HasEnded).ToArray() is { Length: > 0 } ended)
+        {
+            await _ends.TidyIfFreeAsync(ended, cancellation).ConfigureAwait(false);
+        }
+
+        return ReadCatalogs();
+    }
+
     /// <summary>
     /// One domain. Waits for no lock; if it is transient and has ended, it is settled first if that of the home is free.
     /// </summary>

@@ -110,8 +110,11 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     private async Task<ImmutableArray<RemoteDomain>> ListAsync(uint flags, CancellationToken cancellation)
     {
         var filter = new DomainFilter(flags);
-        var list = await domains.Home.ListAsync(cancellation).ConfigureAwait(false);
-        return [.. list.Domains.Where(filter.Passes).Select(v => domains.Remote(v.Catalog)).Take(DomainProcedures.MostListed)];
+        var found = filter.IsOfState
+            ? (await domains.Home.ListAsync(cancellation).ConfigureAwait(false)).Domains.Where(filter.Passes).Select(v => domains.Remote(v.Catalog))
+            : (await domains.Home.ListCatalogsAsync(cancellation).ConfigureAwait(false))
+                .Select(c => (Catalog: c, Remote: domains.Remote(c))).Where(d => filter.Passes(d.Catalog, d.Remote.Id != RemoteDomain.Off)).Select(d => d.Remote);
+        return [.. found.Take(DomainProcedures.MostListed)];
     }
 
     private async Task<RemoteDomain> DefineAsync(Caller caller, string xml, uint flags)

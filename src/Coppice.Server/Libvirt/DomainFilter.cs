@@ -13,17 +13,20 @@ internal readonly record struct DomainFilter(uint Flags)
     private const uint Persistent = 4, Transient = 8, Running = 16, Paused = 32, Off = 64, Other = 128, Saved = 256, NotSaved = 512,
         Autostarted = 1024, NotAutostarted = 2048, WithSnapshots = 4096, WithoutSnapshots = 8192, WithCheckpoints = 16384, WithoutCheckpoints = 32768;
 
-    public bool Passes(DomainView view)
-    {
-        var (catalog, state) = (view.Catalog, view.Hypervisor.State);
-        return Passes(view.Hypervisor.IsAlive ? Active : Inactive, Active | Inactive)
+    /// <summary>What each domain is doing has to be asked of its process, to know whether it passes.</summary>
+    public bool IsOfState => (Flags & (Running | Paused | Off | Other)) != 0;
+
+    public bool Passes(DomainView view) =>
+        Passes(view.Catalog, view.Hypervisor.IsAlive) && Passes(OfState(view.Hypervisor.State), Running | Paused | Off | Other);
+
+    /// <summary>Whether one passes, whatever it is doing.</summary>
+    public bool Passes(Catalog catalog, bool isAlive) =>
+        Passes(isAlive ? Active : Inactive, Active | Inactive)
             && Passes(catalog.Persistence is Persistence.Transient or Persistence.Trial ? Transient : Persistent, Persistent | Transient)
-            && Passes(OfState(state), Running | Paused | Off | Other)
             && Passes(catalog.Head.Saved is null ? NotSaved : Saved, Saved | NotSaved)
             && Passes(catalog.Persistence is Persistence.Autostart ? Autostarted : NotAutostarted, Autostarted | NotAutostarted)
             && Passes(catalog.Snapshots.Count > 0 ? WithSnapshots : WithoutSnapshots, WithSnapshots | WithoutSnapshots)
             && Passes(WithoutCheckpoints, WithCheckpoints | WithoutCheckpoints);
-    }
 
     private bool Passes(uint flag, uint group) => (Flags & group) == 0 || (Flags & flag) != 0;
 
