@@ -16,7 +16,7 @@ internal sealed class Run(Settings settings, IReadOnlyList<Room> rooms) : IDispo
     {
         using var interrupt = System.Runtime.InteropServices.PosixSignalRegistration.Create(
             System.Runtime.InteropServices.PosixSignal.SIGINT, c => { c.Cancel = true; _over.Cancel(); });
-        Say($"    torture: SEED={settings.Room}{(settings.Room is null ? "" : ":")}{settings.Seed} TIME={settings.Time.TotalSeconds:0}s");
+        Say($"    torture: SEED={settings.Room}{(settings.Room is null ? "" : ":")}{settings.Seed} TIME={(settings.Load ?? settings.Time).TotalSeconds:0}s");
         var open = rooms.Where(r => (settings.Room ?? r.Name) == r.Name).ToArray();
         if (settings.Room is null)
         {
@@ -45,7 +45,7 @@ internal sealed class Run(Settings settings, IReadOnlyList<Room> rooms) : IDispo
             var begin = TimeProvider.System.GetTimestamp();
             try
             {
-                await Task.Run(() => room.RoundAsync(new Random(seed), _over.Token)).WaitAsync(s_longest);
+                await Task.Run(() => room.RoundAsync(new Random(seed), _over.Token)).WaitAsync(s_longest + (settings.Load ?? TimeSpan.Zero));
                 room.Tally.Round();
             }
             catch (OperationCanceledException) when (_over.IsCancellationRequested)

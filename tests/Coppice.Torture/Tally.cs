@@ -9,6 +9,7 @@ internal sealed class Tally
     private readonly ConcurrentDictionary<string, int> _operations = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _faults = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _points = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> _notes = new();
     private int _rounds;
     private int _refused;
 
@@ -17,6 +18,9 @@ internal sealed class Tally
     public void Round() => Interlocked.Increment(ref _rounds);
 
     public void Refused() => Interlocked.Increment(ref _refused);
+
+    /// <summary>Something else that a reader wants to know.</summary>
+    public void Note(string note) => _notes.Enqueue(note);
 
     /// <summary>An operation met a fault, or passed without one.</summary>
     /// <param name="name">The operation.</param>
@@ -43,6 +47,7 @@ internal sealed class Tally
             $"{room}: {_rounds} rounds, {_operations.Values.Sum()} operations ({_refused} more were refused), {Faults} faults{(_points.IsEmpty ? "" : $" at {_points.Count} different points")}"),
         $"  faults: {Mix(_faults)}",
         $"  operations: {Mix(_operations)}",
+        .. _notes.Select(n => $"  {n}"),
     ];
 
     private static string Mix(ConcurrentDictionary<string, int> counts) => string.Join(

@@ -50,7 +50,7 @@ internal sealed class Client : IDisposable
     /// <summary>The streams that it has open.</summary>
     public ClientStreams Streams { get; }
 
-    /// <summary>Ends with the connection.</summary>
+    /// <summary>Ends with the connection. Who tells events may find a client that has just gone, and asks for this.</summary>
     public CancellationToken Ended { get; }
 
     /// <summary>It has asked for so much that it is not listened to until some of it is answered.</summary>

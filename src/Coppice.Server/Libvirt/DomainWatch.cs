@@ -20,9 +20,20 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
     private readonly ConcurrentDictionary<ShortId, Task> _listening = new();
     private readonly ConcurrentDictionary<DomainId, SeenDomain> _seen = new();
 
+    /// <summary>The processes that tell what becomes of their guests.</summary>
+    private readonly ConcurrentDictionary<ShortId, bool> _heard = new();
+
     /// <summary>What a domain is doing, and why, if that was seen and is still so.</summary>
     public RemoteState StateOf(DomainId domain, DomainState state) =>
         _seen.GetValueOrDefault(domain) is { } seen && seen.State == state ? seen.Remote : RemoteState.Of(state);
+
+    /// <summary>What a domain is doing if that is known without asking: it is off, or its process tells whatever changes.</summary>
+    public RemoteState? Known(Catalog catalog) => (catalog.Head.Process, _seen.GetValueOrDefault(catalog.Domain)) switch
+    {
+        (null, _) => StateOf(catalog.Domain, catalog.Head.Saved is null ? DomainState.Off : DomainState.Saved),
+        ({ } process, { IsAlive: true, IsGuess: false } seen) when seen.Catalog.Head.Process == process && _heard.ContainsKey(process) => seen.Remote,
+        _ => null,
+    };
 
     /// <summary>Watches until it is stopped. What is there at first is told to nobody.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -202,11 +213,14 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
             await foreach (var told in home.WatchAsync(catalog, cancellation).ConfigureAwait(false))
             {
                 await HearAsync(catalog.Domain, process, told, cancellation).ConfigureAwait(false);
+                _heard[process] = true;
             }
 
             // Its process has ended, or tells nothing.
+            _heard.TryRemove(process, out _);
             await LookAsync(catalog.Domain, hasEnded: true, cancellation).ConfigureAwait(false);
         }).ConfigureAwait(false);
+        _heard.TryRemove(process, out _);
 
         // One that somebody else listens to, or that tells nothing, is not asked again at once.
         await TryAsync(() => Task.Delay(s_listenAgain, time, cancellation)).ConfigureAwait(false);

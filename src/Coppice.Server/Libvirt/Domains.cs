@@ -99,7 +99,7 @@ internal sealed class Domains(Home home, DomainWatch watch)
     /// <summary>What a domain is doing, and why.</summary>
     public async Task<RemoteState> StateOfAsync(RemoteDomain domain, CancellationToken cancellation)
     {
-        return StateOf(await ObserveAsync(domain, cancellation).ConfigureAwait(false));
+        return watch.Known(await FindAsync(domain).ConfigureAwait(false)) ?? StateOf(await ObserveAsync(domain, cancellation).ConfigureAwait(false));
     }
 
     /// <summary>What a domain is doing, and why.</summary>
