@@ -67,6 +67,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         var domains = new Domains(home, watch);
         new ConnectionCalls(domains).AddTo(calls);
         new DomainCalls(domains, options.Ids).AddTo(calls);
+        new DeviceCalls(domains, options.Ids).AddTo(calls);
         new DomainFigureCalls(domains).AddTo(calls);
         new StatisticCalls(domains).AddTo(calls);
         new SnapshotCalls(domains).AddTo(calls);

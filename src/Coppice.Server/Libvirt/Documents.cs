@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using Coppice.Core;
 
 namespace Coppice.Server.Libvirt;
@@ -20,6 +21,13 @@ internal static class Documents
     /// <exception cref="RpcException">It is none.</exception>
     public static SnapshotDocument Snapshot(string xml, bool validates, SnapshotParseMode mode) =>
         Read(xml, validates, SnapshotXml.Validate, text => SnapshotXml.Parse(text, mode), RpcOrigin.Snapshot);
+
+    /// <summary>An element of a domain.</summary>
+    /// <param name="xml">The document.</param>
+    /// <param name="documentName">What it is, for errors.</param>
+    /// <exception cref="RpcException">It is none.</exception>
+    public static XElement Element(string xml, string documentName) =>
+        Read(xml, validates: false, _ => { }, text => SafeXml.Load(text, documentName), RpcOrigin.Domain);
 
     private static T Read<T>(string xml, bool validates, Action<string> validate, Func<string, T> parse, int origin)
     {

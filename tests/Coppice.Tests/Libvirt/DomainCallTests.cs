@@ -145,5 +145,24 @@ public sealed class DomainCallTests
         Assert.Equal((false, 0, 0ul, 0ul, 0ul), await client.CallAsync(JobProcedures.GetBlockJob, (EndpointBed.Web, "vda", 0u)));
     }
 
+    [Fact]
+    public async Task A_disk_comes_and_goes_and_nothing_else_does()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.DefineAsync();
+        await using var client = await bed.OpenAsync();
+        const string Disk =
+            "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/more.qcow2'/><target dev='vdc' bus='virtio'/></disk>";
+        Assert.Equal(55, (await EndpointBed.RefusedAsync(client.CallAsync(DeviceProcedures.Attach, (EndpointBed.Web, Disk)))).Code);
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        await client.CallAsync(DeviceProcedures.Attach, (EndpointBed.Web, Disk));
+        Assert.Equal(["vda", "vdb", "vdc"], bed.World.Catalog.Head.Disks.Select(d => d.Target));
+        Assert.Equal(84, (await EndpointBed.RefusedAsync(client.CallAsync(DeviceProcedures.DetachWithFlags, (EndpointBed.Web, Disk, 2u)))).Code);
+        await client.CallAsync(DeviceProcedures.DetachWithFlags, (EndpointBed.Web, Disk, 3u));
+        Assert.Equal(["vda", "vdb"], bed.World.Catalog.Head.Disks.Select(d => d.Target));
+        Assert.Equal(84, (await EndpointBed.RefusedAsync(client.CallAsync(DeviceProcedures.Attach, (EndpointBed.Web, "<rng/>")))).Code);
+        Assert.Equal(27, (await EndpointBed.RefusedAsync(client.CallAsync(DeviceProcedures.Attach, (EndpointBed.Web, "<disk>")))).Code);
+    }
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 }
