@@ -27,8 +27,11 @@ internal sealed class HostProgram(string name, string package, TimeProvider time
         using var limit = new CancellationTokenSource(most, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         using var process = Start(arguments);
-        var errors = process.StandardError.ReadToEndAsync(either.Token);
-        var output = process.StandardOutput.ReadToEndAsync(either.Token);
+
+        // Whoever asks a process for these has to close them: it no longer does.
+        using StreamReader complaints = process.StandardError, words = process.StandardOutput;
+        var errors = complaints.ReadToEndAsync(either.Token);
+        var output = words.ReadToEndAsync(either.Token);
         try
         {
             await Task.WhenAll(output, process.WaitForExitAsync(either.Token)).ConfigureAwait(false);

@@ -64,7 +64,8 @@ internal sealed class BridgeHelper(ImmutableArray<string> places, TimeProvider t
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try
         {
-            var words = await helper.StandardError.ReadToEndAsync(either.Token);
+            using var errors = helper.StandardError;
+            var words = await errors.ReadToEndAsync(either.Token);
             await helper.WaitForExitAsync(either.Token);
             return words;
         }

@@ -106,7 +106,8 @@ internal sealed class RunProcess(RunFolder folder, ProcessFiles files, TimeProvi
         }
 
         using var shell = Process.Start(start)!;
-        var complaint = await shell.StandardError.ReadToEndAsync(cancellation);
+        using var errors = shell.StandardError;
+        var complaint = await errors.ReadToEndAsync(cancellation);
         await shell.WaitForExitAsync(cancellation);
         if (!WasStarted)
         {

@@ -98,7 +98,8 @@ internal sealed class TpmEmulator(string program, TimeProvider time)
         using var process = Start(new ProcessStartInfo(Maker, arguments) { RedirectStandardOutput = true, RedirectStandardError = true });
         using var limit = new CancellationTokenSource(s_limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        var said = Task.WhenAll(process.StandardOutput.ReadToEndAsync(either.Token), process.StandardError.ReadToEndAsync(either.Token));
+        using StreamReader output = process.StandardOutput, errors = process.StandardError;
+        var said = Task.WhenAll(output.ReadToEndAsync(either.Token), errors.ReadToEndAsync(either.Token));
         try
         {
             await process.WaitForExitAsync(either.Token);
