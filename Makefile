@@ -1,6 +1,7 @@
 # make demo   show it working: a real guest is checkpointed while it runs, changed, reverted, RAM and disk together
 # make test-full   every crash point instead of a sample, on both QEMUs; takes half an hour
 # make torture TIME=10m   random operations and faults until the time is over; SEED=… repeats a run, SEED=live:7 one round of it
+# make load TIME=5m   fifty libvirt clients and the command line at one server, which is killed on the way
 # make bench   measure, side by side with virsh, and write docs/performance.md; PART=pause one part of it, QUICK=1 to see that it works
 # make test   run everything that CI runs; QEMU=10.0 or QEMU=/path/to/qemu-system-x86_64 runs it on another QEMU
 SHELL       := /bin/bash
@@ -10,7 +11,7 @@ PUBLISHED   := artifacts/coppice
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: packages setup build publish demo victim test test-full test-fast torture page virsh lint bench install clean
+.PHONY: packages setup build publish demo victim test test-full test-fast torture load page virsh lint bench install clean
 
 packages:
 	@build/setup
@@ -47,6 +48,11 @@ test-full: test
 
 test-fast: build
 	@build/test Coppice.Tests
+
+# Alone, since what it measures is the server.
+load: export COPPICE_COMMAND := $(CURDIR)/$(PUBLISHED)/coppice
+load: packages build publish
+	@TEST_ARGS="--load $(TIME) $(if $(SEED),--seed $(SEED))" build/test Coppice.Torture
 
 TIME ?= 10m
 torture: packages build victim

@@ -84,14 +84,15 @@ internal sealed class Figures
 
 /// <summary>What a process has open.</summary>
 /// <param name="Sockets">Sockets.</param>
-/// <param name="Others">Anything else.</param>
+/// <param name="Others">Anything else but the parts of its program, which it opens as it needs them.</param>
 internal readonly record struct OpenFiles(int Sockets, int Others)
 {
     public int Count => Sockets + Others;
 
     public static OpenFiles Of(int process)
     {
-        var targets = Directory.GetFileSystemEntries($"/proc/{process}/fd").Select(f => new FileInfo(f).LinkTarget ?? "").ToArray();
+        var targets = Directory.GetFileSystemEntries($"/proc/{process}/fd").Select(f => new FileInfo(f).LinkTarget ?? "")
+            .Where(t => Path.GetExtension(t) is not (".dll" or ".pdb")).ToArray();
         var sockets = targets.Count(t => t.StartsWith("socket:", StringComparison.Ordinal));
         return new OpenFiles(sockets, targets.Length - sockets);
     }

@@ -10,6 +10,7 @@ internal sealed class LoadChecks(LoadRound round)
     private const int Lifecycle = 0;
     private const double MostGrowth = 1.2;
     private const int MostMoreMiB = 16;
+    private const int MostMoreFiles = 2;
     private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(60), s_telling = TimeSpan.FromSeconds(20);
 
     /// <exception cref="Violation">Something does not.</exception>
@@ -92,7 +93,7 @@ internal sealed class LoadChecks(LoadRound round)
         await round.Server.StartAsync();
         var fresh = await SettledAsync(round.Server.Id, left);
         round.Tally.Note($"open in the server when all had gone: {left.Sockets} sockets and {left.Others} other files; in a new one {fresh.Sockets} and {fresh.Others}");
-        if (left.Sockets > fresh.Sockets || left.Others > fresh.Others + 4)
+        if (left.Sockets > fresh.Sockets || left.Others > fresh.Others + MostMoreFiles)
         {
             throw new Violation(Harm.Orphan, $"the server keeps {left} when its clients have gone; one that is new has {fresh}");
         }

@@ -6,7 +6,8 @@ namespace Coppice.Torture.Load;
 /// <summary>A client: connects, does things, and goes away, not always as it should.</summary>
 internal sealed class LoadClient(int number, LoadRound round, Random random)
 {
-    private const int MostCalls = 40;
+    private const int MostOperations = 20;
+    private const int MostCalls = 30;
     private static readonly TimeSpan s_toOpen = TimeSpan.FromSeconds(20);
 
     private int _names;
@@ -23,7 +24,11 @@ internal sealed class LoadClient(int number, LoadRound round, Random random)
             catch (Exception e) when (e is IOException or SocketException && !round.Server.IsGone)
             {
                 // It is being killed and started again, or this client has cut its connection itself.
-                round.Tally.Operation("a connection", e is CutException ? "cut by its client" : "lost with the server");
+                if (e is IOException)
+                {
+                    round.Tally.Operation("a connection", e is CutException cut ? cut.Message : "lost with the server");
+                }
+
                 await Task.Delay(50, CancellationToken.None);
             }
         }
@@ -31,9 +36,9 @@ internal sealed class LoadClient(int number, LoadRound round, Random random)
 
     private async Task VisitAsync(CancellationToken over)
     {
-        var cut = random.Next(4) == 0 ? ((Cut, int)?)(random.Next(2) == 0 ? Cut.AfterSending : Cut.InFrame, random.Next(MostCalls)) : null;
+        var cut = random.Next(2) == 0 ? ((Cut, int)?)(random.Next(2) == 0 ? Cut.AfterSending : Cut.InFrame, random.Next(MostCalls)) : null;
         await using var connection = await LoadConnection.OpenAsync(round.Server, round.Figures, cut);
-        for (var left = random.Next(1, MostCalls); left > 0 && !over.IsCancellationRequested; left--)
+        for (var left = random.Next(1, MostOperations); left > 0 && !over.IsCancellationRequested; left--)
         {
             var domain = round.Domains[random.Next(round.Domains.Length)];
             var turn = new LoadTurn(connection, domain, round.Ledger, random, () => $"c{number}-{_names++}");

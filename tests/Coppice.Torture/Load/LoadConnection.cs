@@ -5,7 +5,7 @@ using Coppice.Libvirt.Wire;
 namespace Coppice.Torture.Load;
 
 /// <summary>The client has ended its connection in the middle of a call.</summary>
-internal sealed class CutException : IOException;
+internal sealed class CutException(string how) : IOException(how);
 
 /// <summary>How a connection ends before its client has done with it.</summary>
 internal enum Cut
@@ -75,7 +75,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         if (_cut is { } cut && ++_calls > cut.Left)
         {
             await CutAsync(cut.How, procedure.Number, procedure.Asked.Encode(asked));
-            throw new CutException();
+            throw new CutException(cut.How is Cut.InFrame ? "cut in a frame" : "closed after sending");
         }
 
         var begin = TimeProvider.System.GetTimestamp();

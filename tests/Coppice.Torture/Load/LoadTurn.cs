@@ -82,7 +82,8 @@ internal sealed class LoadTurn(LoadConnection connection, LoadDomain domain, Led
             throw;
         }
 
-        if (itself)
+        // A name that the server gave is the time in seconds, which somebody else may have been given since.
+        if (itself && !char.IsAsciiDigit(snapshot.Name[0]))
         {
             ledger.Deleted(domain.Name, snapshot.Name);
         }
