@@ -24,13 +24,14 @@ public sealed class QemuFigureTests
         await HostNetworks.IpAsync("address", "add", "192.0.2.1/24", "dev", cards[1].Device!);
         await HostNetworks.IpAsync("neighbour", "add", "192.0.2.2", "lladdr", "52:54:00:00:00:02", "dev", cards[1].Device!);
         using var socket = new System.Net.Sockets.UdpClient();
-        for (var attempt = 0; attempt < 500 && cards[1].Received is not { Packets: > 0, Bytes.Bytes: > 0 }; attempt++)
+        for (var attempt = 0; attempt < 500 && cards[1].Received is not { Packets: > 0, Bytes.Bytes: >= 100 }; attempt++)
         {
             await socket.SendAsync(new byte[100], "192.0.2.2", 9, QemuBed.Cancellation);
             await bed.WaitAsync();
             cards = (await bed.Hypervisor.MeasureAsync(bed.Folder, process, bed.Definition, QemuBed.Cancellation))!.Cards;
         }
 
+        // The host may have asked for routers of its own accord, in fewer bytes.
         Assert.True(cards[1].Received is { Packets: > 0, Bytes.Bytes: >= 100 });
         Assert.Equal(0, cards[1].Sent?.Packets);
     }
