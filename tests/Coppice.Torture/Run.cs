@@ -61,9 +61,14 @@ internal sealed class Run(Settings settings, IReadOnlyList<Room> rooms) : IDispo
                 await _over.CancelAsync();
             }
 
+            if (settings.Room is not null)
+            {
+                return;
+            }
+
             await Task.WhenAny(Task.Delay(TimeProvider.System.GetElapsedTime(begin) * room.Rest, _over.Token));
         }
-        while (!_over.IsCancellationRequested && settings.Room is null);
+        while (!_over.IsCancellationRequested);
     });
 
     private void Report(Room[] open)

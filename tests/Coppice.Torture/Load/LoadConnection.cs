@@ -88,7 +88,7 @@ internal sealed class LoadConnection : IAsyncDisposable
         catch (WireRefusalException e)
         {
             _figures.Answered(changes, TimeProvider.System.GetElapsedTime(begin));
-            throw e.Error.Code is InternalError ? new Violation(Harm.Other, $"procedure {procedure.Number}: {e.Error.Message}", e) : e;
+            throw e.Error.Code is InternalError ? new Violation(Harm.Other, $"procedure {procedure.Number}: {e.Error.Message}\n{_server.Said}", e) : e;
         }
         catch (TimeoutException) when (_client.Ended.IsCompleted)
         {
