@@ -66,6 +66,10 @@ public sealed class LayerGraph
         return chain.ToImmutable();
     }
 
+    /// <summary>The layers of a chain that have files of their own, top first.</summary>
+    /// <exception cref="CoppiceException">As <see cref="Chain"/>.</exception>
+    public IEnumerable<Layer> FileChain(ShortId top) => Chain(top).Where(l => l.Inside is null);
+
     /// <summary>
     /// The layers that no snapshot, head, tip or loan reaches. A disk that took no part in a snapshot is not kept by it; but
     /// where the user's own image is, is not forgotten.

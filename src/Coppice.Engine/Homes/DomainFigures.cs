@@ -7,7 +7,11 @@ namespace Coppice.Engine;
 /// <param name="View">The domain.</param>
 /// <param name="Guest">What its guest has used; null if it is off.</param>
 /// <param name="Images">The images that its disks use now, in the definition's order; a drive without a medium has none.</param>
-public sealed record DomainFigures(DomainView View, GuestFigures? Guest, ImmutableArray<ImageFigures> Images);
+public sealed record DomainFigures(DomainView View, GuestFigures? Guest, ImmutableArray<ImageFigures> Images)
+{
+    /// <summary>The memory that the guest has at present, or begins with if it is off.</summary>
+    public ByteCount CurrentMemory => Guest?.Balloon ?? View.Definition.CurrentMemory ?? View.Definition.Memory;
+}
 
 /// <summary>How large the image is that a disk uses now. What it builds on is not counted.</summary>
 /// <param name="Target">The disk.</param>

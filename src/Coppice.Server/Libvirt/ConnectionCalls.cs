@@ -37,9 +37,9 @@ internal sealed class ConnectionCalls(Domains domains)
         calls.Reads(ConnectionProcedures.GetDomainCapabilities, async (caller, asked) =>
             CapabilityXml.OfDomain(await DescribeAsync(caller).ConfigureAwait(false), asked.Architecture, asked.Machine, asked.Type));
         calls.Reads(ConnectionProcedures.IsSecure, _ => true);
-        calls.Reads(ConnectionProcedures.GetFreeMemory, _ => Kibibytes("MemFree"));
+        calls.Reads(ConnectionProcedures.GetFreeMemory, _ => BytesOf("MemFree"));
         calls.Reads(ConnectionProcedures.GetFreeMemoryOfCells, asked =>
-            asked.First is 0 && asked.Count > 0 ? [Kibibytes("MemFree")] : throw RpcException.InvalidArgument($"there is no cell {asked.First}"));
+            asked.First is 0 && asked.Count > 0 ? [BytesOf("MemFree")] : throw RpcException.InvalidArgument($"there is no cell {asked.First}"));
         calls.Reads(ConnectionProcedures.GetCpuStatistics, asked => CpuStatistics(asked.Cpu, asked.Count));
         calls.Reads(ConnectionProcedures.GetMemoryStatistics, asked => MemoryStatistics(asked.Count, asked.Cell));
         calls.Reads(ConnectionProcedures.GetCpuMap, asked => CpuMap(asked.NeedMap != 0));
@@ -85,7 +85,7 @@ internal sealed class ConnectionCalls(Domains domains)
         ? CapabilityXml.MaximumVcpus
         : throw RpcException.InvalidArgument($"unknown type '{type}'");
 
-    private static ulong Kibibytes(string field) => HostFacts.Memory()[field] * 1024;
+    private static ulong BytesOf(string field) => HostFacts.Memory()[field] * 1024;
 
     private static (ImmutableArray<(string, ulong)> Figures, int Count) CpuStatistics(int cpu, int count)
     {

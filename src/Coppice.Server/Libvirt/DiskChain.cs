@@ -24,7 +24,7 @@ internal sealed class DiskChain
     private DiskChain(Catalog catalog, HeadDisk head)
     {
         (Catalog, Target) = (catalog, head.Target);
-        _layers = [.. LayerGraph.Of(catalog).Chain(head.Layer).Where(l => l.Inside is null)];
+        _layers = [.. LayerGraph.Of(catalog).FileChain(head.Layer)];
     }
 
     /// <summary>What is answered to whoever wants a disk copied.</summary>

@@ -7,8 +7,6 @@ namespace Coppice.Server.Libvirt;
 /// <summary>Answers what is asked about domains.</summary>
 internal sealed class DomainFigureCalls(Domains domains)
 {
-    private const long Kibibyte = 1024;
-
     // virDomainXMLFlags, virDomainVcpuFlags.
     private const uint XmlSecure = 1, XmlInactive = 2, XmlUpdateCpu = 4, XmlMigratable = 8;
     private const uint VcpusLive = 1, VcpusConfigured = 2, VcpusMaximum = 4;
@@ -32,7 +30,7 @@ internal sealed class DomainFigureCalls(Domains domains)
             return "hvm";
         });
         calls.Reads(DomainFigureProcedures.GetMaximumMemory, async (caller, domain) =>
-            Kibibytes((await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false)).Definition.Memory));
+            (await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false)).Definition.Memory.InKibibytes());
         calls.Reads(DomainFigureProcedures.GetMaximumVcpus, async (caller, domain) => await VcpusAsync(caller, domain, 0).ConfigureAwait(false));
         calls.Reads(DomainFigureProcedures.GetVcpus, (caller, asked) => VcpusAsync(caller, asked.Domain, asked.Flags));
         calls.Reads(DomainFigureProcedures.IsActive, async (_, domain) =>
@@ -64,8 +62,6 @@ internal sealed class DomainFigureCalls(Domains domains)
             return ([], 0);
         });
     }
-
-    private static ulong Kibibytes(ByteCount bytes) => (ulong)(bytes.Bytes / Kibibyte);
 
     private async Task<int> VcpusAsync(Caller caller, RemoteDomain domain, uint flags)
     {

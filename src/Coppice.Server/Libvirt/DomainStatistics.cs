@@ -32,16 +32,15 @@ internal sealed class DomainStatistics(DomainFigures figures, RemoteState state,
 
     private TypedParameter[] Processor() => figures.Guest is not { } guest ? [] :
     [
-        new("cpu.time", Nanoseconds(guest.Processor.Total)), new("cpu.user", Nanoseconds(guest.Processor.User)),
-        new("cpu.system", Nanoseconds(guest.Processor.System)),
+        new("cpu.time", guest.Processor.Total.InNanoseconds()), new("cpu.user", guest.Processor.User.InNanoseconds()),
+        new("cpu.system", guest.Processor.System.InNanoseconds()),
     ];
 
     private TypedParameter[] Balloon()
     {
         var definition = figures.View.Definition;
-        var current = figures.Guest?.Balloon ?? definition.CurrentMemory ?? definition.Memory;
-        TypedParameter[] sizes = [new("balloon.current", Kibibytes(current)), new("balloon.maximum", Kibibytes(definition.Memory))];
-        return figures.Guest is { } guest ? [.. sizes, new("balloon.rss", Kibibytes(guest.ResidentMemory))] : sizes;
+        TypedParameter[] sizes = [new("balloon.current", figures.CurrentMemory.InKibibytes()), new("balloon.maximum", definition.Memory.InKibibytes())];
+        return figures.Guest is { } guest ? [.. sizes, new("balloon.rss", guest.ResidentMemory.InKibibytes())] : sizes;
     }
 
     private IEnumerable<TypedParameter> Vcpus()
@@ -55,7 +54,7 @@ internal sealed class DomainStatistics(DomainFigures figures, RemoteState state,
             yield return new($"{name}.state", vcpu.Processor is null ? VcpuOff : VcpuRunning);
             if (vcpu.Processor is { } time)
             {
-                yield return new($"{name}.time", Nanoseconds(time.Total));
+                yield return new($"{name}.time", time.Total.InNanoseconds());
             }
         }
     }
@@ -101,7 +100,7 @@ internal sealed class DomainStatistics(DomainFigures figures, RemoteState state,
     {
         var catalog = figures.View.Catalog;
         return withBacking && figures.Guest is not null && catalog.Head.Disks.FirstOrDefault(d => d.Target == image.Target) is { } head
-            ? LayerGraph.Of(catalog).Chain(head.Layer).Where(l => l.Inside is null).Select(l => l.Path)
+            ? LayerGraph.Of(catalog).FileChain(head.Layer).Select(l => l.Path)
             : [image.Path];
     }
 
@@ -129,7 +128,7 @@ internal sealed class DomainStatistics(DomainFigures figures, RemoteState state,
                     yield return new($"{name}.{kind}.bytes", (ulong)requests.Bytes.Bytes);
                 }
 
-                yield return new($"{name}.{kind}.times", Nanoseconds(requests.Time));
+                yield return new($"{name}.{kind}.times", requests.Time.InNanoseconds());
             }
         }
 
@@ -139,8 +138,4 @@ internal sealed class DomainStatistics(DomainFigures figures, RemoteState state,
     }
 
     private static string Indexed(string group, int index) => string.Create(CultureInfo.InvariantCulture, $"{group}.{index}");
-
-    private static ulong Nanoseconds(TimeSpan time) => (ulong)time.TotalNanoseconds;
-
-    private static ulong Kibibytes(ByteCount bytes) => (ulong)(bytes.Bytes / 1024);
 }

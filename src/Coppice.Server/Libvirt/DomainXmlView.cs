@@ -58,7 +58,7 @@ internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder)
             return;
         }
 
-        Layer[] chain = [.. LayerGraph.Of(catalog).Chain(head.Layer).Where(l => l.Inside is null)];
+        Layer[] chain = [.. LayerGraph.Of(catalog).FileChain(head.Layer)];
         var top = chain[0];
         disk.SetAttributeValue("type", top.Type is StorageType.Block ? "block" : "file");
         disk.Element("driver")?.SetAttributeValue("type", FormatOf(top));

@@ -8,7 +8,6 @@ namespace Coppice.Server.Libvirt;
 /// <summary>Answers what is asked of what guests use.</summary>
 internal sealed class StatisticCalls(Domains domains)
 {
-    private const long Kibibyte = 1024;
     private const uint MostFigures = 1024;
 
     // virDomainMemoryStatTags, virConnectGetAllDomainStatsFlags, virTypedParameterFlags.
@@ -43,10 +42,9 @@ internal sealed class StatisticCalls(Domains domains)
     {
         var figures = await MeasureAsync(caller, domain).ConfigureAwait(false);
         var definition = figures.View.Definition;
-        var current = figures.Guest?.Balloon ?? definition.CurrentMemory ?? definition.Memory;
         return (
-            domains.StateOf(figures.View).State, (ulong)(definition.Memory.Bytes / Kibibyte), (ulong)(current.Bytes / Kibibyte), definition.VirtualCpus,
-            figures.Guest is { } guest ? Nanoseconds(guest.Processor.Total) : 0);
+            domains.StateOf(figures.View).State, definition.Memory.InKibibytes(), figures.CurrentMemory.InKibibytes(), definition.VirtualCpus,
+            figures.Guest is { } guest ? guest.Processor.Total.InNanoseconds() : 0);
     }
 
     private async Task<ImmutableArray<(RemoteDomain Domain, ImmutableArray<TypedParameter> Figures)>> StatisticsAsync(
@@ -115,12 +113,12 @@ internal sealed class StatisticCalls(Domains domains)
     [
         new("rd_bytes", disks.Sum(d => d.Reads.Bytes.Bytes)),
         new("rd_operations", disks.Sum(d => d.Reads.Requests)),
-        new("rd_total_times", disks.Sum(d => (long)Nanoseconds(d.Reads.Time))),
+        new("rd_total_times", disks.Sum(d => (long)d.Reads.Time.InNanoseconds())),
         new("wr_bytes", disks.Sum(d => d.Writes.Bytes.Bytes)),
         new("wr_operations", disks.Sum(d => d.Writes.Requests)),
-        new("wr_total_times", disks.Sum(d => (long)Nanoseconds(d.Writes.Time))),
+        new("wr_total_times", disks.Sum(d => (long)d.Writes.Time.InNanoseconds())),
         new("flush_operations", disks.Sum(d => d.Flushes.Requests)),
-        new("flush_total_times", disks.Sum(d => (long)Nanoseconds(d.Flushes.Time))),
+        new("flush_total_times", disks.Sum(d => (long)d.Flushes.Time.InNanoseconds())),
     ];
 
     private async Task<(ulong Allocation, ulong Capacity, ulong Physical)> BlockSizesAsync(Caller caller, (RemoteDomain Domain, string Path, uint Flags) asked)
@@ -134,8 +132,8 @@ internal sealed class StatisticCalls(Domains domains)
 
     private static ImmutableArray<(int Tag, ulong Value)> MemoryOf(GuestFigures guest)
     {
-        (int, ulong) resident = (ResidentSet, (ulong)(guest.ResidentMemory.Bytes / Kibibyte));
-        return guest.Balloon is { } balloon ? [(ActualBalloon, (ulong)(balloon.Bytes / Kibibyte)), resident] : [resident];
+        (int, ulong) resident = (ResidentSet, guest.ResidentMemory.InKibibytes());
+        return guest.Balloon is { } balloon ? [(ActualBalloon, balloon.InKibibytes()), resident] : [resident];
     }
 
     private async Task<((long Bytes, long Packets, long Errors, long Drops) Received, (long Bytes, long Packets, long Errors, long Drops) Sent)> CardAsync(
@@ -150,6 +148,4 @@ internal sealed class StatisticCalls(Domains domains)
 
         static (long, long, long, long) Of(TrafficFigures traffic) => (traffic.Bytes.Bytes, traffic.Packets, traffic.Errors, traffic.Drops);
     }
-
-    private static ulong Nanoseconds(TimeSpan time) => (ulong)time.TotalNanoseconds;
 }
