@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Coppice.Cli;
 
-/// <summary>What a server has to tell goes to standard error, a line each, which systemd's journal keeps with the time.</summary>
+/// <summary>
+/// What a server has to tell goes to standard error, a line each, which systemd's journal keeps with the time. Below a defect is where it showed.
+/// </summary>
 internal sealed class ErrorLog(TextWriter error) : ILogger
 {
     private readonly Lock _lock = new();
@@ -30,6 +32,10 @@ internal sealed class ErrorLog(TextWriter error) : ILogger
         if (IsEnabled(logLevel))
         {
             Say(formatter(state, exception));
+            foreach (var line in exception?.StackTrace?.Split('\n') ?? [])
+            {
+                Say(line);
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
 
     private CallTable Calls(DomainWatch watch, RequestedMerges merges)
     {
-        var calls = new CallTable();
+        var calls = new CallTable(log);
         var domains = new Domains(home, watch);
         new ConnectionCalls(domains).AddTo(calls);
         new DomainCalls(domains, options.Ids).AddTo(calls);

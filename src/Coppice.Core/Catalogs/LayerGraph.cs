@@ -93,6 +93,15 @@ public sealed class LayerGraph
     /// <summary>The layers with files of their own that build on one.</summary>
     public ImmutableArray<Layer> BuiltOn(ShortId layer) => [.. _layers.Values.Where(l => l.Parent == layer && l.Inside is null)];
 
+    /// <summary>The layers that others build on or are inside of, or that somebody has, and that are not there: none, but in a damaged catalog.</summary>
+    public ImmutableArray<ShortId> Missing()
+    {
+        var named = Roots()
+            .Concat(_layers.Values.SelectMany(IEnumerable<ShortId?> (l) => [l.Parent, l.Inside?.Holder]).OfType<ShortId>())
+            .Concat(_catalog.Jobs.SelectMany(IEnumerable<ShortId> (j) => [j.Lower, j.Upper]));
+        return [.. named.Where(id => !Has(id)).Distinct()];
+    }
+
     /// <summary>The layers that other domains use, with all that these build on.</summary>
     public ImmutableHashSet<ShortId> Lent() => [.. Reached(_catalog.Loans.Select(l => l.Layer))];
 

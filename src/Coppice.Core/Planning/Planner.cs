@@ -18,8 +18,26 @@ public static class Planner
             OutsideChanges.RequireInPlace(context);
         }
 
-        var plan = LowSpace.Warn(context, RoomClaims.Around(context, Lowered(context, request)));
-        return Spares.Around(context, Merging.LetsRun(request) ? plan : Merging.Around(observed, hypervisor, plan));
+        var lowered = LowSpace.Warn(context, RoomClaims.Around(context, Lowered(context, request)));
+        var plan = Spares.Around(context, Merging.LetsRun(request) ? lowered : Merging.Around(observed, hypervisor, lowered));
+        foreach (var change in plan.MakesDomain ? [] : new[] { plan.Commit, plan.RollForward }.OfType<CatalogChange>())
+        {
+            RequireWhole(context, change);
+        }
+
+        return plan;
+    }
+
+    /// <summary>A catalog that names what it does not have can be used no more: a plan that is wrong must not be carried out.</summary>
+    private static void RequireWhole(PlanContext context, CatalogChange change)
+    {
+        var after = LayerGraph.Of(change.ApplyTo(context.Catalog, context.Catalog.Last));
+        if (after.Missing().Except(context.Graph.Missing()).ToArray() is { Length: > 0 } lost)
+        {
+            throw new CoppiceException(
+                ErrorKind.Internal, context.Subject, $"would still name {string.Join(", ", lost)} among its layers, which would be there no more",
+                "nothing was changed; this is a defect of Coppice: report it, with what coppice check says");
+        }
     }
 
     private static Plan Lowered(PlanContext context, DomainRequest request)

@@ -92,11 +92,12 @@ internal static class SnapshotDeletion
         var change = deleted.Change(keeps: true);
         var unreached = LayerGraph.Of(change.ApplyTo(context.Catalog, context.Catalog.Last)).Unreached().Select(l => l.Id).ToHashSet();
 
-        // What an earlier deletion could not remove yet is still to be removed.
+        // What an earlier deletion could not remove yet is still to be removed, unless the image that it is in is forgotten.
+        var stays = context.Graph.Unreached().Where(l => l.Inside is not { } place || !unreached.Contains(place.Holder)).Select(l => l.Id);
         var commit = change with
         {
             PutLayers = [.. change.PutLayers.Where(l => !unreached.Contains(l.Id))],
-            DropLayers = [.. unreached.Except(context.Graph.Unreached().Select(l => l.Id))],
+            DropLayers = [.. unreached.Except(stays)],
         };
         var folder = context.Observed.Folder;
         var next = commit.ApplyTo(context.Catalog, context.Catalog.Last);

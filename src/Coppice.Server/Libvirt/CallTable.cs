@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Coppice.Libvirt.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Coppice.Server.Libvirt;
 
@@ -35,7 +36,7 @@ internal enum CallRight
 /// The procedures that are answered. One that is not in it is answered as libvirt answers one that it does not know, and
 /// clients fall back to what they did before there was such a procedure.
 /// </summary>
-internal sealed class CallTable
+internal sealed class CallTable(ILogger log)
 {
     private readonly Dictionary<int, Entry> _entries = [];
 
@@ -82,7 +83,13 @@ internal sealed class CallTable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return Frame.Failed(header, RpcErrors.Of(e, subject));
+            var error = RpcErrors.Of(e, subject);
+            if (error.Code is RpcCode.InternalError && e is not RpcException)
+            {
+                log.LogError(e, "procedure {Procedure} failed: {Problem}", caller.Procedure, error.Message);
+            }
+
+            return Frame.Failed(header, error);
         }
     }
 

@@ -301,17 +301,38 @@ public sealed class PlannerTests
     [Fact]
     public void An_internal_snapshot_that_had_to_stay_goes_with_the_image_that_holds_it()
     {
-        var model = new Model(s_off with { Capabilities = Scene.Everything });
-        Snapshot("base", DiskMode.External);
-        Snapshot("inside", DiskMode.Internal);
-        Snapshot("top", DiskMode.External);
-        model.Run(new DeleteSnapshot("web", "inside", metadataOnly: false));
-        model.Run(new DeleteSnapshot("web", "top", metadataOnly: false));
+        var model = WithOneThatHadToStay();
+        model.Run(new DeleteSnapshot("web", ["top", "summit"]));
         Assert.Single(model.Graph.All, l => l.Inside is not null);
 
         model.Run(new RevertSnapshot("web", "base", RevertState.AsTaken, DiscardCurrent: true, Force: false));
         Assert.DoesNotContain(model.Graph.All, l => l.Inside is not null);
         Assert.All(model.Graph.All, l => model.Graph.Chain(l.Id));
+    }
+
+    [Fact]
+    public void An_internal_snapshot_that_had_to_stay_is_forgotten_with_the_image_that_holds_it()
+    {
+        var model = WithOneThatHadToStay();
+        model.Run(new RevertSnapshot("web", "base", RevertState.AsTaken, DiscardCurrent: true, Force: false));
+        Assert.Single(model.Graph.All, l => l.Inside is not null);
+
+        var plan = model.Run(new DeleteSnapshot("web", ["top", "summit"]) { Mode = DeleteMode.MetadataOnly });
+        Assert.DoesNotContain(model.Graph.All, l => l.Inside is not null);
+        Assert.Empty(plan.CleanUp);
+        Assert.NotEmpty(model.Run(new RevertSnapshot("web", "base", RevertState.AsTaken, DiscardCurrent: true, Force: false)).Prepare);
+    }
+
+    /// <summary>The image that it is in is built upon, and kept by snapshots that were taken on it.</summary>
+    private static Model WithOneThatHadToStay()
+    {
+        var model = new Model(s_off with { Capabilities = Scene.Everything });
+        Snapshot("base", DiskMode.External);
+        Snapshot("inside", DiskMode.Internal);
+        Snapshot("top", DiskMode.External);
+        Snapshot("summit", DiskMode.External);
+        model.Run(new DeleteSnapshot("web", "inside", metadataOnly: false));
+        return model;
 
         void Snapshot(string name, DiskMode mode) => model.Run(new CreateSnapshot("web")
         {

@@ -156,6 +156,7 @@ public sealed class TreePropertyTests
         Assert.DoesNotContain(model.Catalog.Head.Disks, d => frozen.Contains(d.Layer));
         Assert.DoesNotContain(model.Catalog.Head.Disks, d => model.Graph.All.Any(l => l.Parent == d.Layer));
         Assert.DoesNotContain(model.Graph.Unreached(), l => l is { Origin: LayerOrigin.Coppice, Inside: null });
+        Assert.Empty(model.Graph.Missing());
         Assert.All(model.Graph.All.Where(l => l.Inside is not null), l => Assert.Equal(l.Path, model.Graph[l.Inside!.Holder].Path));
         Assert.True(model.Catalog.Current is null || model.Catalog.Snapshots.ContainsKey(model.Catalog.Current.Value));
         VerifyMark(model);

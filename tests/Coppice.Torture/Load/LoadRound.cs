@@ -37,6 +37,7 @@ internal sealed class LoadRound : IAsyncDisposable
     private readonly LoadSize _size;
     private readonly Random _random;
     private readonly string _folder = Directory.CreateTempSubdirectory("lo-").FullName;
+    private bool _isKept;
 
     public LoadRound(LoadSize size, Random random, Tally tally)
     {
@@ -57,8 +58,21 @@ internal sealed class LoadRound : IAsyncDisposable
 
     public string Home => $"{_folder}/h";
 
-    /// <summary>Defines the domains, puts them under load, and checks what is left.</summary>
+    /// <summary>Defines the domains, puts them under load, and checks what is left. If something is wrong the home is kept, to be looked at.</summary>
     public async Task RunAsync(CancellationToken over)
+    {
+        try
+        {
+            await LoadAsync(over);
+        }
+        catch (Violation e)
+        {
+            _isKept = true;
+            throw new Violation(e.Harm, $"{e.Message}\nthe home is kept: {Home}", e);
+        }
+    }
+
+    private async Task LoadAsync(CancellationToken over)
     {
         await Server.StartAsync();
         await DefineAsync();
@@ -104,7 +118,10 @@ internal sealed class LoadRound : IAsyncDisposable
     {
         await Server.DisposeAsync();
         await LiveDomain.EndAllAsync(Home);
-        Directory.Delete(_folder, recursive: true);
+        if (!_isKept)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
     }
 
     private async Task DefineAsync()

@@ -9,7 +9,7 @@ namespace Coppice.Torture.Load;
 /// <summary><c>coppice serve</c> as a process, which is killed and started again on the same home.</summary>
 internal sealed class LoadServer(string home, string socket) : IAsyncDisposable
 {
-    private const int KeptLines = 40;
+    private const int KeptLines = 200;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentQueue<string> _said = new();
