@@ -13,6 +13,8 @@ namespace Coppice.Storage;
 /// </summary>
 public sealed class FileStorage : IStorage
 {
+    private const int FewFiles = 4;
+
     private readonly Dictionary<string, StepKind> _kinds;
     private readonly LeakSteps _leaks;
     private readonly VolumeStore _volumes;
@@ -101,9 +103,14 @@ public sealed class FileStorage : IStorage
     public Task RemoveVolumeAsync(HomeFolder home, CancellationToken cancellation) => _volumes.RemoveAsync(home, cancellation);
 
     /// <inheritdoc/>
-    public Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
-        IEnumerable<string> paths, CancellationToken cancellation) => Task.Run(
-        () => OwnFolders.Look(paths), cancellation);
+    public async Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
+        IEnumerable<string> paths, CancellationToken cancellation)
+    {
+        string[] all = [.. paths];
+
+        // A few are looked at sooner than another thread begins.
+        return all.Length <= FewFiles ? OwnFolders.Look(all) : await Task.Run(() => OwnFolders.Look(all), cancellation).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public Task<ImmutableDictionary<string, FileObservation>> ListAsync(

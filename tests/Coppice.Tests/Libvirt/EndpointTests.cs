@@ -84,44 +84,6 @@ public sealed class EndpointTests
     }
 
     [Fact]
-    public async Task Calls_of_random_bytes_are_answered_or_refused_and_the_server_goes_on()
-    {
-        await using var bed = await EndpointBed.StartAsync();
-        await bed.World.DefineAsync();
-        await using var client = await bed.OpenAsync();
-        var random = new Random(6);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-        for (var procedure = 1; procedure < 460; procedure++)
-        {
-            if (procedure == ConnectionProcedures.Close.Number)
-            {
-                continue;
-            }
-
-            var payload = new byte[random.Next(0, 64)];
-            random.NextBytes(payload);
-            if (payload.Length >= 4)
-            {
-                // Lengths that could be are worth more than those that are refused at once.
-                payload[0] = payload[1] = payload[2] = 0;
-            }
-
-            try
-            {
-                await client.CallAsync(s_call with { Procedure = procedure }, payload);
-            }
-            catch (WireRefusalException e)
-            {
-                Assert.DoesNotContain("internal error: Sys", e.Message, StringComparison.Ordinal);
-                Assert.DoesNotContain("Exception", e.Message, StringComparison.Ordinal);
-            }
-        }
-
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 64 << 20);
-        Assert.Equal(EndpointBed.Web, await client.CallAsync(DomainProcedures.LookupByName, "web"));
-    }
-
-    [Fact]
     public async Task Two_hundred_that_wait_keep_twenty_that_work_from_nothing()
     {
         await using var bed = await EndpointBed.StartAsync();
