@@ -67,7 +67,9 @@ public sealed class CatalogStore
     }
 
     /// <summary>Reads the catalog and files that it names, all of one revision.</summary>
-    internal T Read<T>(Func<Catalog, T> more)
+    internal T Read<T>(Func<Catalog, T> more) => ReadKnown(known => more(known.Catalog));
+
+    private T ReadKnown<T>(Func<KnownCatalog, T> more)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -75,7 +77,7 @@ public sealed class CatalogStore
             var content = known?.Content ?? ReadRoot();
             try
             {
-                return more((known ?? Interpret(content)).Catalog);
+                return more(known ?? Interpret(content));
             }
             catch (CoppiceException e) when (e.InnerException is FileException { IsMissing: true })
             {
@@ -96,7 +98,7 @@ public sealed class CatalogStore
         (_known.Find(_root)?.Catalog.Persistence ?? ReadFront().Persistence) is Persistence.Transient or Persistence.Trial;
 
     /// <summary>What tells when the record of a snapshot was written, as of now. One that has gone was just replaced.</summary>
-    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes() => RecordTimes(Current());
+    internal Func<SnapshotId, DateTimeOffset> ReadRecordTimes() => RecordTimes(ReadKnown(known => known));
 
     private Func<SnapshotId, DateTimeOffset> RecordTimes(KnownCatalog? known) => id =>
     {
@@ -233,6 +235,7 @@ public sealed class CatalogStore
 
     private RootFront ReadFront() => StoredDocument.Parse(_root, ReadRoot().Span, FrontJson.Default.RootFront);
 
+    /// <summary>What is stored, for whoever has the lock: nobody replaces it meanwhile.</summary>
     private KnownCatalog Current() => _known.Find(_root) ?? Interpret(ReadRoot());
 
     private KnownCatalog Interpret(ReadOnlyMemory<byte> content)
