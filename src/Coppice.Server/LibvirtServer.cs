@@ -69,6 +69,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         new DomainCalls(domains, options.Ids).AddTo(calls);
         new DeviceCalls(domains, options.Ids).AddTo(calls);
         new DomainFigureCalls(domains).AddTo(calls);
+        new NoteCalls(domains).AddTo(calls);
         new StatisticCalls(domains).AddTo(calls);
         new SnapshotCalls(domains).AddTo(calls);
         new JobCalls(domains, merges).AddTo(calls);

@@ -8,7 +8,7 @@ namespace Coppice.Cli.Commands;
 internal static class DomainCommands
 {
     public static IEnumerable<Command> All() =>
-        [Define(), CreateCommand.Create(), ExportCommands.Import(), Rename(), Autostart(), Persist(), Undefine(), List(), Show(), DumpXml()];
+        [Define(), CreateCommand.Create(), ExportCommands.Import(), Rename(), Edit(), Autostart(), Persist(), Undefine(), List(), Show(), DumpXml()];
 
     private static CoppiceCommand Define()
     {
@@ -61,6 +61,22 @@ internal static class DomainCommands
         var name = new Argument<string>("NAME") { Description = "The new name" };
         return new CoppiceCommand("rename", "Give a domain another name", domain, name)
             .Requests(run => new RenameDomain(run.Get(domain), run.Get(name)), "renamed");
+    }
+
+    private static CoppiceCommand Edit()
+    {
+        var domain = KnownNames.Domain();
+        var title = new Option<string?>("--title") { Description = "One line about it; an empty one removes it", HelpName = "TEXT" };
+        var description = new Option<string?>("--description") { Description = "More about it; empty text removes it", HelpName = "TEXT" };
+        var command = new CoppiceCommand("edit", "Change what a domain says about itself; it may run", domain, title, description);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(title) is null && result.GetResult(description) is null)
+            {
+                result.AddError("There is nothing to change: give --title or --description.");
+            }
+        });
+        return command.Requests(run => new EditDomain(run.Get(domain), run.Get(title), run.Get(description)), "changed");
     }
 
     private static CoppiceCommand Undefine()

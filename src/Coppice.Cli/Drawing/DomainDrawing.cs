@@ -30,6 +30,16 @@ internal static class DomainDrawing
         var sheet = new Sheet(2);
         sheet.Add("name", new Cell(domain.Name, s_strong));
         sheet.Add("uuid", domain.Id.ToString());
+        if (domain.Title is { } title)
+        {
+            sheet.Add("title", title);
+        }
+
+        if (domain.Description is { } description)
+        {
+            sheet.Add("description", description);
+        }
+
         sheet.Add("state", Wording.State(domain.State));
         sheet.Add("memory", Wording.Bytes(domain.MemoryBytes));
         if (domain.Persistence != Word.Persistent)

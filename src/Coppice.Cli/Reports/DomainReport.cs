@@ -32,6 +32,12 @@ internal sealed record DomainReport(
     /// <summary>Whether it may differ from every snapshot (R168): a revert then keeps it as a tip.</summary>
     public required bool Dirty { get; init; }
 
+    /// <summary>What its definition says about it in one line; null if it says nothing.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>What it says more; likewise.</summary>
+    public string? Description { get; init; }
+
     /// <summary>What tells its guest that it was restored or forked, as the definition has it; null if nothing does.</summary>
     public string? GenerationId { get; init; }
 
@@ -65,6 +71,8 @@ internal sealed record DomainReport(
             Word.Of(catalog.Persistence))
         {
             Dirty = catalog.CleanIn(hypervisor) is null,
+            Title = definition.Title,
+            Description = definition.Description,
             GenerationId = definition.GenerationId?.ToString(),
             TipRetention = TipRetentionReport.Of(catalog.TipRetention),
             Spares = [.. catalog.Spares.Select(s => new SpareReport(s.Process.ToString(), SnapshotReference.Of(catalog, s.Snapshot), s.Until))],

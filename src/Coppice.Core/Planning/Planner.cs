@@ -45,6 +45,7 @@ public static class Planner
         return request switch
         {
             RenameDomain rename => Lifecycle.Rename(context, rename),
+            EditDomain edit => DomainEditing.Plan(context, edit),
             PersistDomain => Persisting.Persist(context),
             ReleaseDomain => Persisting.Release(context),
             SetAutostart set => Persisting.Autostart(context, set),

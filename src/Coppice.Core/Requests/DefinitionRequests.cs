@@ -34,6 +34,19 @@ public sealed record ReleaseDomain(string Domain) : DomainRequest("persist --off
 /// <param name="Name">The new name.</param>
 public sealed record RenameDomain(string Domain, string Name) : DomainRequest("rename", Domain);
 
+/// <summary>
+/// Change what a definition says of a domain for people and programs; null keeps it, and empty text removes it. It may run. Snapshots keep
+/// what their definitions say.
+/// </summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Title">One line.</param>
+/// <param name="Description">Any text.</param>
+public sealed record EditDomain(string Domain, string? Title = null, string? Description = null) : DomainRequest("edit", Domain)
+{
+    /// <summary>What a program notes; null keeps all that programs noted.</summary>
+    public DomainNote? Note { get; init; }
+}
+
 /// <summary>Let a transient domain stay when it ends (R166). Nothing happens if it would anyway.</summary>
 public sealed record PersistDomain(string Domain) : DomainRequest("persist", Domain);
 

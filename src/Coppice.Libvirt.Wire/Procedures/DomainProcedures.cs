@@ -118,4 +118,11 @@ public static class DomainProcedures
     /// <summary>A note in its definition: description (0), title (1), or an element of somebody's namespace (2).</summary>
     public static Procedure<(RemoteDomain Domain, int Type, string? Namespace, uint Flags), string> GetMetadata { get; } =
         new(265, Of(s_domain, Integer, OptionalText, Unsigned), Text);
+
+    /// <summary>
+    /// Changes such a note: its text, null to remove it; what stands for the namespace, and the namespace; and where it counts
+    /// (virDomainModificationImpact).
+    /// </summary>
+    public static Procedure<(RemoteDomain Domain, int Type, string? Text, (string? Prefix, string? Namespace) Place, uint Flags), ValueTuple> SetMetadata { get; } =
+        new(264, Of(s_domain, Integer, OptionalText, Of(OptionalText, OptionalText), Unsigned), Nothing);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using static Coppice.Libvirt.Wire.Xdr;
 
 namespace Coppice.Libvirt.Wire;
@@ -53,4 +54,12 @@ public static class EventProcedures
     /// <summary>The same, with the disk named by target.</summary>
     public static Notice<(int Callback, RemoteDomain Domain, string Target, int Type, int Status)> BlockJobByTarget { get; } =
         new(339, Of(Integer, s_domain, Text, Integer, Integer));
+
+    /// <summary>The memory of a guest has been saved, for itself or with a snapshot: figures, first which of both (virDomainJobOperation).</summary>
+    public static Notice<(int Callback, RemoteDomain Domain, ImmutableArray<TypedParameter> Figures)> JobCompleted { get; } =
+        new(363, Of(Integer, s_domain, List(TypedParameter.Type, TypedParameter.Most)));
+
+    /// <summary>A note in the definition of a domain has changed: which, and of what namespace (<see cref="DomainProcedures.GetMetadata"/>).</summary>
+    public static Notice<(int Callback, RemoteDomain Domain, int Type, string? Namespace)> MetadataChanged { get; } =
+        new(379, Of(Integer, s_domain, Integer, OptionalText));
 }

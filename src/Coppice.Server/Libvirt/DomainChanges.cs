@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coppice.Core;
 
 namespace Coppice.Server.Libvirt;
@@ -10,6 +11,9 @@ internal sealed record SeenDomain(Catalog Catalog, int? ProcessId, DomainState S
 {
     /// <summary>Why, as libvirt has it.</summary>
     public RemoteState Remote { get; init; } = RemoteState.Of(State);
+
+    /// <summary>Its definition; null if it was not looked at yet.</summary>
+    public DomainDefinition? Definition { get; init; }
 
     /// <summary>It is active.</summary>
     public bool IsAlive => ProcessId is not null;
@@ -53,6 +57,22 @@ internal readonly record struct BlockJobChange(string Target, string Path, int T
         new(job.Disk, path, TypeOf(job.Direction), isMerged ? Completed : Cancelled);
 }
 
+/// <summary>The memory of a guest has been saved (virDomainJobOperation).</summary>
+/// <param name="Operation">For what.</param>
+/// <param name="Memory">How large it is.</param>
+internal readonly record struct SavedMemory(int Operation, ByteCount Memory)
+{
+    public const int ForItself = 2, WithSnapshot = 6;
+}
+
+/// <summary>A note in the definition of a domain has changed (virDomainMetadataType).</summary>
+/// <param name="Type">Which.</param>
+/// <param name="Namespace">Whose element it is; null for the other kinds.</param>
+internal readonly record struct NoteChange(int Type, string? Namespace)
+{
+    public const int Description = 0, Title = 1, Element = 2;
+}
+
 /// <summary>What has become of a domain between two looks. It does not matter who did it.</summary>
 internal static class DomainChanges
 {
@@ -77,6 +97,45 @@ internal static class DomainChanges
                select BlockJobChange.Of(job, head is null ? "" : before[head.Layer].Path, isMerged: !after.Has(job.Gone));
     }
 
+    /// <summary>The notes that differ, where nothing else of the definition does and no snapshot brought another.</summary>
+    public static ImmutableArray<NoteChange> NotesBetween(SeenDomain was, SeenDomain now) =>
+        was.Catalog.Head.Definition != now.Catalog.Head.Definition && was.Definition is { } before && now.Definition is { } after
+            && !IsReverted(was, now) && Unnoted(before) == Unnoted(after)
+            ? [.. Notes(before, after)]
+            : [];
+
+    /// <summary>The memory that was saved: beside images, for the domain itself or with the snapshot that it stands on.</summary>
+    public static SavedMemory? SavedBetween(SeenDomain was, SeenDomain now)
+    {
+        var operation = was.Catalog.Head.Saved is null && now.Catalog.Head.Saved is not null && !IsReverted(was, now) ? SavedMemory.ForItself
+            : now.Catalog.Current is { } current && !was.Catalog.Snapshots.ContainsKey(current)
+                && now.Catalog.Snapshots[current] is { Memory.Mode: MemoryMode.External } taken && taken.Parent == was.Catalog.Current ? SavedMemory.WithSnapshot
+            : (int?)null;
+        return was.IsAlive && operation is { } what && now.Definition is { } definition ? new SavedMemory(what, definition.Memory) : null;
+    }
+
+    private static string Unnoted(DomainDefinition definition) =>
+        DomainXml.Format(definition with { Title = null, Description = null, Metadata = null });
+
+    private static IEnumerable<NoteChange> Notes(DomainDefinition before, DomainDefinition after)
+    {
+        if (before.Title != after.Title)
+        {
+            yield return new(NoteChange.Title, null);
+        }
+
+        if (before.Description != after.Description)
+        {
+            yield return new(NoteChange.Description, null);
+        }
+
+        var (old, noted) = (DomainNote.ReadAll(before.Metadata), DomainNote.ReadAll(after.Metadata));
+        foreach (var space in old.Keys.Union(noted.Keys).Where(n => old.GetValueOrDefault(n) != noted.GetValueOrDefault(n)).Order(StringComparer.Ordinal))
+        {
+            yield return new(NoteChange.Element, space);
+        }
+    }
+
     private static bool IsPassing(SeenDomain domain) => domain.Catalog.Persistence is Persistence.Transient or Persistence.Trial;
 
     private static IEnumerable<LifecycleChange> OfRecord(SeenDomain was, SeenDomain now)
@@ -86,7 +145,7 @@ internal static class DomainChanges
             return [LifecycleChange.UndefinedByRename, LifecycleChange.DefinedByRename];
         }
 
-        return was.Catalog.Head.Definition != now.Catalog.Head.Definition && !IsReverted(was, now) ? [LifecycleChange.Redefined] : [];
+        return was.Catalog.Head.Definition != now.Catalog.Head.Definition && !IsReverted(was, now) && NotesBetween(was, now).IsEmpty ? [LifecycleChange.Redefined] : [];
     }
 
     private static LifecycleChange[] OfLife(SeenDomain was, SeenDomain now) => (was.IsAlive, now.IsAlive) switch

@@ -1,4 +1,3 @@
-using System.Xml.Linq;
 using Coppice.Core;
 using Coppice.Libvirt.Wire;
 
@@ -45,7 +44,6 @@ internal sealed class DomainFigureCalls(Domains domains)
         calls.Reads(DomainProcedures.GetAutostart, async (_, domain) =>
             (await domains.FindAsync(domain).ConfigureAwait(false)).Persistence is Persistence.Autostart);
         calls.Reads(DomainProcedures.GetXml, (caller, asked) => XmlAsync(caller.Client, asked.Domain, asked.Flags));
-        calls.Reads(DomainProcedures.GetMetadata, (_, asked) => MetadataAsync(asked.Domain, asked.Type, asked.Namespace));
         calls.Reads(DomainFigureProcedures.GetMessages, async (_, asked) =>
         {
             await domains.FindAsync(asked.Domain).ConfigureAwait(false);
@@ -84,20 +82,5 @@ internal sealed class DomainFigureCalls(Domains domains)
         var xml = await domains.Home.ReadDefinitionXmlAsync(catalog.Domain.ToString()).ConfigureAwait(false);
         var id = flags.Has(XmlInactive) ? null : domains.Home.ReadProcessId(catalog);
         return new DomainXmlView(catalog, domains.Home.FolderOf(catalog)).Of(xml, id, flags.Has(XmlSecure));
-    }
-
-    private async Task<string> MetadataAsync(RemoteDomain domain, int type, string? @namespace)
-    {
-        var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
-        var root = XElement.Parse(await domains.Home.ReadDefinitionXmlAsync(catalog.Domain.ToString()).ConfigureAwait(false));
-        var found = type switch
-        {
-            0 => root.Element("description")?.Value,
-            1 => root.Element("title")?.Value,
-            2 => root.Element("metadata")?.Elements().FirstOrDefault(e => e.Name.NamespaceName == @namespace)?.ToString(),
-            _ => throw RpcException.InvalidArgument($"there is no metadata of type {type}"),
-        };
-        return found ?? throw new RpcException(
-            RpcCode.NoMetadata, RpcOrigin.Qemu, "metadata not found: Requested metadata element is not present");
     }
 }

@@ -134,7 +134,7 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
         try
         {
             var view = await home.ObserveAsync(domain.ToString(), cancellation).ConfigureAwait(false);
-            return new SeenDomain(view.Catalog, view.Hypervisor.Pid, view.Hypervisor.State);
+            return new SeenDomain(view.Catalog, view.Hypervisor.Pid, view.Hypervisor.State) { Definition = view.Definition };
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
         {
@@ -173,14 +173,35 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
             events.Tell(Remote(named, now), change);
         }
 
-        foreach (var job in before is null || now is null ? [] : DomainChanges.JobsBetween(before, now).Where(j => merges.Find(domain, j.Target) is null))
-        {
-            events.Tell(Remote(now!, now), job);
-        }
-
         if (now is not null)
         {
+            TellMore(domain, before, now);
             merges.Look(now.Catalog, Remote(now, now));
+        }
+    }
+
+    /// <summary>Tells what is no change of its life.</summary>
+    private void TellMore(DomainId domain, SeenDomain? before, SeenDomain now)
+    {
+        if (before is null or { IsGuess: true })
+        {
+            return;
+        }
+
+        var remote = Remote(now, now);
+        foreach (var job in DomainChanges.JobsBetween(before, now).Where(j => merges.Find(domain, j.Target) is null))
+        {
+            events.Tell(remote, job);
+        }
+
+        if (DomainChanges.SavedBetween(before, now) is { } saved)
+        {
+            events.Tell(remote, saved);
+        }
+
+        foreach (var note in DomainChanges.NotesBetween(before, now))
+        {
+            events.Tell(remote, note);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Libvirt.Wire;
 
@@ -43,6 +44,19 @@ internal sealed class EventPublisher
         Tell(DomainEvent.BlockJobByTarget, domain, callback => EventProcedures.BlockJobByTarget.ToFrame(
             (callback, domain, change.Target, change.Type, change.Status)));
     }
+
+    /// <summary>The memory of a guest has been saved.</summary>
+    public void Tell(RemoteDomain domain, SavedMemory saved)
+    {
+        var memory = (ulong)saved.Memory.Bytes;
+        ImmutableArray<TypedParameter> figures =
+            [new("operation", saved.Operation), new("data_total", memory), new("memory_total", memory)];
+        Tell(DomainEvent.JobCompleted, domain, callback => EventProcedures.JobCompleted.ToFrame((callback, domain, figures)));
+    }
+
+    /// <summary>A note in the definition of a domain has changed.</summary>
+    public void Tell(RemoteDomain domain, NoteChange change) => Tell(
+        DomainEvent.MetadataChanged, domain, callback => EventProcedures.MetadataChanged.ToFrame((callback, domain, change.Type, change.Namespace)));
 
     private void Tell(int @event, RemoteDomain domain, Func<int, Frame> frame)
     {

@@ -5,7 +5,8 @@ namespace Coppice.Server.Libvirt;
 /// <summary>The events that libvirt has and this endpoint tells (virDomainEventID).</summary>
 internal static class DomainEvent
 {
-    public const int Lifecycle = 0, Reboot = 1, IoError = 4, IoErrorWithReason = 6, BlockJob = 8, BlockJobByTarget = 16;
+    public const int Lifecycle = 0, Reboot = 1, IoError = 4, IoErrorWithReason = 6, BlockJob = 8, BlockJobByTarget = 16,
+        JobCompleted = 21, MetadataChanged = 23;
 
     /// <summary>The highest that a client may ask for; those that are never told are taken all the same.</summary>
     public const int Last = 26;

@@ -193,6 +193,22 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task A_domain_says_something_about_itself()
+    {
+        using var desk = new Desk();
+        await desk.DefineAsync();
+        Desk.Succeeded(await desk.TypeAsync("edit", "web", "--title", "The shop", "--description", "Sells things.\nAsk Ada."));
+        var shown = (await desk.TypeAsync("show", "web", "--json")).Json.GetProperty("domain");
+        Assert.Equal(("The shop", "Sells things.\nAsk Ada."), (shown.GetProperty("title").GetString(), shown.GetProperty("description").GetString()));
+        Assert.Contains("The shop", (await desk.TypeAsync("show", "web")).Output, StringComparison.Ordinal);
+        Assert.Equal(2, (await desk.TypeAsync("edit", "web")).ExitCode);
+        Assert.Equal(2, (await desk.TypeAsync("edit", "web", "--title", "one\ntwo")).ExitCode);
+        Assert.Equal(3, (await desk.TypeAsync("edit", "nowhere", "--title", "x")).ExitCode);
+        Desk.Succeeded(await desk.TypeAsync("edit", "web", "--title", ""));
+        Assert.DoesNotContain("<title>", (await desk.TypeAsync("dumpxml", "web")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_editor_changes_name_and_description()
     {
         using var desk = new Desk();

@@ -49,6 +49,8 @@ public sealed class JsonTests
                 "revision": 4,
                 "persistence": "persistent",
                 "dirty": true,
+                "title": null,
+                "description": null,
                 "generationId": null,
                 "tipRetention": null,
                 "unnamedLayers": [],

@@ -74,6 +74,71 @@ public sealed class DomainCallTests
     }
 
     [Fact]
+    public async Task Notes_are_changed_while_a_guest_runs_and_whoever_asked_is_told()
+    {
+        const string Space = "http://example.org/x";
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.DefineAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        var callback = await client.CallAsync(EventProcedures.Register, (23, null));
+        await client.CallAsync(EventProcedures.Register, (0, null));
+        await client.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 1, "A title", (null, null), 1u));
+        Assert.Equal((callback, 1, null), await NextAsync());
+        await client.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 2, "<note a='1'>hi</note>", ("p", Space), 3u));
+        Assert.Equal((callback, 2, Space), await NextAsync());
+        Assert.Equal("A title", await client.CallAsync(DomainProcedures.GetMetadata, (EndpointBed.Web, 1, null, 0u)));
+        Assert.Equal("<note a=\"1\">hi</note>", await client.CallAsync(DomainProcedures.GetMetadata, (EndpointBed.Web, 2, Space, 0u)));
+
+        await bed.World.RunAsync(new EditDomain(World.Name, Description: "by the command line"));
+        Assert.Equal((callback, 0, null), await NextAsync());
+        await client.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 1, null, (null, null), 0u));
+        Assert.Equal((callback, 1, null), await NextAsync());
+        var missing = await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.GetMetadata, (EndpointBed.Web, 1, null, 0u)));
+        Assert.Equal(80, missing.Code);
+
+        async Task<(int, int, string?)> NextAsync()
+        {
+            var told = await client.ToldAsync(EventProcedures.MetadataChanged, Cancellation);
+            return (told.Callback, told.Type, told.Namespace);
+        }
+    }
+
+    [Fact]
+    public async Task A_domain_that_is_off_has_no_live_notes_and_readers_change_none()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.DefineAsync();
+        await using var client = await bed.OpenAsync();
+        var off = await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 1, "x", (null, null), 1u)));
+        Assert.Equal((55, "Requested operation is not valid: domain is not running"), (off.Code, off.Message));
+        Assert.Equal(8, (await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 3, "x", (null, null), 0u)))).Code);
+        await using var reader = await bed.OpenAsync(readOnly: true);
+        Assert.Equal(29, (await EndpointBed.RefusedAsync(reader.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 1, "x", (null, null), 0u)))).Code);
+    }
+
+    [Fact]
+    public async Task Memory_that_was_saved_is_told()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.DefineAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(EventProcedures.Register, (21, EndpointBed.Web));
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        await bed.World.SnapshotAsync("s");
+        Assert.Equal(6, await OperationAsync());
+        await client.CallAsync(DomainProcedures.ManagedSave, (EndpointBed.Web, 0u));
+        Assert.Equal(2, await OperationAsync());
+
+        async Task<object> OperationAsync()
+        {
+            var told = await client.ToldAsync(EventProcedures.JobCompleted, Cancellation);
+            Assert.Contains(told.Figures, f => f.Field == "memory_total");
+            return told.Figures.Single(f => f.Field == "operation").Value;
+        }
+    }
+
+    [Fact]
     public async Task A_definition_shows_the_layer_that_each_disk_is_on()
     {
         await using var bed = await EndpointBed.StartAsync();
