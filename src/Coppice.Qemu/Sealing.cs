@@ -17,6 +17,12 @@ internal sealed class Sealing(QemuProgram program, KvmProbe kvm, FirmwareChoice 
 
     public async Task<DomainDefinition> SealAsync(DomainDefinition definition, CancellationToken cancellation)
     {
+        if (definition.Type is not ("kvm" or "qemu"))
+        {
+            throw new CoppiceException(
+                ErrorKind.MissingCapability, $"type '{definition.Type}' of domain '{definition.Name}'", "is not what QEMU runs", "write type='kvm' or type='qemu'");
+        }
+
         var inventory = await program.InventoryAsync(cancellation);
         var asked = definition.Os.Machine ?? inventory.DefaultMachine;
         if (!inventory.Machines.TryGetValue(asked, out var machine))

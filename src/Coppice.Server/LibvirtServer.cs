@@ -70,6 +70,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         new DeviceCalls(domains, options.Ids).AddTo(calls);
         new DomainFigureCalls(domains).AddTo(calls);
         new NoteCalls(domains).AddTo(calls);
+        new SizeCalls(domains).AddTo(calls);
         new StatisticCalls(domains).AddTo(calls);
         new SnapshotCalls(domains).AddTo(calls);
         new JobCalls(domains, merges).AddTo(calls);

@@ -58,14 +58,22 @@ internal static class LifecycleCommands
     {
         var domain = KnownNames.Domain();
         var discard = new Option<bool>("--discard") { Description = "Let go of the memory that was saved: the next start boots" };
-        return new CoppiceCommand(
-                "save", "Keep a domain's memory in a file and switch it off; start goes on from there", domain, discard)
+        var running = new Option<bool>("--running") { Description = "The next start lets it run, whatever it does now" };
+        var paused = new Option<bool>("--paused") { Description = "The next start lets it stand still" };
+        var command = new CoppiceCommand(
+            "save", "Keep a domain's memory in a file and switch it off; start goes on from there", domain, running, paused, discard);
+        SnapshotCommands.Exclude(command, running, paused);
+        SnapshotCommands.Exclude(command, running, discard);
+        SnapshotCommands.Exclude(command, paused, discard);
+        return command
             .Asks(run => run.Get(discard)
                 ? $"Let go of the saved memory of '{run.Get(domain)}'? What its guest has not written to disk is lost."
                 : null)
             .Requests(
                 (run, _) => Task.FromResult<Request?>(
-                    run.Get(discard) ? new DiscardSavedMemory(run.Get(domain)) : new SaveDomain(run.Get(domain))),
+                    run.Get(discard)
+                        ? new DiscardSavedMemory(run.Get(domain))
+                        : new SaveDomain(run.Get(domain)) { Paused = run.Get(paused) ? true : run.Get(running) ? false : null }),
                 request => request is DiscardSavedMemory ? "off; its saved memory is gone" : "saved");
     }
 

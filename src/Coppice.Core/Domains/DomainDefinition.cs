@@ -20,6 +20,16 @@ public sealed record DomainDefinition
     /// <summary>More about it, free text.</summary>
     public string? Description { get; init; }
 
+    /// <summary>Whether another one is of the same machine: nothing differs but what they say for people and programs.</summary>
+    public bool IsSameMachine(DomainDefinition other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Unnoted(this) == Unnoted(other);
+
+        static string Unnoted(DomainDefinition definition) =>
+            DomainXml.Format(definition with { Title = null, Description = null, Metadata = null });
+    }
+
     /// <summary>The whole <c>&lt;metadata&gt;</c> element: what applications keep here, exactly (R143).</summary>
     public string? Metadata { get; init; }
 

@@ -25,6 +25,26 @@ internal static class DomainEditing
             throw Refuse(context, "title", "has several lines", "write one line, and the rest in the description");
         }
 
+        return Rewrite(context, edited);
+    }
+
+    public static Plan Redefine(PlanContext context, RedefineRunning request)
+    {
+        if (!request.Definition.IsSameMachine(context.Observed.Definition))
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, context.Subject, "is running and cannot be defined anew",
+                context.Catalog.Persistence is Persistence.Transient
+                    ? $"to let it stay when it ends: coppice persist {context.Catalog.Name}" : $"stop it first: coppice stop {context.Catalog.Name}");
+        }
+
+        var stays = context.Catalog.Persistence is Persistence.Transient or Persistence.Trial ? Persistence.Persistent : (Persistence?)null;
+        var plan = Rewrite(context, request.Definition);
+        return plan with { Commit = plan.Commit! with { Persistence = stays } };
+    }
+
+    private static Plan Rewrite(PlanContext context, DomainDefinition edited)
+    {
         var (folder, before, id) = (context.Observed.Folder, context.Head.Definition, context.Observed.Ids.NextShort());
         var change = context.NoChange with { Head = context.Head with { Definition = id } };
         var isLeft = !change.ApplyTo(context.Catalog, context.Catalog.Last).Definitions.Contains(before);

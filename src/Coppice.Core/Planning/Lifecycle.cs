@@ -57,7 +57,7 @@ internal static class Lifecycle
             ? context.Plan("nothing to do")
             : context.Plan("change the name") with { Commit = context.NoChange with { Name = request.Name } };
 
-    public static Plan Save(PlanContext context)
+    public static Plan Save(PlanContext context, SaveDomain request)
     {
         var process = context.RequireActive();
         context.RequireWhole();
@@ -68,6 +68,7 @@ internal static class Lifecycle
                 ErrorKind.WrongState, context.Subject, "has a guest that could not go on from there", "stop or kill it instead");
         }
 
+        var after = request.Paused is { } paused ? paused ? DomainState.Paused : DomainState.Running : context.State;
         var memory = new SnapshotFiles(context.Observed, context.Graph).SavedMemory() with { WrittenBy = context.WriterOf(MemoryMode.External) };
         MemoryRoom.Require(context, memory, $"stop it: coppice stop {context.Catalog.Name}");
         return context.Plan($"memory ({memory.Layout}) to a file") with
@@ -81,7 +82,7 @@ internal static class Lifecycle
             }),
             Commit = context.NoChange with
             {
-                Head = context.DirtyHead with { Process = null, Saved = new SavedMemory(memory, context.State) },
+                Head = context.DirtyHead with { Process = null, Saved = new SavedMemory(memory, after) },
             },
             CleanUp = [context.Hypervisor.End(process)],
         };

@@ -45,12 +45,13 @@ public static class Planner
         return request switch
         {
             RenameDomain rename => Lifecycle.Rename(context, rename),
+            RedefineRunning redefine => DomainEditing.Redefine(context, redefine),
             EditDomain edit => DomainEditing.Plan(context, edit),
             PersistDomain => Persisting.Persist(context),
             ReleaseDomain => Persisting.Release(context),
             SetAutostart set => Persisting.Autostart(context, set),
             StartDomain start => Lifecycle.Start(context, start),
-            SaveDomain => Lifecycle.Save(context),
+            SaveDomain save => Lifecycle.Save(context, save),
             DiscardSavedMemory => Lifecycle.DiscardSaved(context),
             StopDomain => Lifecycle.PressPowerButton(context),
             KillDomain => Lifecycle.Kill(context),

@@ -1,7 +1,15 @@
 namespace Coppice.Core;
 
-/// <summary>Make a domain known, or replace the definition of one that is off. Its uuid decides which.</summary>
+/// <summary>
+/// Make a domain known, or replace the definition of one that is off; its uuid decides which. One that runs can be defined as it is
+/// (<see cref="RedefineRunning"/>).
+/// </summary>
 public sealed record DefineDomain(DomainDefinition Definition) : Request("define");
+
+/// <summary>Give a domain that runs the machine that it has, with other words about it; a transient one stays from then on (R166).</summary>
+/// <param name="Domain">Its name or uuid.</param>
+/// <param name="Definition">The definition, with all that the hypervisor would choose.</param>
+public sealed record RedefineRunning(string Domain, DomainDefinition Definition) : DomainRequest("define", Domain);
 
 /// <summary>Define a domain that exists only as long as it runs, and start it (R166). Its uuid must be new.</summary>
 /// <param name="Definition">What it is.</param>

@@ -18,7 +18,11 @@ public sealed record StartDomain(string Domain, bool Paused, bool Anew = false, 
 /// <summary>
 /// Keep the memory of an active domain in a file and switch it off, so that the next start goes on from there (R37).
 /// </summary>
-public sealed record SaveDomain(string Domain) : DomainRequest("save", Domain);
+public sealed record SaveDomain(string Domain) : DomainRequest("save", Domain)
+{
+    /// <summary>Whether it stands still when it is started again; null as it does now.</summary>
+    public bool? Paused { get; init; }
+}
 
 /// <summary>
 /// Let go of the memory of a domain that was saved: it is off then, and the next start boots it. What its guest had not written to

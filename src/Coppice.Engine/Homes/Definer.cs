@@ -162,6 +162,12 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
         definition = FirmwareVariables.Placed(definition, folder, call.Home.Ids);
+        if (observed.Hypervisor.IsAlive)
+        {
+            return await session.ExecuteAsync(
+                Planner.Plan(new RedefineRunning($"{definition.Id}", definition), observed, call.Home.Hypervisor, Storage)).ConfigureAwait(false);
+        }
+
         DefinitionRules.RequireRedefinable(definition, observed);
         return await ReplaceAsync(session, observed, definition).ConfigureAwait(false);
     }

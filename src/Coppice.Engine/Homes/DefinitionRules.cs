@@ -36,20 +36,12 @@ internal static class DefinitionRules
     }
 
     /// <summary>
-    /// A domain takes another definition only while it is off, under its own name, and without losing what was written.
+    /// A domain that is off takes another definition only under its own name, and without losing what was written.
     /// </summary>
     public static void RequireRedefinable(DomainDefinition definition, Observed observed)
     {
         var catalog = observed.Catalog;
         var subject = $"domain '{catalog.Name}'";
-        if (observed.Hypervisor.IsAlive)
-        {
-            var stop = $"stop it first: coppice stop {catalog.Name}";
-            throw new CoppiceException(
-                ErrorKind.WrongState, subject, "is running and cannot be defined anew",
-                catalog.Persistence is Persistence.Transient ? $"to let it stay when it ends: coppice persist {catalog.Name}" : stop);
-        }
-
         RequireNotSaved(catalog);
         if (definition.Name != catalog.Name)
         {

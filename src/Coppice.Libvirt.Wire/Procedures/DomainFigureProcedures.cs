@@ -79,4 +79,21 @@ public static class DomainFigureProcedures
     /// <summary>Disks that failed, and how.</summary>
     public static Procedure<(RemoteDomain Domain, uint Most, uint Flags), (ImmutableArray<(string Disk, int Error)> Errors, int Count)> GetDiskErrors { get; } =
         new(263, Of(s_domain, Unsigned, Unsigned), Of(List(Of(Text, Integer), 256), Integer));
+
+    /// <summary>Changes the most memory that it can have, in KiB.</summary>
+    public static Procedure<(RemoteDomain Domain, ulong Size), ValueTuple> SetMaximumMemory { get; } = new(30, Of(s_domain, UnsignedHyper), Nothing);
+
+    /// <summary>Changes what it has of it, in KiB.</summary>
+    public static Procedure<(RemoteDomain Domain, ulong Size), ValueTuple> SetMemory { get; } = new(31, Of(s_domain, UnsignedHyper), Nothing);
+
+    /// <summary>The same; the flags say when, and which of both (virDomainMemoryModFlags).</summary>
+    public static Procedure<(RemoteDomain Domain, ulong Size, uint Flags), ValueTuple> SetMemoryWithFlags { get; } =
+        new(204, Of(s_domain, UnsignedHyper, Unsigned), Nothing);
+
+    /// <summary>Changes how many processors it has.</summary>
+    public static Procedure<(RemoteDomain Domain, uint Count), ValueTuple> SetVcpus { get; } = new(32, Of(s_domain, Unsigned), Nothing);
+
+    /// <summary>The same; the flags say when (virDomainVcpuFlags).</summary>
+    public static Procedure<(RemoteDomain Domain, uint Count, uint Flags), ValueTuple> SetVcpusWithFlags { get; } =
+        new(199, Of(s_domain, Unsigned, Unsigned), Nothing);
 }

@@ -88,6 +88,9 @@ public static class DomainProcedures
     /// <summary>Whether that was done.</summary>
     public static Procedure<(RemoteDomain Domain, uint Flags), bool> HasManagedSave { get; } = new(183, s_flagged, Truth);
 
+    /// <summary>The definition that it goes on with, as XML.</summary>
+    public static Procedure<(RemoteDomain Domain, uint Flags), string> GetManagedSaveXml { get; } = new(388, s_flagged, Text);
+
     /// <summary>Gives the memory up.</summary>
     public static Procedure<(RemoteDomain Domain, uint Flags), ValueTuple> RemoveManagedSave { get; } = new(184, s_flagged, Nothing);
 

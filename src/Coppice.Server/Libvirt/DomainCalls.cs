@@ -12,7 +12,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     private const uint DefineValidate = 1;
     private const uint UndefineSaved = 1, UndefineSnapshots = 2, UndefineAll = 127;
     private const uint DestroyGraceful = 1;
-    private const uint SaveBypassCache = 1;
+    private const uint SaveBypassCache = 1, SaveRunning = 2, SavePaused = 4;
 
     // Of virDomainShutdownFlagValues and virDomainRebootFlagValues.
     private const uint PowerButton = 1;
@@ -100,8 +100,10 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
         });
         calls.Changes(DomainProcedures.ManagedSave, (caller, asked) =>
         {
-            Flags.Require(asked.Flags, SaveBypassCache, "managed save");
-            return domains.RunAsync(asked.Domain, id => new SaveDomain(id), caller);
+            Flags.Require(asked.Flags, SaveBypassCache | SaveRunning | SavePaused, "managed save");
+            Flags.Exclude(asked.Flags, SaveRunning, "running", SavePaused, "paused");
+            bool? paused = asked.Flags.Has(SavePaused) ? true : asked.Flags.Has(SaveRunning) ? false : null;
+            return domains.RunAsync(asked.Domain, id => new SaveDomain(id) { Paused = paused }, caller);
         });
         calls.Changes(DomainProcedures.RemoveManagedSave, (caller, asked) => domains.RunAsync(asked.Domain, id => new DiscardSavedMemory(id), caller));
         calls.Reads(DomainProcedures.HasManagedSave, async (_, asked) => (await domains.FindAsync(asked.Domain).ConfigureAwait(false)).Head.Saved is not null);
@@ -163,18 +165,51 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
         }
     }
 
-    private Task<RemoteDomain> CreateXmlAsync(Caller caller, string xml, uint flags)
+    private async Task<RemoteDomain> CreateXmlAsync(Caller caller, string xml, uint flags)
     {
         RequireStart(flags);
-        return domains.RunAsync(new RunTransient(Documents.Domain(xml, flags.Has(StartValidate), ids), flags.Has(StartPaused)), caller);
+        var definition = Documents.Domain(xml, flags.Has(StartValidate), ids);
+        if (await domains.FindAsync(definition.Id).ConfigureAwait(false) is { } known && domains.Remote(known).Id != RemoteDomain.Off)
+        {
+            throw RpcException.OperationInvalid($"domain '{known.Name}' is already active");
+        }
+
+        var made = await domains.RunAsync(new RunTransient(definition, flags.Has(StartPaused)), caller).ConfigureAwait(false);
+        return flags.Has(StartAutodestroy) ? DestroyedWith(caller, made) : made;
     }
 
     private async Task<RemoteDomain> StartAsync(Caller caller, RemoteDomain domain, uint flags)
     {
         RequireStart(flags);
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
-        return await domains.RunAsync(
+        var started = await domains.RunAsync(
             new StartDomain(catalog.Domain.ToString(), flags.Has(StartPaused), Anew: flags.Has(StartAnew)), caller).ConfigureAwait(false);
+        return flags.Has(StartAutodestroy) ? DestroyedWith(caller, started) : started;
+    }
+
+    /// <summary>Has a domain killed when the connection of a client ends, unless it has ended itself by then, or was started anew.</summary>
+    private RemoteDomain DestroyedWith(Caller caller, RemoteDomain started)
+    {
+        _ = DestroyAsync();
+        return started;
+
+        async Task DestroyAsync()
+        {
+            await Task.Delay(Timeout.Infinite, caller.Client.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                // Connections end with the server too, and that touches no guest.
+                if (!caller.Cancellation.IsCancellationRequested && domains.Remote(await domains.FindAsync(started).ConfigureAwait(false)).Id == started.Id)
+                {
+                    await domains.RunAsync(started, id => new KillDomain(id), caller).ConfigureAwait(false);
+                }
+            }
+            catch (Exception e) when (e is CoppiceException or RpcException or OperationCanceledException)
+            {
+                // It has ended by itself, or somebody else is at it: there is nobody to be told.
+                return;
+            }
+        }
     }
 
     /// <summary>A guest is switched off and rebooted by its power button; there are no other ways.</summary>
@@ -190,11 +225,6 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
     private static void RequireStart(uint flags)
     {
         Flags.Require(flags, StartPaused | StartAutodestroy | StartBypassCache | StartAnew | StartValidate | StartResetVariables, "start");
-        if (flags.Has(StartAutodestroy))
-        {
-            throw RpcException.Unsupported("no domain ends with the connection that started it");
-        }
-
         if (flags.Has(StartResetVariables))
         {
             throw RpcException.Unsupported("the firmware's variables cannot be reset at the start; revert to a snapshot that has them as they should be");

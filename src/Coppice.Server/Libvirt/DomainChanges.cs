@@ -32,12 +32,12 @@ internal sealed record SeenDomain(Catalog Catalog, int? ProcessId, DomainState S
 internal readonly record struct LifecycleChange(int Event, int Detail)
 {
     public static readonly LifecycleChange
-        Defined = new(0, 0), Redefined = new(0, 1), DefinedByRename = new(0, 2), Undefined = new(1, 0), UndefinedByRename = new(1, 1),
+        Defined = new(0, 0), Redefined = new(0, 1), DefinedByRename = new(0, 2), DefinedFromSnapshot = new(0, 3), Undefined = new(1, 0), UndefinedByRename = new(1, 1),
         Started = new(2, 0), Restored = new(2, 2), StartedFromSnapshot = new(2, 3), WokenUp = new(2, 4),
         Paused = new(3, 0), Failed = new(3, 2), PausedFromSnapshot = new(3, 5),
-        Resumed = new(4, 0),
+        Resumed = new(4, 0), ResumedFromSnapshot = new(4, 2),
         ShutDown = new(5, 0), Destroyed = new(5, 1), StoppedByCrash = new(5, 2), Saved = new(5, 4), StoppedByFailure = new(5, 5), StoppedFromSnapshot = new(5, 6),
-        ShutDownByGuest = new(6, 1), Suspended = new(7, 0), Crashed = new(8, 0);
+        ShutDownByGuest = new(6, 1), ShutDownByHost = new(6, 2), Suspended = new(7, 0), Crashed = new(8, 0);
 }
 
 /// <summary>The job of a disk has changed (virDomainBlockJobType, virConnectDomainEventBlockJobStatus).</summary>
@@ -76,6 +76,8 @@ internal readonly record struct NoteChange(int Type, string? Namespace)
 /// <summary>What has become of a domain between two looks. It does not matter who did it.</summary>
 internal static class DomainChanges
 {
+    private static readonly LifecycleChange[] s_killed = [LifecycleChange.ShutDownByHost, LifecycleChange.Destroyed];
+
     /// <summary>What its watchers are told, in order.</summary>
     /// <param name="before">The domain before; null if it was not there.</param>
     /// <param name="after">The domain after; null if it is not there.</param>
@@ -84,7 +86,7 @@ internal static class DomainChanges
         (null, null) => [],
         (null, { } made) => [.. IsPassing(made) ? [] : new[] { LifecycleChange.Defined }, .. made.IsAlive ? Begun(made, LifecycleChange.Started) : []],
         ({ } gone, null) => [.. gone.IsAlive ? Ended(gone, null) : [], .. IsPassing(gone) ? [] : new[] { LifecycleChange.Undefined }],
-        ({ } was, { } now) => [.. OfRecord(was, now), .. OfLife(was, now)],
+        ({ } was, { } now) => [.. OfRecord(was, now), .. OfLife(was, now), .. IsElsewhere(was, now) ? new[] { LifecycleChange.DefinedFromSnapshot } : []],
     };
 
     /// <summary>The jobs that are over: the layer that was to go has gone, or it has not.</summary>
@@ -100,7 +102,7 @@ internal static class DomainChanges
     /// <summary>The notes that differ, where nothing else of the definition does and no snapshot brought another.</summary>
     public static ImmutableArray<NoteChange> NotesBetween(SeenDomain was, SeenDomain now) =>
         was.Catalog.Head.Definition != now.Catalog.Head.Definition && was.Definition is { } before && now.Definition is { } after
-            && !IsReverted(was, now) && Unnoted(before) == Unnoted(after)
+            && !IsReverted(was, now) && before.IsSameMachine(after)
             ? [.. Notes(before, after)]
             : [];
 
@@ -113,9 +115,6 @@ internal static class DomainChanges
             : (int?)null;
         return was.IsAlive && operation is { } what && now.Definition is { } definition ? new SavedMemory(what, definition.Memory) : null;
     }
-
-    private static string Unnoted(DomainDefinition definition) =>
-        DomainXml.Format(definition with { Title = null, Description = null, Metadata = null });
 
     private static IEnumerable<NoteChange> Notes(DomainDefinition before, DomainDefinition after)
     {
@@ -160,20 +159,27 @@ internal static class DomainChanges
         _ => Went(was.State, now.State),
     };
 
-    /// <summary>A domain that begins paused was never seen to run.</summary>
-    private static LifecycleChange[] Begun(SeenDomain now, LifecycleChange how) => now.State is DomainState.Paused
-        ? [how, how == LifecycleChange.StartedFromSnapshot ? LifecycleChange.PausedFromSnapshot : LifecycleChange.Paused]
-        : [how];
+    /// <summary>In the order in which libvirt has it. A domain that begins paused was never seen to run.</summary>
+    private static LifecycleChange[] Begun(SeenDomain now, LifecycleChange how) => (now.State is DomainState.Paused, how == LifecycleChange.Started) switch
+    {
+        (true, _) => [how, how == LifecycleChange.StartedFromSnapshot ? LifecycleChange.PausedFromSnapshot : LifecycleChange.Paused],
+        (false, true) => [LifecycleChange.Resumed, how],
+        _ => [how, LifecycleChange.ResumedFromSnapshot],
+    };
 
     /// <summary>A process that has ended by itself is still on record: unless its guest was heard to power off, it failed.</summary>
     private static LifecycleChange[] Ended(SeenDomain was, SeenDomain? now) =>
         was.State is DomainState.Crashed ? [LifecycleChange.StoppedByCrash]
         : was.HasPoweredOff || was.State is DomainState.Off ? [LifecycleChange.ShutDownByGuest, LifecycleChange.ShutDown]
-        : now is null ? [LifecycleChange.Destroyed]
+        : now is null ? s_killed
         : now.Catalog.Head.Process is not null ? [LifecycleChange.StoppedByFailure]
         : now.Catalog.Head.Saved is not null ? [LifecycleChange.Saved]
-        : IsReverted(was, now) ? [LifecycleChange.StoppedFromSnapshot]
-        : [LifecycleChange.Destroyed];
+        : IsReverted(was, now) || IsHalted(was, now) ? [LifecycleChange.StoppedFromSnapshot]
+        : s_killed;
+
+    /// <summary>It was switched off with a snapshot.</summary>
+    private static bool IsHalted(SeenDomain was, SeenDomain now) =>
+        now.Catalog.Current is { } current && !was.Catalog.Snapshots.ContainsKey(current);
 
     private static LifecycleChange[] Went(DomainState was, DomainState now) => (was, now) switch
     {
@@ -186,6 +192,10 @@ internal static class DomainChanges
         (_, DomainState.Crashed) => [LifecycleChange.Crashed],
         _ => [],
     };
+
+    /// <summary>It was reverted. One that runs is run by another process then, and the snapshot may have been taken since.</summary>
+    private static bool IsElsewhere(SeenDomain was, SeenDomain now) =>
+        was.IsAlive && now.IsAlive ? was.ProcessId != now.ProcessId : IsReverted(was, now);
 
     /// <summary>
     /// The head has moved to other layers, and no snapshot was taken meanwhile: taking one moves the head on, a revert moves it elsewhere.

@@ -28,6 +28,9 @@ internal sealed class DomainFigureCalls(Domains domains)
             await domains.FindAsync(domain).ConfigureAwait(false);
             return "hvm";
         });
+        calls.Reads(DomainProcedures.GetManagedSaveXml, async (caller, asked) => (await domains.FindAsync(asked.Domain).ConfigureAwait(false)).Head.Saved is null
+            ? throw RpcException.OperationInvalid("domain does not have managed save image")
+            : await XmlAsync(caller.Client, asked.Domain, asked.Flags).ConfigureAwait(false));
         calls.Reads(DomainFigureProcedures.GetMaximumMemory, async (caller, domain) =>
             (await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false)).Definition.Memory.InKibibytes());
         calls.Reads(DomainFigureProcedures.GetMaximumVcpus, async (caller, domain) => await VcpusAsync(caller, domain, 0).ConfigureAwait(false));

@@ -61,7 +61,11 @@ internal sealed class DomainStatistics(DomainFigures figures, RemoteState state,
 
     private IEnumerable<TypedParameter> Cards()
     {
-        var cards = figures.Guest?.Cards ?? [];
+        if (figures.Guest is not { Cards: var cards })
+        {
+            yield break;
+        }
+
         yield return new("net.count", (uint)cards.Length);
         foreach (var card in cards)
         {

@@ -11,7 +11,7 @@ internal sealed class StatisticCalls(Domains domains)
     private const uint MostFigures = 1024;
 
     // virDomainMemoryStatTags, virConnectGetAllDomainStatsFlags, virTypedParameterFlags.
-    private const int ActualBalloon = 6, ResidentSet = 7;
+    private const int ActualBalloon = 6, ResidentSet = 7, LastUpdate = 9;
     private const uint NoWait = 1u << 29, Backing = 1u << 30, Enforced = 1u << 31;
     private const uint TextsWelcome = 4;
 
@@ -133,7 +133,9 @@ internal sealed class StatisticCalls(Domains domains)
     private static ImmutableArray<(int Tag, ulong Value)> MemoryOf(GuestFigures guest)
     {
         (int, ulong) resident = (ResidentSet, guest.ResidentMemory.InKibibytes());
-        return guest.Balloon is { } balloon ? [(ActualBalloon, balloon.InKibibytes()), resident] : [resident];
+
+        // No guest is asked for what else there is, so that is never brought up to date.
+        return guest.Balloon is { } balloon ? [(ActualBalloon, balloon.InKibibytes()), (LastUpdate, 0), resident] : [resident];
     }
 
     private async Task<((long Bytes, long Packets, long Errors, long Drops) Received, (long Bytes, long Packets, long Errors, long Drops) Sent)> CardAsync(

@@ -88,8 +88,15 @@ internal sealed class StreamCalls(Domains domains)
         var catalog = await domains.FindAsync(asked.Domain).ConfigureAwait(false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(caller.Client.Ended);
         limit.CancelAfter(s_pictureLimit);
-        var picture = await domains.Home.TakePictureAsync(catalog.Domain.ToString(), (int)asked.Screen, limit.Token).ConfigureAwait(false);
-        caller.Client.Streams.Carry(caller, picture, () => { }, CancellationToken.None);
-        return PictureType;
+        try
+        {
+            var picture = await domains.Home.TakePictureAsync(catalog.Domain.ToString(), (int)asked.Screen, limit.Token).ConfigureAwait(false);
+            caller.Client.Streams.Carry(caller, picture, () => { }, CancellationToken.None);
+            return PictureType;
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
+        {
+            throw RpcException.OperationInvalid($"no such screen ID: {e.Message}");
+        }
     }
 }

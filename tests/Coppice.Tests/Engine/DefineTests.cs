@@ -246,7 +246,7 @@ public sealed class DefineTests : IDisposable
     {
         await _world.DefineAsync();
         await _world.StartAsync();
-        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.DefineAsync())).Kind);
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition() with { VirtualCpus = 7 })))).Kind);
         var undefine = new UndefineDomain(World.Name, Snapshots: true);
         Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(undefine))).Kind);
     }

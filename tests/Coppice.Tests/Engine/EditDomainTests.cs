@@ -89,6 +89,24 @@ public sealed class EditDomainTests : IDisposable
         Assert.Empty(await _world.Open().CheckAsync(World.Name));
     }
 
+    [Fact]
+    public async Task A_domain_that_runs_is_defined_as_it_is_and_stays_from_then_on_R166()
+    {
+        await _world.RunAsync(new RunTransient(World.Definition(), Paused: false));
+        var process = _world.Catalog.Head.Process;
+        await _world.RunAsync(new DefineDomain(World.Definition() with { Title = "A title" }));
+        Assert.Equal((Persistence.Persistent, process), (_world.Catalog.Persistence, _world.Catalog.Head.Process));
+        Assert.Equal("A title", (await DefinitionAsync()).Title);
+        await _world.RunAsync(new KillDomain(World.Name));
+        Assert.Equal("A title", (await DefinitionAsync()).Title);
+
+        await _world.StartAsync();
+        var revision = _world.Catalog.Revision;
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition() with { VirtualCpus = 7 })));
+        Assert.Equal((ErrorKind.WrongState, revision), (error.Kind, _world.Catalog.Revision));
+        Assert.Contains("coppice stop web", error.Message, StringComparison.Ordinal);
+    }
+
     private async Task NoteAsync(string @namespace, string? element) => await
         _world.RunAsync(new EditDomain(World.Name) { Note = new DomainNote(@namespace, "p", element) });
 

@@ -203,7 +203,7 @@ public sealed class TransientTests : IDisposable
         Assert.Equal(Persistence.Persistent, _world.Catalog.Persistence);
         await _world.RunAsync(new UndefineDomain(World.Name, Snapshots: false));
         await RunAsync();
-        var error = await HomeTests.FailAsync(_world.DefineAsync);
+        var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition() with { VirtualCpus = 7 })));
         Assert.Equal(ErrorKind.WrongState, error.Kind);
         Assert.Contains("coppice persist web", error.NextStep, StringComparison.Ordinal);
     }

@@ -29,7 +29,7 @@ public sealed class DomainCallTests
         await client.CallAsync(DomainProcedures.Destroy, EndpointBed.Web);
         Assert.Equal((5, 2), await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u)));
         await client.CallAsync(DomainProcedures.Undefine, EndpointBed.Web);
-        (int, int)[] expected = [(0, 0), (2, 0), (3, 0), (4, 0), (5, 4), (2, 2), (5, 1), (1, 0)];
+        (int, int)[] expected = [(0, 0), (4, 0), (2, 0), (3, 0), (4, 0), (5, 4), (2, 2), (4, 2), (6, 2), (5, 1), (1, 0)];
         foreach (var (@event, detail) in expected)
         {
             var told = await watcher.ToldAsync(EventProcedures.Lifecycle, Cancellation);
@@ -58,6 +58,8 @@ public sealed class DomainCallTests
         await bed.World.RunAsync(new RevertSnapshot(World.Name, "s", RevertState.AsTaken, DiscardCurrent: false, Force: false));
         Assert.Equal((5, 6), await NextAsync());
         Assert.Equal((2, 3), await NextAsync());
+        Assert.Equal((4, 2), await NextAsync());
+        Assert.Equal((0, 3), await NextAsync());
 
         // A checkpoint has its guest stand still for an instant, which is told, as libvirt tells it.
         async Task<(int, int)> NextAsync()
@@ -115,6 +117,86 @@ public sealed class DomainCallTests
         Assert.Equal(8, (await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 3, "x", (null, null), 0u)))).Code);
         await using var reader = await bed.OpenAsync(readOnly: true);
         Assert.Equal(29, (await EndpointBed.RefusedAsync(reader.CallAsync(DomainProcedures.SetMetadata, (EndpointBed.Web, 1, "x", (null, null), 0u)))).Code);
+    }
+
+    [Fact]
+    public async Task Sizes_change_while_a_domain_is_off()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.DefineAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(DomainFigureProcedures.SetMemoryWithFlags, (EndpointBed.Web, 64ul << 10, 2u | 4u));
+        await client.CallAsync(DomainFigureProcedures.SetMemory, (EndpointBed.Web, 1024ul)).ContinueWith(t => Assert.True(t.IsFaulted), TaskScheduler.Default);
+        await client.CallAsync(DomainFigureProcedures.SetMemoryWithFlags, (EndpointBed.Web, 48ul << 10, 2u));
+        await client.CallAsync(DomainFigureProcedures.SetVcpusWithFlags, (EndpointBed.Web, 3u, 2u));
+        var (_, most, current, vcpus, _) = await client.CallAsync(DomainFigureProcedures.GetInformation, EndpointBed.Web);
+        Assert.Equal((64ul << 10, 48ul << 10, 3), (most, current, vcpus));
+        await client.CallAsync(DomainFigureProcedures.SetMaximumMemory, (EndpointBed.Web, 32ul << 10));
+        Assert.Equal(new ByteCount(32 << 20), (await bed.World.Open().ShowAsync(World.Name)).Definition.Memory);
+
+        Assert.Equal(8, await RefusedAsync(DomainFigureProcedures.SetMemoryWithFlags, (EndpointBed.Web, 33ul << 10, 2u)));
+        Assert.Equal(8, await RefusedAsync(DomainFigureProcedures.SetMemoryWithFlags, (EndpointBed.Web, ulong.MaxValue, 2u | 4u)));
+        Assert.Equal(8, await RefusedAsync(DomainFigureProcedures.SetVcpusWithFlags, (EndpointBed.Web, 0u, 2u)));
+        Assert.Equal(55, await RefusedAsync(DomainFigureProcedures.SetVcpusWithFlags, (EndpointBed.Web, 2u, 1u)));
+        await bed.World.StartAsync();
+        Assert.Equal(84, await RefusedAsync(DomainFigureProcedures.SetVcpusWithFlags, (EndpointBed.Web, 2u, 2u)));
+
+        async Task<int> RefusedAsync<TAsked>(Procedure<TAsked, ValueTuple> procedure, TAsked asked) =>
+            (await EndpointBed.RefusedAsync(client.CallAsync(procedure, asked))).Code;
+    }
+
+    [Fact]
+    public async Task A_domain_can_end_with_the_connection_that_started_it()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(EventProcedures.Register, (0, null));
+        await bed.World.DefineAsync();
+        await using (var other = await bed.OpenAsync())
+        {
+            await other.CallAsync(DomainProcedures.CreateWithFlags, (EndpointBed.Web, 2u));
+            Assert.True(await other.CallAsync(DomainFigureProcedures.IsActive, EndpointBed.Web));
+        }
+
+        (int Callback, RemoteDomain Domain, int Event, int Detail) told;
+        do
+        {
+            told = await client.ToldAsync(EventProcedures.Lifecycle, Cancellation);
+        }
+        while (told.Event != 5);
+        Assert.False(await client.CallAsync(DomainFigureProcedures.IsActive, EndpointBed.Web));
+
+        await using (var other = await bed.OpenAsync())
+        {
+            // One that was started anew since is not that connection's.
+            await other.CallAsync(DomainProcedures.CreateWithFlags, (EndpointBed.Web, 2u));
+            await client.CallAsync(DomainProcedures.Destroy, EndpointBed.Web);
+            await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        }
+
+        await using var later = await bed.OpenAsync();
+        Assert.True(await later.CallAsync(DomainFigureProcedures.IsActive, EndpointBed.Web));
+        await bed.StopAsync();
+        Assert.Single(bed.World.Host.State.Processes);
+    }
+
+    [Fact]
+    public async Task Saved_memory_has_a_definition_and_goes_on_as_it_was_told()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.DefineAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        var none = await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.GetManagedSaveXml, (EndpointBed.Web, 0u)));
+        Assert.Equal((55, "Requested operation is not valid: domain does not have managed save image"), (none.Code, none.Message));
+        Assert.Equal(8, (await EndpointBed.RefusedAsync(client.CallAsync(DomainProcedures.ManagedSave, (EndpointBed.Web, 6u)))).Code);
+        await client.CallAsync(DomainProcedures.ManagedSave, (EndpointBed.Web, 4u));
+        Assert.Equal("web", XElement.Parse(await client.CallAsync(DomainProcedures.GetManagedSaveXml, (EndpointBed.Web, 0u))).Element("name")!.Value);
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        Assert.Equal(3, (await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u))).State);
+        await client.CallAsync(DomainProcedures.ManagedSave, (EndpointBed.Web, 2u));
+        await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
+        Assert.Equal(1, (await client.CallAsync(DomainFigureProcedures.GetState, (EndpointBed.Web, 0u))).State);
     }
 
     [Fact]

@@ -44,6 +44,7 @@ internal static class DomainDeeds
         new("undefine", d => new UndefineDomain(d.Domain, Snapshots: false)) { Ends = true, When = s => s.Home.Length > 1 },
         new("undefine with snapshots", d => new UndefineDomain(d.Domain, Snapshots: true)) { Weight = 2, Ends = true, When = s => s.Home.Length > 1 && !s.IsAlive },
         new("rename", d => new RenameDomain(d.Domain, NewDomain(d))),
+        new("define as it is", d => new RedefineRunning(d.Domain, d.Scene.Sight.View.Definition with { Title = $"title {d.Random.Next(3)}" })) { When = s => s.IsAlive },
         new("edit domain", d => new EditDomain(d.Domain, d.Chance(2) ? $"title {d.Random.Next(3)}" : "", d.Chance(2) ? $"said {d.Random.Next(3)}" : null)),
         new("persist", d => new PersistDomain(d.Domain)),
         new("release", d => new ReleaseDomain(d.Domain)),

@@ -33,6 +33,8 @@ internal static class DefinitionScenarios
         ["persist"] = new(new PersistDomain(Name), Transient),
         ["release"] = new(new ReleaseDomain(Name), w => w.ThreeAsync(runs: true)),
         ["autostart"] = new(new SetAutostart(Name, IsOn: true), WithSnapshots),
+        ["define as it is"] = new(new DefineDomain(World.Definition() with { Title = "A title" }), w => w.ThreeAsync(runs: true)),
+        ["define a transient one as it is"] = new(new DefineDomain(World.Definition()), Transient),
         ["edit domain"] = new(new EditDomain(Name, "A title", "What it is for"), Running),
         ["edit domain with snapshots"] = new(new EditDomain(Name, "A title"), WithSnapshots),
         ["rename"] = new(new RenameDomain(Name, "shop"), WithSnapshots),

@@ -30,6 +30,7 @@ internal static class PowerScenarios
         ["stop"] = new(new StopDomain(Name, TimeSpan.FromSeconds(5)), Running),
         ["stop without waiting"] = new(new StopDomain(Name, Limit: null), Running),
         ["save"] = new(new SaveDomain(Name), WithSnapshots),
+        ["save, to stand still"] = new(new SaveDomain(Name) { Paused = true }, WithSnapshots),
         ["save paused"] = new(new SaveDomain(Name), Paused),
         ["save, clean"] = new(new SaveDomain(Name), Clean),
         ["save and discard"] = new(new DiscardSavedMemory(Name), Saved),
