@@ -28,9 +28,16 @@ internal sealed class DeviceCalls(Domains domains, IdSource ids)
         await RequireAsync(domain, flags, "attach device").ConfigureAwait(false);
         var disk = Disk(Element(xml, "disk"));
         var image = new NewDisk(disk.Source ?? throw RpcException.InvalidArgument("a disk without a source cannot be attached"), disk.Format, disk.Type);
-        return await domains.RunAsync(
-            domain, id => new AttachDisk(id, image) { Target = disk.Target, Bus = disk.Bus, ReadOnly = disk.ReadOnly, Serial = disk.Serial }, caller)
-            .ConfigureAwait(false);
+        try
+        {
+            return await domains.RunAsync(
+                domain, id => new AttachDisk(id, image) { Target = disk.Target, Bus = disk.Bus, ReadOnly = disk.ReadOnly, Serial = disk.Serial }, caller)
+                .ConfigureAwait(false);
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
+        {
+            throw new RpcException(RpcCode.SystemError, RpcOrigin.Qemu, $"Cannot access storage file '{disk.Source}': {e.Message}");
+        }
     }
 
     private async Task<ValueTuple> DetachAsync(Caller caller, RemoteDomain domain, string xml, uint flags)

@@ -198,13 +198,15 @@ internal static class DomainChanges
         was.IsAlive && now.IsAlive ? was.ProcessId != now.ProcessId : IsReverted(was, now);
 
     /// <summary>
-    /// The head has moved to other layers, and no snapshot was taken meanwhile: taking one moves the head on, a revert moves it elsewhere.
+    /// The head has moved to other layers, and no snapshot was taken or deleted meanwhile: taking one moves the head on, deleting the one that it
+    /// came from lets it stand on the one before, a revert moves it elsewhere.
     /// </summary>
     private static bool IsReverted(SeenDomain was, SeenDomain now)
     {
         var (before, after) = (was.Catalog, now.Catalog);
         var hasMoved = before.Current != after.Current || after.Tips.Length > before.Tips.Length
             || !before.Head.Disks.Select(d => d.Layer).SequenceEqual(after.Head.Disks.Select(d => d.Layer));
-        return hasMoved && after.Current is { } current && before.Snapshots.ContainsKey(current);
+        var isDeleted = before.Current is { } left && !after.Snapshots.ContainsKey(left);
+        return hasMoved && !isDeleted && after.Current is { } current && before.Snapshots.ContainsKey(current);
     }
 }

@@ -34,6 +34,7 @@ public static class VirshComparison
             "XML document failed to validate against schema", "metadata not found", "revert requires force",
         ]
         select $"error: {name}: ",
+        "error: Cannot access storage file ",
     ];
 
     public static ImmutableArray<VirshPair> Compare(
