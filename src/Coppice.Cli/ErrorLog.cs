@@ -32,7 +32,7 @@ internal sealed class ErrorLog(TextWriter error) : ILogger
         if (IsEnabled(logLevel))
         {
             Say(formatter(state, exception));
-            foreach (var line in exception?.StackTrace?.Split('\n') ?? [])
+            foreach (var line in exception?.ToString().Split('\n') ?? [])
             {
                 Say(line);
             }

@@ -66,7 +66,7 @@ public sealed class LibvirtServer(Home home, LibvirtServerOptions options, ILogg
         var calls = new CallTable(log);
         var domains = new Domains(home, watch);
         new ConnectionCalls(domains).AddTo(calls);
-        new DomainCalls(domains, options.Ids).AddTo(calls);
+        new DomainCalls(domains, options.Ids, log).AddTo(calls);
         new DeviceCalls(domains, options.Ids).AddTo(calls);
         new DomainFigureCalls(domains).AddTo(calls);
         new NoteCalls(domains).AddTo(calls);

@@ -106,6 +106,7 @@ public sealed class FileStorage : IStorage
     public async Task<ImmutableDictionary<string, FileObservation>> ObserveFilesAsync(
         IEnumerable<string> paths, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         string[] all = [.. paths];
 
         // A few are looked at sooner than another thread begins.

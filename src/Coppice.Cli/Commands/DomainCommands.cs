@@ -68,15 +68,20 @@ internal static class DomainCommands
         var domain = KnownNames.Domain();
         var title = new Option<string?>("--title") { Description = "One line about it; an empty one removes it", HelpName = "TEXT" };
         var description = new Option<string?>("--description") { Description = "More about it; empty text removes it", HelpName = "TEXT" };
-        var command = new CoppiceCommand("edit", "Change what a domain says about itself; it may run", domain, title, description);
+        var memory = Values.Option<ByteCount?>("--memory", "SIZE", "Its RAM, such as 512M or 2G; it must be off", text => Values.Size(text));
+        var processors = Values.Option<int?>("--vcpus", "COUNT", "How many virtual CPUs it has; it must be off", text => Values.Count(text));
+        Option[] all = [title, description, memory, processors];
+        var command = new CoppiceCommand("edit", "Change what a domain says about itself, which may run, or its size", [domain, .. all]);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(title) is null && result.GetResult(description) is null)
+            if (all.All(o => result.GetResult(o) is null))
             {
-                result.AddError("There is nothing to change: give --title or --description.");
+                result.AddError($"There is nothing to change: give {string.Join(" or ", all.Select(o => o.Name))}.");
             }
         });
-        return command.Requests(run => new EditDomain(run.Get(domain), run.Get(title), run.Get(description)), "changed");
+        return command.Requests(
+            run => new EditDomain(run.Get(domain), run.Get(title), run.Get(description)) { Memory = run.Get(memory), VirtualCpus = run.Get(processors) },
+            "changed");
     }
 
     private static CoppiceCommand Undefine()

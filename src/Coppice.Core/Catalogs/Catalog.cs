@@ -148,6 +148,18 @@ public sealed record Catalog
         return mayHaveChanged ? null : Head.SameAs;
     }
 
+    /// <summary>Refuses what would change the machine of a domain that is saved: its memory fits one definition only.</summary>
+    /// <exception cref="CoppiceException">It is saved (<see cref="ErrorKind.WrongState"/>).</exception>
+    public void RequireNotSaved()
+    {
+        if (Head.Saved is not null)
+        {
+            throw new CoppiceException(
+                ErrorKind.WrongState, $"domain '{Name}'", "is saved, and its memory fits the definition that it has",
+                $"let it go on (coppice start {Name}) or boot it without that memory (--anew), then stop it");
+        }
+    }
+
     /// <summary>The processes on record: the one that runs the domain, those of merges, and those that wait, each once.</summary>
     public IEnumerable<ShortId> Processes =>
         Jobs.Select(j => j.Process).Append(Head.Process).OfType<ShortId>().Concat(Spares.Select(s => s.Process)).Distinct();

@@ -22,7 +22,9 @@ public sealed record DomainNote(string Namespace, string Prefix, string? Element
 
     /// <summary>All that programs note, this instead of what was of its namespace.</summary>
     /// <param name="metadata">As <see cref="DomainDefinition.Metadata"/>.</param>
-    /// <exception cref="CoppiceException">Namespace, prefix or element are none (<see cref="ErrorKind.InvalidInput"/>).</exception>
+    /// <exception cref="CoppiceException">
+    /// Namespace, prefix or element are none (<see cref="ErrorKind.InvalidInput"/>), or hostile (<see cref="ErrorKind.Forbidden"/>).
+    /// </exception>
     public string? In(string? metadata)
     {
         if (Namespace.Length == 0 || !SafeXml.CanHold(Namespace))
@@ -32,49 +34,48 @@ public sealed record DomainNote(string Namespace, string Prefix, string? Element
 
         var all = metadata is null ? new XElement("metadata") : SafeXml.Read(metadata);
         all.Elements().Where(e => e.Name.NamespaceName == Namespace).Remove();
-        if (Element is not null)
+        try
         {
-            all.Add(Named(SafeXml.Load(Element, Subject)));
-        }
+            if (Element is { } text)
+            {
+                all.Add(Named(text));
+            }
 
-        return all.HasElements ? SafeXml.ToText(all) : null;
+            return !all.HasElements ? null
+                : SafeXml.ToText(all) is var noted && noted.Length <= SafeXml.MaximumBytes ? noted
+                : throw Refuse($"programs would note more than {new ByteCount(SafeXml.MaximumBytes)}", "note less");
+        }
+        catch (Exception e) when (e is XmlException or ArgumentException)
+        {
+            throw Refuse($"'{Prefix}' cannot stand for namespace '{Namespace}' in the element: {e.Message}", "choose another prefix");
+        }
     }
 
     private static string Plain(XElement element)
     {
         var (plain, @namespace) = (new XElement(element), element.Name.NamespaceName);
         Move(plain, @namespace, XNamespace.None);
-        plain.Attributes().Where(a => a.IsNamespaceDeclaration && a.Value == @namespace).Remove();
+        plain.DescendantsAndSelf().Attributes().Where(a => a.IsNamespaceDeclaration && a.Value == @namespace).Remove();
         return SafeXml.ToText(plain);
     }
 
-    private XElement Named(XElement element)
+    private XElement Named(string text)
     {
+        // Within <metadata> white space is kept as it is.
+        if (SafeXml.Load($"<metadata>{text}</metadata>", Subject).Nodes().ToArray() is not [XElement element])
+        {
+            throw Refuse("the text is not one element", "give one XML element, without a document around it");
+        }
+
         if (element.Name.Namespace != XNamespace.None && element.Name.NamespaceName != Namespace)
         {
             throw Refuse($"the element is of namespace {element.Name.NamespaceName}, not of {Namespace}", "leave the namespace out of it");
         }
 
-        if (Prefix is "xml" or "xmlns" || !IsName(Prefix))
-        {
-            throw Refuse($"'{Prefix}' cannot stand for a namespace", "give a short word");
-        }
-
-        element.SetAttributeValue(XNamespace.Xmlns + Prefix, Namespace);
+        element.Remove();
+        element.SetAttributeValue(XNamespace.Xmlns + XmlConvert.VerifyNCName(Prefix), Namespace);
         Move(element, "", Namespace);
         return element;
-    }
-
-    private static bool IsName(string prefix)
-    {
-        try
-        {
-            return XmlConvert.VerifyNCName(prefix) == prefix;
-        }
-        catch (Exception e) when (e is XmlException or ArgumentException)
-        {
-            return false;
-        }
     }
 
     private static void Move(XElement element, string from, XNamespace to)

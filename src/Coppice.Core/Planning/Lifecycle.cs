@@ -108,8 +108,13 @@ internal static class Lifecycle
         Prepare = [context.Hypervisor.Signal(context.RequireActive(), DomainSignal.PowerButton)],
     };
 
-    public static Plan Kill(PlanContext context)
+    public static Plan Kill(PlanContext context, KillDomain request)
     {
+        if (!request.Means(context.Head.Process))
+        {
+            return context.Plan("nothing to do");
+        }
+
         context.RequireActive();
         return Settle(context) with { Mechanism = Persisting.Ending(context, "end the process") };
     }

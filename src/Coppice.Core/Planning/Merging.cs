@@ -16,7 +16,7 @@ public static class Merging
 
     /// <summary>Whether those that are ready need not be finished before a request of a kind is planned.</summary>
     public static bool IsUnconcerned(Request request) => request is FinishJob or RenameLayer or PauseDomain or ResumeDomain or StopDomain or KillDomain
-        or RebootDomain or ResetDomain or SetLink or RenewCard or RenameDomain or EditDomain or PersistDomain or ReleaseDomain or SetAutostart or EditSnapshot or SetCurrentSnapshot;
+        or RebootDomain or ResetDomain or SetLink or RenewCard or RenameDomain or EditDomain or RedefineRunning or PersistDomain or ReleaseDomain or SetAutostart or EditSnapshot or SetCurrentSnapshot;
 
     /// <summary>A plan that halts the merges that run, and begins after its commit those that can be begun.</summary>
     /// <exception cref="CoppiceException">It would leave an image of the user half written

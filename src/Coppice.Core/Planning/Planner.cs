@@ -20,24 +20,31 @@ public static class Planner
 
         var lowered = LowSpace.Warn(context, RoomClaims.Around(context, Lowered(context, request)));
         var plan = Spares.Around(context, Merging.LetsRun(request) ? lowered : Merging.Around(observed, hypervisor, lowered));
-        foreach (var change in plan.MakesDomain ? [] : new[] { plan.Commit, plan.RollForward }.OfType<CatalogChange>())
-        {
-            RequireWhole(context, change);
-        }
-
-        return plan;
+        return Whole(observed, plan);
     }
 
     /// <summary>A catalog that names what it does not have can be used no more: a plan that is wrong must not be carried out.</summary>
-    private static void RequireWhole(PlanContext context, CatalogChange change)
+    /// <param name="observed">What it was planned from.</param>
+    /// <param name="plan">The plan.</param>
+    /// <returns>The plan.</returns>
+    /// <exception cref="CoppiceException">It would leave such a catalog (<see cref="ErrorKind.Internal"/>).</exception>
+    public static Plan Whole(Observed observed, Plan plan)
     {
-        var after = LayerGraph.Of(change.ApplyTo(context.Catalog, context.Catalog.Last));
-        if (after.Missing().Except(context.Graph.Missing()).ToArray() is { Length: > 0 } lost)
+        ArgumentNullException.ThrowIfNull(observed);
+        ArgumentNullException.ThrowIfNull(plan);
+        var catalog = observed.Catalog;
+        foreach (var change in plan.MakesDomain ? [] : new[] { plan.Commit, plan.RollForward }.OfType<CatalogChange>())
         {
-            throw new CoppiceException(
-                ErrorKind.Internal, context.Subject, $"would still name {string.Join(", ", lost)} among its layers, which would be there no more",
-                "nothing was changed; this is a defect of Coppice: report it, with what coppice check says");
+            var missing = LayerGraph.Of(change.ApplyTo(catalog, catalog.Last)).Missing();
+            if (!missing.IsEmpty && missing.Except(LayerGraph.Of(catalog).Missing()).ToArray() is { Length: > 0 } lost)
+            {
+                throw new CoppiceException(
+                    ErrorKind.Internal, $"domain '{catalog.Name}'", $"would still name {string.Join(", ", lost)} among its layers, which would be there no more",
+                    "nothing was changed; this is a defect of Coppice: report it, with what coppice check says");
+            }
         }
+
+        return plan;
     }
 
     private static Plan Lowered(PlanContext context, DomainRequest request)
@@ -54,7 +61,7 @@ public static class Planner
             SaveDomain save => Lifecycle.Save(context, save),
             DiscardSavedMemory => Lifecycle.DiscardSaved(context),
             StopDomain => Lifecycle.PressPowerButton(context),
-            KillDomain => Lifecycle.Kill(context),
+            KillDomain kill => Lifecycle.Kill(context, kill),
             PauseDomain => Lifecycle.Pause(context),
             ResumeDomain => Lifecycle.Resume(context),
             RebootDomain => Lifecycle.Reboot(context),

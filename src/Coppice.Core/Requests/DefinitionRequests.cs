@@ -43,7 +43,7 @@ public sealed record ReleaseDomain(string Domain) : DomainRequest("persist --off
 public sealed record RenameDomain(string Domain, string Name) : DomainRequest("rename", Domain);
 
 /// <summary>
-/// Change what a definition says of a domain for people and programs; null keeps it, and empty text removes it. It may run. Snapshots keep
+/// Change what a definition says; null keeps it, and empty text removes it. It may run, unless the sizes of its machine change. Snapshots keep
 /// what their definitions say.
 /// </summary>
 /// <param name="Domain">Its name or uuid.</param>
@@ -53,6 +53,15 @@ public sealed record EditDomain(string Domain, string? Title = null, string? Des
 {
     /// <summary>What a program notes; null keeps all that programs noted.</summary>
     public DomainNote? Note { get; init; }
+
+    /// <summary>The memory of its machine. It must be off.</summary>
+    public ByteCount? Memory { get; init; }
+
+    /// <summary>What the balloon leaves the guest of it. It must be off.</summary>
+    public ByteCount? CurrentMemory { get; init; }
+
+    /// <summary>How many processors it has. It must be off.</summary>
+    public int? VirtualCpus { get; init; }
 }
 
 /// <summary>Let a transient domain stay when it ends (R166). Nothing happens if it would anyway.</summary>

@@ -36,7 +36,14 @@ public sealed record DiscardSavedMemory(string Domain) : DomainRequest("save --d
 public sealed record StopDomain(string Domain, TimeSpan? Limit) : DomainRequest("stop", Domain);
 
 /// <summary>End a domain at once, as if its power failed.</summary>
-public sealed record KillDomain(string Domain) : DomainRequest("kill", Domain);
+public sealed record KillDomain(string Domain) : DomainRequest("kill", Domain)
+{
+    /// <summary>Only if it is still run by this process; null for whichever runs it.</summary>
+    public ShortId? Process { get; init; }
+
+    /// <summary>Whether it is meant if a process runs it.</summary>
+    public bool Means(ShortId? process) => Process is null || Process == process;
+}
 
 /// <summary>Let a running domain stand still. Nothing happens if it does already.</summary>
 public sealed record PauseDomain(string Domain) : DomainRequest("pause", Domain);

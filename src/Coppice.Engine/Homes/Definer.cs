@@ -209,7 +209,7 @@ internal sealed class Definer(Call call, HomeFolder home, DomainFinder finder)
                 new DiskChain(added[0].Disk, added).Beside(observed.Catalog.Head.Disks.SelectMany(d => graph.Chain(d.Layer))));
         }
 
-        return await session.ExecuteAsync(Merging.Around(observed, call.Home.Hypervisor, plan)).ConfigureAwait(false);
+        return await session.ExecuteAsync(Planner.Whole(observed, Merging.Around(observed, call.Home.Hypervisor, plan))).ConfigureAwait(false);
 
         // The image that the definition names is frozen then, and forks may share it.
         bool HasMovedOn(HeadDisk disk) => kept.Contains(disk.Target) && graph[disk.Layer] is var layer

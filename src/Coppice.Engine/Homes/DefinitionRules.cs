@@ -42,7 +42,7 @@ internal static class DefinitionRules
     {
         var catalog = observed.Catalog;
         var subject = $"domain '{catalog.Name}'";
-        RequireNotSaved(catalog);
+        catalog.RequireNotSaved();
         if (definition.Name != catalog.Name)
         {
             throw new CoppiceException(
@@ -67,17 +67,6 @@ internal static class DefinitionRules
                 ErrorKind.WouldLose, subject,
                 $"has {string.Join(", ", lost)} in layers that Coppice made, and the definition has other images there, or none",
                 $"keep the firmware and these disks as they are, or take such a disk away with: coppice disk detach {catalog.Name} DISK");
-        }
-    }
-
-    /// <summary>The memory of a domain that is saved fits one definition only.</summary>
-    public static void RequireNotSaved(Catalog catalog)
-    {
-        if (catalog.Head.Saved is not null)
-        {
-            throw new CoppiceException(
-                ErrorKind.WrongState, $"domain '{catalog.Name}'", "is saved, and its memory fits the definition that it has",
-                $"let it go on (coppice start {catalog.Name}) or boot it without that memory (--anew), then stop it");
         }
     }
 

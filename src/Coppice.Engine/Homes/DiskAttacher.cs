@@ -15,7 +15,7 @@ internal sealed class DiskAttacher(Call call, HomeFolder home, DomainFinder find
         var folder = finder.Find(request.Domain);
         using var session = await DomainSession.OpenAsync(call, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        DefinitionRules.RequireNotSaved(observed.Catalog);
+        observed.Catalog.RequireNotSaved();
         var image = await TypedAsync(request.Image).ConfigureAwait(false);
         var definition = DomainDisks.Added(observed.Definition, request with { Image = image });
         DefinitionRules.CheckSources(definition);
@@ -45,7 +45,7 @@ internal sealed class DiskAttacher(Call call, HomeFolder home, DomainFinder find
         var own = call with { Request = attach };
         using var session = await DomainSession.OpenAsync(own, folder).ConfigureAwait(false);
         var observed = await session.ObserveAsync().ConfigureAwait(false);
-        DefinitionRules.RequireNotSaved(observed.Catalog);
+        observed.Catalog.RequireNotSaved();
         var shared = await ShareAsync(request, lent, observed, DomainDisks.TargetOf(observed.Definition, attach)).ConfigureAwait(false);
         var top = shared.Chain[0];
         var definition = DomainDisks.Added(

@@ -293,7 +293,7 @@ internal sealed class DomainSession : IDisposable
             Warnings = await recovery.RunAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (
-            _call.Request is KillDomain && !_call.Announcer.IsAbandoned && _store.Read().Head.Process is not null)
+            _call.Request is KillDomain kill && !_call.Announcer.IsAbandoned && _store.Read().Head.Process is { } process && kill.Means(process))
         {
             // Not journalled: a process may die at any time, and whatever settles an operation bears with it.
             var first = Failure.Of(e, _call.Request.Operation);

@@ -174,7 +174,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
 
     /// <summary>What changes nothing but what the catalog says of the domain.</summary>
     private static bool IsOfCatalog(Request request) =>
-        request is RenameDomain or EditDomain or PersistDomain or ReleaseDomain or SetAutostart or EditSnapshot or SetCurrentSnapshot;
+        request is RenameDomain or EditDomain or RedefineRunning or PersistDomain or ReleaseDomain or SetAutostart or EditSnapshot or SetCurrentSnapshot;
 
     /// <summary>The paths that files of merged layers are to have, or may come to have.</summary>
     private static IEnumerable<string> NewNames(Request request, Catalog catalog)

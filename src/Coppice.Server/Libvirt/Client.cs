@@ -24,7 +24,11 @@ internal sealed class Client : IDisposable
     private readonly ILogger _log;
     private readonly SemaphoreSlim _free = new(MostCalls);
     private readonly CancellationTokenSource _ended = new();
-    private readonly Channel<Frame> _waiting = Channel.CreateBounded<Frame>(new BoundedChannelOptions(MostWaitingFrames) { SingleReader = true, AllowSynchronousContinuations = true });
+
+    // Whoever adds a frame writes it, if nobody else is at it: an answer does not wait for another thread. So nobody may add one under a lock.
+    private readonly Channel<Frame> _waiting = Channel.CreateBounded<Frame>(
+        new BoundedChannelOptions(MostWaitingFrames) { SingleReader = true, AllowSynchronousContinuations = true });
+
     private readonly KeepAliveWatch _keepAlive;
 
     public Client(Socket socket, bool isReadOnly, CallTable calls, TimeProvider time, ILogger log)

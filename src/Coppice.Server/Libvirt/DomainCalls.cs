@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Libvirt.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Coppice.Server.Libvirt;
 
 /// <summary>Answers what is asked of domains: finding, defining, and their lives.</summary>
-internal sealed class DomainCalls(Domains domains, IdSource ids)
+internal sealed class DomainCalls(Domains domains, IdSource ids, ILogger log)
 {
     // virDomainCreateFlags, virDomainDefineFlags, virDomainUndefineFlagsValues, virDomainDestroyFlags, virDomainSaveRestoreFlags.
     private const uint StartPaused = 1, StartAutodestroy = 2, StartBypassCache = 4, StartAnew = 8, StartValidate = 16, StartResetVariables = 32;
@@ -175,7 +176,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
         }
 
         var made = await domains.RunAsync(new RunTransient(definition, flags.Has(StartPaused)), caller).ConfigureAwait(false);
-        return flags.Has(StartAutodestroy) ? DestroyedWith(caller, made) : made;
+        return flags.Has(StartAutodestroy) ? await DestroyedWithAsync(caller, made).ConfigureAwait(false) : made;
     }
 
     private async Task<RemoteDomain> StartAsync(Caller caller, RemoteDomain domain, uint flags)
@@ -184,30 +185,37 @@ internal sealed class DomainCalls(Domains domains, IdSource ids)
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
         var started = await domains.RunAsync(
             new StartDomain(catalog.Domain.ToString(), flags.Has(StartPaused), Anew: flags.Has(StartAnew)), caller).ConfigureAwait(false);
-        return flags.Has(StartAutodestroy) ? DestroyedWith(caller, started) : started;
+        return flags.Has(StartAutodestroy) ? await DestroyedWithAsync(caller, started).ConfigureAwait(false) : started;
     }
 
-    /// <summary>Has a domain killed when the connection of a client ends, unless it has ended itself by then, or was started anew.</summary>
-    private RemoteDomain DestroyedWith(Caller caller, RemoteDomain started)
+    /// <summary>Has a domain killed when the connection of a client ends, unless another process runs it by then.</summary>
+    private async Task<RemoteDomain> DestroyedWithAsync(Caller caller, RemoteDomain started)
     {
-        _ = DestroyAsync();
+        var process = (await domains.FindAsync(started).ConfigureAwait(false)).Head.Process;
+        _ = Task.Run(DestroyAsync, CancellationToken.None);
         return started;
 
         async Task DestroyAsync()
         {
-            await Task.Delay(Timeout.Infinite, caller.Client.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            try
+            await Task.Delay(Timeout.Infinite, caller.Client.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+
+            // Connections end with the server too, and that touches no guest.
+            while (process is not null && !caller.Cancellation.IsCancellationRequested)
             {
-                // Connections end with the server too, and that touches no guest.
-                if (!caller.Cancellation.IsCancellationRequested && domains.Remote(await domains.FindAsync(started).ConfigureAwait(false)).Id == started.Id)
+                try
                 {
-                    await domains.RunAsync(started, id => new KillDomain(id), caller).ConfigureAwait(false);
+                    await domains.RunAsync(started, id => new KillDomain(id) { Process = process }, caller).ConfigureAwait(false);
+                    return;
                 }
-            }
-            catch (Exception e) when (e is CoppiceException or RpcException or OperationCanceledException)
-            {
-                // It has ended by itself, or somebody else is at it: there is nobody to be told.
-                return;
+                catch (CoppiceException e) when (e.Kind is ErrorKind.Busy)
+                {
+                    continue;
+                }
+                catch (Exception e) when (e is CoppiceException or RpcException or OperationCanceledException)
+                {
+                    log.LogWarning("domain {Domain} did not end with the connection that started it: {Problem}", started.Name, e.Message);
+                    return;
+                }
             }
         }
     }

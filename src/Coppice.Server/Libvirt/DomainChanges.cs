@@ -60,7 +60,7 @@ internal readonly record struct BlockJobChange(string Target, string Path, int T
 /// <summary>The memory of a guest has been saved (virDomainJobOperation).</summary>
 /// <param name="Operation">For what.</param>
 /// <param name="Memory">How large it is.</param>
-internal readonly record struct SavedMemory(int Operation, ByteCount Memory)
+internal readonly record struct SavedGuest(int Operation, ByteCount Memory)
 {
     public const int ForItself = 2, WithSnapshot = 6;
 }
@@ -107,13 +107,13 @@ internal static class DomainChanges
             : [];
 
     /// <summary>The memory that was saved: beside images, for the domain itself or with the snapshot that it stands on.</summary>
-    public static SavedMemory? SavedBetween(SeenDomain was, SeenDomain now)
+    public static SavedGuest? SavedBetween(SeenDomain was, SeenDomain now)
     {
-        var operation = was.Catalog.Head.Saved is null && now.Catalog.Head.Saved is not null && !IsReverted(was, now) ? SavedMemory.ForItself
+        var operation = was.Catalog.Head.Saved is null && now.Catalog.Head.Saved is not null && !IsReverted(was, now) ? SavedGuest.ForItself
             : now.Catalog.Current is { } current && !was.Catalog.Snapshots.ContainsKey(current)
-                && now.Catalog.Snapshots[current] is { Memory.Mode: MemoryMode.External } taken && taken.Parent == was.Catalog.Current ? SavedMemory.WithSnapshot
+                && now.Catalog.Snapshots[current] is { Memory.Mode: MemoryMode.External } taken && taken.Parent == was.Catalog.Current ? SavedGuest.WithSnapshot
             : (int?)null;
-        return was.IsAlive && operation is { } what && now.Definition is { } definition ? new SavedMemory(what, definition.Memory) : null;
+        return was.IsAlive && operation is { } what && now.Definition is { } definition ? new SavedGuest(what, definition.Memory) : null;
     }
 
     private static IEnumerable<NoteChange> Notes(DomainDefinition before, DomainDefinition after)
@@ -144,6 +144,11 @@ internal static class DomainChanges
             return [LifecycleChange.UndefinedByRename, LifecycleChange.DefinedByRename];
         }
 
+        if (IsPassing(was) && !IsPassing(now))
+        {
+            return [LifecycleChange.Defined];
+        }
+
         return was.Catalog.Head.Definition != now.Catalog.Head.Definition && !IsReverted(was, now) && NotesBetween(was, now).IsEmpty ? [LifecycleChange.Redefined] : [];
     }
 
@@ -155,7 +160,8 @@ internal static class DomainChanges
             : was.Catalog.Head.Saved is not null ? LifecycleChange.Restored
             : LifecycleChange.Started),
         (true, false) => Ended(was, now),
-        _ when was.ProcessId != now.ProcessId => [LifecycleChange.StoppedFromSnapshot, .. Begun(now, LifecycleChange.StartedFromSnapshot)],
+        _ when IsElsewhere(was, now) => [LifecycleChange.StoppedFromSnapshot, .. Begun(now, LifecycleChange.StartedFromSnapshot)],
+        _ when was.ProcessId != now.ProcessId => [.. s_killed, .. Begun(now, LifecycleChange.Started)],
         _ => Went(was.State, now.State),
     };
 
@@ -195,18 +201,26 @@ internal static class DomainChanges
 
     /// <summary>It was reverted. One that runs is run by another process then, and the snapshot may have been taken since.</summary>
     private static bool IsElsewhere(SeenDomain was, SeenDomain now) =>
-        was.IsAlive && now.IsAlive ? was.ProcessId != now.ProcessId : IsReverted(was, now);
+        IsReverted(was, now) || (was.IsAlive && now.IsAlive && was.ProcessId != now.ProcessId && HasMoved(was.Catalog, now.Catalog));
 
     /// <summary>
-    /// The head has moved to other layers, and no snapshot was taken or deleted meanwhile: taking one moves the head on, deleting the one that it
-    /// came from lets it stand on the one before, a revert moves it elsewhere.
+    /// It stands where a tip did that has gone, or on new layers with the definition of a snapshot that was there: whatever else changes its layers has
+    /// other definitions, leaves disks where they are, or goes on with layers that were known.
     /// </summary>
     private static bool IsReverted(SeenDomain was, SeenDomain now)
     {
         var (before, after) = (was.Catalog, now.Catalog);
-        var hasMoved = before.Current != after.Current || after.Tips.Length > before.Tips.Length
-            || !before.Head.Disks.Select(d => d.Layer).SequenceEqual(after.Head.Disks.Select(d => d.Layer));
-        var isDeleted = before.Current is { } left && !after.Snapshots.ContainsKey(left);
-        return hasMoved && !isDeleted && after.Current is { } current && before.Snapshots.ContainsKey(current);
+        var known = LayerGraph.Of(before);
+        return HasMoved(before, after) && (IsUsed(before.Tips) || IsNew());
+
+        bool IsUsed(ImmutableArray<Tip> tips) => tips.Any(t =>
+            t.Current == after.Current && t.Head.Definition == after.Head.Definition && after.Tips.All(left => left.Id != t.Id));
+
+        bool IsNew() => after.Current is { } current && before.Snapshots.GetValueOrDefault(current) is { } snapshot
+            && snapshot.Definition == after.Head.Definition
+            && snapshot.Disks.Where(d => d.IsKept).All(d => after.Head.Disks.Any(h => h.Target == d.Target && (!known.Has(h.Layer) || h.Layer == d.Layer)));
     }
+
+    private static bool HasMoved(Catalog before, Catalog after) =>
+        !before.Head.Disks.Select(d => d.Layer).SequenceEqual(after.Head.Disks.Select(d => d.Layer));
 }

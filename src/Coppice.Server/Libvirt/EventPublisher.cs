@@ -46,7 +46,7 @@ internal sealed class EventPublisher
     }
 
     /// <summary>The memory of a guest has been saved.</summary>
-    public void Tell(RemoteDomain domain, SavedMemory saved)
+    public void Tell(RemoteDomain domain, SavedGuest saved)
     {
         var memory = (ulong)saved.Memory.Bytes;
         ImmutableArray<TypedParameter> figures =

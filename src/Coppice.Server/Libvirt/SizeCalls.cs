@@ -9,61 +9,40 @@ namespace Coppice.Server.Libvirt;
 /// </summary>
 internal sealed class SizeCalls(Domains domains)
 {
-    private const long Kibibyte = 1024;
-
     // virDomainModificationImpact, virDomainMemoryModFlags, virDomainVcpuFlags.
     private const uint Live = 1, Configured = 2, Maximum = 4;
 
     /// <summary>Adds them.</summary>
     public void AddTo(CallTable calls)
     {
-        calls.Changes(DomainFigureProcedures.SetMaximumMemory, (caller, asked) => ResizeAsync(caller, asked.Domain, 0, d => WithMost(d, asked.Size)));
-        calls.Changes(DomainFigureProcedures.SetMemory, (caller, asked) => ResizeAsync(caller, asked.Domain, Live, d => With(d, asked.Size)));
+        calls.Changes(DomainFigureProcedures.SetMaximumMemory, (caller, asked) => ResizeAsync(caller, asked.Domain, 0, id => OfMemory(id, asked.Size, Maximum)));
+        calls.Changes(DomainFigureProcedures.SetMemory, (caller, asked) => ResizeAsync(caller, asked.Domain, Live, id => OfMemory(id, asked.Size, 0)));
         calls.Changes(DomainFigureProcedures.SetMemoryWithFlags, (caller, asked) =>
-        {
-            Flags.Require(asked.Flags, Live | Configured | Maximum, "memory size");
-            return ResizeAsync(caller, asked.Domain, asked.Flags, d => asked.Flags.Has(Maximum) ? WithMost(d, asked.Size) : With(d, asked.Size));
-        });
-        calls.Changes(DomainFigureProcedures.SetVcpus, (caller, asked) => ResizeAsync(caller, asked.Domain, Live, d => WithVcpus(d, asked.Count)));
+            ResizeAsync(caller, asked.Domain, asked.Flags, id => OfMemory(id, asked.Size, asked.Flags)));
+        calls.Changes(DomainFigureProcedures.SetVcpus, (caller, asked) => ResizeAsync(caller, asked.Domain, Live, id => OfVcpus(id, asked.Count)));
         calls.Changes(DomainFigureProcedures.SetVcpusWithFlags, (caller, asked) =>
+            ResizeAsync(caller, asked.Domain, asked.Flags, id => OfVcpus(id, asked.Count)));
+    }
+
+    private async Task<ValueTuple> ResizeAsync(Caller caller, RemoteDomain domain, uint flags, Func<string, EditDomain> resize)
+    {
+        Flags.Require(flags, Live | Configured | Maximum, "size of a domain");
+        var isActive = domains.Remote(await domains.FindAsync(domain).ConfigureAwait(false)).Id != RemoteDomain.Off;
+        return (isActive, flags.Has(Live)) switch
         {
-            Flags.Require(asked.Flags, Live | Configured | Maximum, "vcpu count");
-            return ResizeAsync(caller, asked.Domain, asked.Flags, d => WithVcpus(d, asked.Count));
-        });
+            (false, true) => throw RpcException.OperationInvalid("domain is not running"),
+            (true, _) => throw RpcException.Unsupported("memory and processors change while the domain is off: its snapshots fit those that it has"),
+            _ => await domains.RunAsync(domain, resize, caller).ConfigureAwait(false),
+        };
     }
 
-    private async Task<ValueTuple> ResizeAsync(Caller caller, RemoteDomain domain, uint flags, Func<DomainDefinition, DomainDefinition> resize)
+    private static EditDomain OfMemory(string domain, ulong kibibytes, uint flags)
     {
-        var view = await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false);
-        if (flags.Has(Live) && !view.Hypervisor.IsAlive)
-        {
-            throw RpcException.OperationInvalid("domain is not running");
-        }
-
-        return view.Hypervisor.IsAlive
-            ? throw RpcException.Unsupported("memory and processors change while the domain is off, since what its snapshots keep of a guest is of the size that it has")
-            : await domains.RunAsync(domain, _ => new DefineDomain(resize(view.Definition)), caller).ConfigureAwait(false);
+        var size = Units.OfKibibytes(kibibytes) ?? throw RpcException.InvalidArgument($"no domain has {kibibytes} KiB");
+        return flags.Has(Maximum) ? new EditDomain(domain) { Memory = size } : new EditDomain(domain) { CurrentMemory = size };
     }
 
-    private static DomainDefinition WithMost(DomainDefinition definition, ulong kibibytes)
-    {
-        var most = Size(kibibytes);
-        return definition with { Memory = most, CurrentMemory = definition.CurrentMemory is { } current && current.Bytes < most.Bytes ? current : null };
-    }
-
-    private static DomainDefinition With(DomainDefinition definition, ulong kibibytes)
-    {
-        var size = Size(kibibytes);
-        return size.Bytes > definition.Memory.Bytes
-            ? throw RpcException.InvalidArgument("cannot set memory higher than max memory")
-            : definition with { CurrentMemory = size == definition.Memory ? null : size };
-    }
-
-    private static ByteCount Size(ulong kibibytes) => kibibytes is > 0 and <= long.MaxValue / Kibibyte
-        ? new ByteCount((long)kibibytes * Kibibyte)
-        : throw RpcException.InvalidArgument($"no domain has {kibibytes} KiB");
-
-    private static DomainDefinition WithVcpus(DomainDefinition definition, uint count) => count is > 0 and <= CapabilityXml.MaximumVcpus
-        ? definition with { VirtualCpus = (int)count, Topology = null }
+    private static EditDomain OfVcpus(string domain, uint count) => count is > 0 and <= CapabilityXml.MaximumVcpus
+        ? new EditDomain(domain) { VirtualCpus = (int)count }
         : throw RpcException.InvalidArgument($"no domain has {count} vcpus");
 }

@@ -96,7 +96,7 @@ internal sealed class StreamCalls(Domains domains)
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound)
         {
-            throw RpcException.OperationInvalid($"no such screen ID: {e.Message}");
+            throw RpcException.OperationInvalid(e.Message);
         }
     }
 }

@@ -64,6 +64,10 @@ public sealed class EditDomainTests : IDisposable
     [InlineData(Ours, "xmlns", "<a/>", "cannot stand")]
     [InlineData(Ours, "", "<a/>", "cannot stand")]
     [InlineData(Ours, "p", "<a xmlns='http://example.org/other'/>", "not of")]
+    [InlineData("http://www.w3.org/2000/xmlns/", "p", "<a/>", "")]
+    [InlineData("http://www.w3.org/XML/1998/namespace", "p", "<a/>", "")]
+    [InlineData(Ours, "p", "</metadata><metadata>", "")]
+    [InlineData(Ours, "p", "<a/><b/>", "one element")]
     [InlineData(Ours, "p", "<a", "")]
     [InlineData(Ours, "p", "", "")]
     [InlineData(Ours, "p", "<!DOCTYPE a><a/>", "")]
@@ -105,6 +109,85 @@ public sealed class EditDomainTests : IDisposable
         var error = await HomeTests.FailAsync(() => _world.RunAsync(new DefineDomain(World.Definition() with { VirtualCpus = 7 })));
         Assert.Equal((ErrorKind.WrongState, revision), (error.Kind, _world.Catalog.Revision));
         Assert.Contains("coppice stop web", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nothing_is_written_that_could_not_be_read_again()
+    {
+        await _world.DefineAsync();
+        var ampersands = await HomeTests.FailAsync(() => _world.RunAsync(new EditDomain(World.Name, Description: new string('&', 300_000))));
+        Assert.Equal(ErrorKind.InvalidInput, ampersands.Kind);
+        var deep = string.Concat(Enumerable.Repeat("<a>", 63)) + string.Concat(Enumerable.Repeat("</a>", 63));
+        Assert.Equal(ErrorKind.InvalidInput, (await HomeTests.FailAsync(() => NoteAsync(Ours, deep))).Kind);
+        var large = $"<a>{new string('x', 400_000)}</a>";
+        await NoteAsync(Ours, large);
+        await NoteAsync(Theirs, large);
+        Assert.Equal(ErrorKind.InvalidInput, (await HomeTests.FailAsync(() => NoteAsync($"{Ours}/more", large))).Kind);
+        await NoteAsync(Ours, null);
+        Assert.Single(Notes(await DefinitionAsync()));
+    }
+
+    [Fact]
+    public async Task A_note_comes_back_as_it_was_given()
+    {
+        const string Mixed = "<p><b>a</b> <i>b</i><!-- kept --></p>";
+        await _world.DefineAsync();
+        await NoteAsync(Ours, Mixed);
+        Assert.Equal([Mixed], Notes(await DefinitionAsync()));
+        await _world.RunAsync(new DefineDomain(World.Definition() with
+        {
+            Metadata = $"<metadata><a xmlns='{Ours}'><c xmlns='{Theirs}'><b xmlns='{Ours}'/></c></a></metadata>",
+        }));
+        Assert.Contains("<b", Assert.Single(Notes(await DefinitionAsync())), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Sizes_change_while_it_is_off_and_its_snapshots_keep_theirs()
+    {
+        await _world.DefineAsync();
+        await _world.SnapshotExternalAsync("one");
+        await _world.RunAsync(new EditDomain(World.Name) { Memory = new ByteCount(8 << 20), VirtualCpus = 3 });
+        var definition = await DefinitionAsync();
+        Assert.Equal((new ByteCount(8 << 20), 3), (definition.Memory, definition.VirtualCpus));
+        await _world.RunAsync(new EditDomain(World.Name) { CurrentMemory = new ByteCount(4 << 20) });
+        await _world.RunAsync(new EditDomain(World.Name) { Memory = new ByteCount(2 << 20) });
+        Assert.Null((await DefinitionAsync()).CurrentMemory);
+        foreach (var size in (long[])[0, 3 << 20])
+        {
+            var refused = await HomeTests.FailAsync(() => _world.RunAsync(new EditDomain(World.Name) { CurrentMemory = new ByteCount(size) }));
+            Assert.Equal(ErrorKind.InvalidInput, refused.Kind);
+        }
+
+        await _world.StartAsync();
+        Assert.Equal(ErrorKind.WrongState, (await HomeTests.FailAsync(() => _world.RunAsync(new EditDomain(World.Name) { VirtualCpus = 2 }))).Kind);
+        await _world.RunAsync(new SaveDomain(World.Name));
+        var saved = await HomeTests.FailAsync(() => _world.RunAsync(new EditDomain(World.Name) { VirtualCpus = 2 }));
+        Assert.Contains("--anew", saved.Message, StringComparison.Ordinal);
+        await _world.RunAsync(new EditDomain(World.Name, "It is saved"));
+        await _world.StartAsync();
+        Assert.Equal("It is saved", (await DefinitionAsync()).Title);
+    }
+
+    [Fact]
+    public async Task What_is_defined_as_it_is_anew_is_left_alone()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        var revision = _world.Catalog.Revision;
+        await _world.DefineAsync();
+        Assert.Equal(revision, _world.Catalog.Revision);
+    }
+
+    [Fact]
+    public async Task A_kill_that_means_one_process_leaves_another_alone()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        var process = _world.Catalog.Head.Process;
+        await _world.RunAsync(new KillDomain(World.Name) { Process = new ShortId("other") });
+        Assert.Equal(process, _world.Catalog.Head.Process);
+        await _world.RunAsync(new KillDomain(World.Name) { Process = process });
+        Assert.Null(_world.Catalog.Head.Process);
     }
 
     private async Task NoteAsync(string @namespace, string? element) => await

@@ -76,6 +76,42 @@ public sealed class DomainCallTests
     }
 
     [Fact]
+    public async Task Only_a_revert_is_told_as_one()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await using var client = await bed.OpenAsync();
+        await client.CallAsync(EventProcedures.Register, (0, EndpointBed.Web));
+        await bed.World.DefineAsync();
+        Assert.Equal((0, 0), await NextAsync());
+        await bed.World.SnapshotExternalAsync("one");
+        await bed.World.SnapshotExternalAsync("two");
+        await client.CallAsync(DomainProcedures.SetAutostart, (EndpointBed.Web, true));
+        await client.CallAsync(SnapshotProcedures.Delete, (new RemoteSnapshot("two", EndpointBed.Web), 0u));
+        await client.CallAsync(SnapshotProcedures.Revert, (new RemoteSnapshot("one", EndpointBed.Web), 0u));
+        Assert.Equal((0, 3), await NextAsync());
+        await client.CallAsync(SnapshotProcedures.Delete, (new RemoteSnapshot("one", EndpointBed.Web), 0u));
+        await client.CallAsync(DomainFigureProcedures.SetVcpusWithFlags, (EndpointBed.Web, 3u, 2u));
+        Assert.Equal((0, 1), await NextAsync());
+
+        await bed.World.StartAsync();
+        Assert.Equal((4, 0), await NextAsync());
+        Assert.Equal((2, 0), await NextAsync());
+        await bed.World.RunAsync(new KillDomain(World.Name));
+        await bed.World.StartAsync();
+        (int, int)[] killedAndStarted = [(6, 2), (5, 1), (4, 0), (2, 0)];
+        foreach (var expected in killedAndStarted)
+        {
+            Assert.Equal(expected, await NextAsync());
+        }
+
+        async Task<(int, int)> NextAsync()
+        {
+            var told = await client.ToldAsync(EventProcedures.Lifecycle, Cancellation);
+            return (told.Event, told.Detail);
+        }
+    }
+
+    [Fact]
     public async Task Notes_are_changed_while_a_guest_runs_and_whoever_asked_is_told()
     {
         const string Space = "http://example.org/x";
@@ -174,9 +210,14 @@ public sealed class DomainCallTests
             await client.CallAsync(DomainProcedures.Create, EndpointBed.Web);
         }
 
-        await using var later = await bed.OpenAsync();
-        Assert.True(await later.CallAsync(DomainFigureProcedures.IsActive, EndpointBed.Web));
-        await bed.StopAsync();
+        // What the server does when a client has gone it has done before it ends.
+        await using (var other = await bed.OpenAsync())
+        {
+            await client.CallAsync(DomainProcedures.Destroy, EndpointBed.Web);
+            await other.CallAsync(DomainProcedures.CreateWithFlags, (EndpointBed.Web, 2u));
+            await bed.StopAsync();
+        }
+
         Assert.Single(bed.World.Host.State.Processes);
     }
 
