@@ -58,6 +58,15 @@ public sealed partial class CapabilityTests
         Assert.Equal(($"pc-i440fx-{newest}", $"pc-q35-{newest}"), (plain.Os.Machine, express.Os.Machine));
     }
 
+    [Fact]
+    public async Task What_QEMU_does_not_run_is_refused_by_its_type()
+    {
+        await using var bed = new QemuBed();
+        var error = await Assert.ThrowsAsync<CoppiceException>(() => bed.Hypervisor.SealAsync(bed.Definition with { Type = "abacus" }, QemuBed.Cancellation));
+        Assert.Equal(ErrorKind.MissingCapability, error.Kind);
+        Assert.Contains("'abacus'", error.Message, StringComparison.Ordinal);
+    }
+
     private static async Task<string> VersionAsync(string qemu)
     {
         using var process = Process.Start(new ProcessStartInfo(qemu, "--version") { RedirectStandardOutput = true })!;
