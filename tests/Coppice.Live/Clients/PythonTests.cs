@@ -18,7 +18,7 @@ public sealed class PythonTests
         var definition = served.Home.Write("web.xml", Cli.CliHome.Xml("web", await served.Home.ImageAsync("web.qcow2")));
         var report = await ReportAsync(served, "life", definition);
         Same("""{"type": "QEMU", "alive": 1, "before": 0, "defined": ["web"], "active": 1, "state": [1, 1], "suspended": [3, 1]}""", report, but: "told");
-        Same("""[["web", 0, 0], ["web", 2, 0], ["web", 3, 0], ["web", 4, 0], ["web", 5, 1], ["web", 1, 0]]""", report["told"]!);
+        Same("""[["web", 0, 0], ["web", 4, 0], ["web", 2, 0], ["web", 3, 0], ["web", 4, 0], ["web", 6, 2], ["web", 5, 1], ["web", 1, 0]]""", report["told"]!);
     }
 
     [Fact]
