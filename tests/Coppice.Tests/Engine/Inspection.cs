@@ -47,7 +47,7 @@ internal static class Inspection
         Assert.Equal(0, world.Host.State.Bad);
         Assert.Empty(world.Host.State.Claims);
         var folders = Directory.Exists(world.Folder.Domains) ? Directory.GetDirectories(world.Folder.Domains) : [];
-        Assert.Equal(domains.Select(d => d.Folder.Path), folders.Where(f => !World.IsKept(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(domains.Select(d => d.Folder.Path), folders.Order(StringComparer.Ordinal));
         CheckFiles(world, domains);
         CheckImages(world, domains);
         foreach (var (folder, catalog) in domains)
@@ -169,7 +169,7 @@ internal static class Inspection
 
     /// <summary>Files that were kept when their snapshot was forgotten, or that were exported.</summary>
     private static bool IsForgotten(World world, string path, HashSet<string> named) =>
-        (world.Forgotten.Contains(path) && !named.Contains(path)) || World.IsKept(path) || path.StartsWith($"{world.Export}/", StringComparison.Ordinal);
+        (world.Forgotten.Contains(path) && !named.Contains(path)) || path.StartsWith($"{world.Export}/", StringComparison.Ordinal);
 
     private static IEnumerable<string> Inside(IEnumerable<KeyValuePair<string, FakeImage>> images) =>
         images.SelectMany(i => i.Value.Internals.Keys.Select(t => $"{i.Key} {t}"));

@@ -69,13 +69,10 @@ internal sealed class World : IDisposable
 
     private IEnumerable<DomainFolder> Folders => !Directory.Exists(Folder.Domains) ? [] :
         from path in Directory.GetDirectories(Folder.Domains).Order(StringComparer.Ordinal)
-        where !IsKept(path)
+        where !path.Contains(".undefined-", StringComparison.Ordinal)
         let folder = Folder.Domain(DomainId.Parse(Path.GetFileName(path)))
         where new CatalogStore(folder).Exists
         select folder;
-
-    /// <summary>Whether a path is one of a domain that was undefined, and all of which was kept.</summary>
-    public static bool IsKept(string path) => path.Contains(".undefined-", StringComparison.Ordinal);
 
     /// <summary>A fork, by its name.</summary>
     public (DomainFolder Folder, Catalog Catalog) Fork(string name) => All.Single(d => d.Catalog.Name == name);
@@ -234,14 +231,10 @@ internal sealed class World : IDisposable
     /// <summary>What is in the folder of a domain is gone with it.</summary>
     public void ForgetRemoved()
     {
-        Host.State = Host.State with
-        {
-            Images = Host.State.Images.RemoveRange(Host.State.Images.Keys.Where(IsGone)),
-            Memories = Host.State.Memories.RemoveRange(Host.State.Memories.Keys.Where(IsGone)),
-        };
-
-        bool IsGone(string path) => path.StartsWith(Folder.Domains, StringComparison.Ordinal)
-            && !Directory.Exists($"{Folder.Domains}/{path[(Folder.Domains.Length + 1)..].Split('/')[0]}");
+        var gone = Host.State.Images.Keys.Where(p =>
+            p.StartsWith(Folder.Domains, StringComparison.Ordinal)
+            && !Directory.Exists($"{Folder.Domains}/{p[(Folder.Domains.Length + 1)..].Split('/')[0]}"));
+        Host.State = Host.State with { Images = Host.State.Images.RemoveRange(gone) };
     }
 
     public void AddImage(string path, string? backing = null) => Host.State = Host.State with

@@ -42,7 +42,6 @@ internal static class DefinitionScenarios
             new UndefineDomain(Name, Snapshots: true),
             async w => { await WithSnapshots(w); await w.RunAsync(Revert("one")); await w.RunAsync(new KillDomain(Name)); },
             Discards: true),
-        ["undefine, keeping"] = new(new UndefineDomain(Name, Snapshots: false) { Keep = true }, w => w.ThreeAsync(runs: false), Discards: true),
         ["edit the size"] = new(new EditDomain(Name) { VirtualCpus = 3 }, w => w.ThreeAsync(runs: false)),
         ["undefine, TPM"] = new(
             new UndefineDomain(Name, Snapshots: true),
