@@ -1,4 +1,5 @@
 using Coppice.Bench.Host;
+using Coppice.Live.Cli;
 
 namespace Coppice.Bench.Parts;
 
@@ -23,7 +24,7 @@ internal sealed class VirshDomains(string folder, CancellationToken cancellation
         {
             var (name, disk) = (NameOf(i), $"{place}/{i}.qcow2");
             await HostCommand.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", disk, "64M"], cancellation);
-            await File.WriteAllTextAsync($"{folder}/{name}.xml", Xml(name, disk), cancellation);
+            await File.WriteAllTextAsync($"{folder}/{name}.xml", CliHome.PlainXml(name, disk), cancellation);
             await RunAsync(uri, "define", $"{folder}/{name}.xml");
             if (i <= Running)
             {
@@ -74,19 +75,4 @@ internal sealed class VirshDomains(string folder, CancellationToken cancellation
     private const string Separator = "=-=-=";
 
     private static string NameOf(int number) => $"small-{number}";
-
-    private static string Xml(string name, string disk) => $"""
-        <domain type='qemu'>
-          <name>{name}</name>
-          <memory unit='MiB'>64</memory>
-          <os><type arch='x86_64' machine='pc'>hvm</type></os>
-          <devices>
-            <disk type='file' device='disk'>
-              <driver name='qemu' type='qcow2'/>
-              <source file='{disk}'/>
-              <target dev='vda' bus='virtio'/>
-            </disk>
-          </devices>
-        </domain>
-        """;
 }

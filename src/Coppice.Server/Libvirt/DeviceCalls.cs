@@ -61,7 +61,7 @@ internal sealed class DeviceCalls(Domains domains, IdSource ids)
     private async Task RequireAsync(RemoteDomain domain, uint flags, string call)
     {
         Flags.Require(flags, Live | Configuration | Force, call);
-        var isActive = domains.Remote(await domains.FindAsync(domain).ConfigureAwait(false)).Id != RemoteDomain.Off;
+        var isActive = domains.IsActive(await domains.FindAsync(domain).ConfigureAwait(false));
         if (flags.Has(Live) && !isActive)
         {
             throw RpcException.OperationInvalid("domain is not running");

@@ -170,7 +170,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids, ILogger log)
     {
         RequireStart(flags);
         var definition = Documents.Domain(xml, flags.Has(StartValidate), ids);
-        if (await domains.FindAsync(definition.Id).ConfigureAwait(false) is { } known && domains.Remote(known).Id != RemoteDomain.Off)
+        if (await domains.FindAsync(definition.Id).ConfigureAwait(false) is { } known && domains.IsActive(known))
         {
             throw RpcException.OperationInvalid($"domain '{known.Name}' is already active");
         }
@@ -243,7 +243,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids, ILogger log)
     {
         Flags.Require(flags, UndefineAll, "undefine");
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
-        if (catalog.Persistence is Persistence.Transient && domains.Remote(catalog).Id != RemoteDomain.Off)
+        if (catalog.Persistence is Persistence.Transient && domains.IsActive(catalog))
         {
             throw RpcException.OperationInvalid("cannot undefine transient domain");
         }
@@ -259,7 +259,7 @@ internal sealed class DomainCalls(Domains domains, IdSource ids, ILogger log)
         }
 
         // libvirt leaves all files where they are; who undefines a domain there counts on that.
-        return domains.Remote(catalog).Id != RemoteDomain.Off
+        return domains.IsActive(catalog)
             ? await domains.RunAsync(domain, id => new ReleaseDomain(id), caller).ConfigureAwait(false)
             : await domains.RunAsync(domain, id => new UndefineDomain(id, Snapshots: false) { Keep = true }, caller).ConfigureAwait(false);
     }

@@ -210,7 +210,6 @@ internal static class DomainChanges
     private static bool IsReverted(SeenDomain was, SeenDomain now)
     {
         var (before, after) = (was.Catalog, now.Catalog);
-        var known = LayerGraph.Of(before);
         return HasMoved(before, after) && (IsUsed(before.Tips) || IsNew());
 
         bool IsUsed(ImmutableArray<Tip> tips) => tips.Any(t =>
@@ -218,7 +217,7 @@ internal static class DomainChanges
 
         bool IsNew() => after.Current is { } current && before.Snapshots.GetValueOrDefault(current) is { } snapshot
             && snapshot.Definition == after.Head.Definition
-            && snapshot.Disks.Where(d => d.IsKept).All(d => after.Head.Disks.Any(h => h.Target == d.Target && (!known.Has(h.Layer) || h.Layer == d.Layer)));
+            && snapshot.Disks.Where(d => d.IsKept).All(d => after.Head.Disks.Any(h => h.Target == d.Target && (!LayerGraph.Of(before).Has(h.Layer) || h.Layer == d.Layer)));
     }
 
     private static bool HasMoved(Catalog before, Catalog after) =>

@@ -36,7 +36,7 @@ internal sealed class DomainFigureCalls(Domains domains)
         calls.Reads(DomainFigureProcedures.GetMaximumVcpus, async (caller, domain) => await VcpusAsync(caller, domain, 0).ConfigureAwait(false));
         calls.Reads(DomainFigureProcedures.GetVcpus, (caller, asked) => VcpusAsync(caller, asked.Domain, asked.Flags));
         calls.Reads(DomainFigureProcedures.IsActive, async (_, domain) =>
-            domains.Remote(await domains.FindAsync(domain).ConfigureAwait(false)).Id != RemoteDomain.Off);
+            domains.IsActive(await domains.FindAsync(domain).ConfigureAwait(false)));
         calls.Reads(DomainFigureProcedures.IsPersistent, async (_, domain) =>
             (await domains.FindAsync(domain).ConfigureAwait(false)).Persistence is Persistence.Persistent or Persistence.Autostart);
         calls.Reads(DomainFigureProcedures.IsUpdated, async (_, domain) =>

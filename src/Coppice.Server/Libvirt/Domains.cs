@@ -22,7 +22,7 @@ internal sealed class Domains(Home home, DomainWatch watch)
     public async Task<Catalog> FindActiveAsync(RemoteDomain domain)
     {
         var catalog = await FindAsync(domain).ConfigureAwait(false);
-        return Remote(catalog).Id != RemoteDomain.Off ? catalog : throw RpcException.OperationInvalid("domain is not running");
+        return IsActive(catalog) ? catalog : throw RpcException.OperationInvalid("domain is not running");
     }
 
     /// <summary>What is stored of a domain, by name; null if there is none.</summary>
@@ -56,6 +56,9 @@ internal sealed class Domains(Home home, DomainWatch watch)
     /// <summary>A domain as answers name it. Its id is the number of its process.</summary>
     public RemoteDomain Remote(Catalog catalog) =>
         new(catalog.Name, catalog.Domain.Value, home.ReadProcessId(catalog) ?? RemoteDomain.Off);
+
+    /// <summary>Whether a process runs a domain.</summary>
+    public bool IsActive(Catalog catalog) => home.ReadProcessId(catalog) is not null;
 
     /// <summary>Carries a request out, and answers with the domain as it is then.</summary>
     public async Task<RemoteDomain> RunAsync(Request request, Caller caller)

@@ -27,7 +27,7 @@ internal sealed class SizeCalls(Domains domains)
     private async Task<ValueTuple> ResizeAsync(Caller caller, RemoteDomain domain, uint flags, Func<string, EditDomain> resize)
     {
         Flags.Require(flags, Live | Configured | Maximum, "size of a domain");
-        var isActive = domains.Remote(await domains.FindAsync(domain).ConfigureAwait(false)).Id != RemoteDomain.Off;
+        var isActive = domains.IsActive(await domains.FindAsync(domain).ConfigureAwait(false));
         return (isActive, flags.Has(Live)) switch
         {
             (false, true) => throw RpcException.OperationInvalid("domain is not running"),

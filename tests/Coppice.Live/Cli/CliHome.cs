@@ -42,6 +42,23 @@ public sealed class CliHome : IAsyncDisposable
         </domain>
         """;
 
+    /// <summary>The same as libvirt's own users would write it, who say nothing of snapshots.</summary>
+    public static string PlainXml(string name, string image, Guid? uuid = null) => $"""
+        <domain type='qemu'>
+          <name>{name}</name>
+          {(uuid is { } id ? $"<uuid>{id:D}</uuid>" : "")}
+          <memory unit='MiB'>64</memory>
+          <os><type arch='x86_64' machine='pc'>hvm</type></os>
+          <devices>
+            <disk type='file' device='disk'>
+              <driver name='qemu' type='qcow2'/>
+              <source file='{image}'/>
+              <target dev='vda' bus='virtio'/>
+            </disk>
+          </devices>
+        </domain>
+        """;
+
     public string Write(string name, string text)
     {
         var path = Path.Combine(Folder, name);

@@ -135,7 +135,7 @@ internal sealed class LoadRound : IAsyncDisposable
                 await create.WaitForExitAsync();
             }
 
-            await client.CallAsync(DomainProcedures.Define, Xml(domain, disk));
+            await client.CallAsync(DomainProcedures.Define, CliHome.PlainXml(domain.Name, disk, domain.Uuid));
             if (domain.Runs)
             {
                 await client.CallAsync(DomainProcedures.Create, domain.Remote);
@@ -181,20 +181,4 @@ internal sealed class LoadRound : IAsyncDisposable
         await Task.Delay(TimeSpan.FromMilliseconds(300), CancellationToken.None);
         await Server.StartAsync();
     }
-
-    private static string Xml(LoadDomain domain, string disk) => $"""
-        <domain type='qemu'>
-          <name>{domain.Name}</name>
-          <uuid>{domain.Uuid:D}</uuid>
-          <memory unit='MiB'>64</memory>
-          <os><type arch='x86_64' machine='pc'>hvm</type></os>
-          <devices>
-            <disk type='file' device='disk'>
-              <driver name='qemu' type='qcow2'/>
-              <source file='{disk}'/>
-              <target dev='vda' bus='virtio'/>
-            </disk>
-          </devices>
-        </domain>
-        """;
 }
