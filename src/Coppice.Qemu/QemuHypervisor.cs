@@ -312,6 +312,12 @@ public sealed class QemuHypervisor : IHypervisor
     public Step FinishMerge(ShortId process, MergeRequest merge) => MergeSteps.Finish(process, merge);
 
     /// <inheritdoc/>
+    public Step BeginMirror(ShortId process, MirrorRequest mirror) => MirrorSteps.Begin(process, mirror);
+
+    /// <inheritdoc/>
+    public Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) => MirrorSteps.End(process, mirror, end);
+
+    /// <inheritdoc/>
     public Task<GuestTrial> TryGuestAsync(
         DomainFolder folder, ShortId process, DomainDefinition definition, bool boots, TimeSpan patience, CancellationToken cancellation)
     {
@@ -389,6 +395,8 @@ public sealed class QemuHypervisor : IHypervisor
             [MergeSteps.BeginKind] = merge.BeginStep,
             [MergeSteps.HaltKind] = merge.HaltStep,
             [MergeSteps.FinishKind] = merge.FinishStep,
+            [MirrorSteps.BeginKind] = new MirrorSteps(time).BeginStep,
+            [MirrorSteps.EndKind] = new MirrorSteps(time).EndStep,
             [LinkKind] = new StepKind<CableArguments>(json.CableArguments, cable.ApplyAsync, cable.UndoAsync, Probe: null),
             [CardSteps.UnplugKind] = card.TakeOut,
             [CardSteps.PlugKind] = card.PlugIn,

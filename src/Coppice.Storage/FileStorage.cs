@@ -30,6 +30,7 @@ public sealed class FileStorage : IStorage
         _kinds = new()
         {
             [OverlaySteps.CreateKind] = OverlaySteps.CreateStep,
+            [RawSteps.CreateKind] = RawSteps.CreateStep,
             [OverlaySteps.RemoveKind] = OverlaySteps.RemoveStep,
             [OverlaySteps.AdoptKind] = new OverlaySteps(qemuImg).AdoptStep,
             [InternalSteps.CreateKind] = internals.CreateStep,
@@ -179,6 +180,13 @@ public sealed class FileStorage : IStorage
 
     /// <inheritdoc/>
     public Step CreateOverlay(Layer overlay, Layer backing) => OverlaySteps.Create(overlay, backing);
+
+    /// <inheritdoc/>
+    public Step CreateImage(Layer image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return image.Format is Core.ImageFormat.Qcow2 ? OverlaySteps.CreateAlone(image) : RawSteps.Create(image);
+    }
 
     /// <inheritdoc/>
     public Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => OverlaySteps.Adopt(overlay, below);

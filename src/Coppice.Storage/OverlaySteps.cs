@@ -23,6 +23,17 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         };
     }
 
+    public static Step CreateAlone(Layer image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        var arguments = new OverlayArguments(image.Path, BackingName: null, default, image.VirtualSize.Bytes);
+        return Step.Of(
+            CreateKind, $"create an empty image for {image.Disk}", StepUndo.UnlessSwitched, arguments, StorageJson.Default.OverlayArguments) with
+        {
+            Files = [new FileChange(FileEffect.Create, image.Path, s_emptyImage)],
+        };
+    }
+
     public static Step Adopt(Layer overlay, ImmutableArray<Layer> below) => Step.Of(
         AdoptKind, $"use {overlay.Path}, made beforehand, for {overlay.Disk} on {below[0].Path}", StepUndo.Exact,
         new AdoptArguments(

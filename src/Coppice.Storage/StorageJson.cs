@@ -25,6 +25,9 @@ internal sealed record ImageArguments(string Path, ImageFormat Format, StorageTy
     };
 }
 
+/// <summary>A raw image that holds nothing yet.</summary>
+internal sealed record RawArguments(string Path, long SizeBytes);
+
 /// <summary>An overlay that was made beforehand, with all that it builds on, top first, and the size of its disk.</summary>
 internal sealed record AdoptArguments(ImmutableArray<ImageArguments> Chain, long VirtualSizeBytes);
 
@@ -72,6 +75,7 @@ internal sealed record WriteArguments(string Path, string Content);
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(OverlayArguments))]
+[JsonSerializable(typeof(RawArguments))]
 [JsonSerializable(typeof(AdoptArguments))]
 [JsonSerializable(typeof(InternalArguments))]
 [JsonSerializable(typeof(CopyArguments))]

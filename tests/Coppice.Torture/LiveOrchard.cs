@@ -13,6 +13,8 @@ internal sealed class LiveOrchard(LiveDomain domain) : Orchard
 
     public override bool HasMachine => true;
 
+    public override string NewImage(int number) => string.Create(CultureInfo.InvariantCulture, $"{domain.Folder}/copy-{number}.qcow2");
+
     public override Home Open()
     {
         domain.Reopen();

@@ -53,6 +53,9 @@ public enum Capability
     /// <summary>Merge a layer into the one below or above it, so that any snapshot can be deleted (R14).</summary>
     MergeLayers,
 
+    /// <summary>Copy a disk of an active domain into another image, and let its guest go over to that.</summary>
+    MirrorDisk,
+
     /// <summary>Make a disk of an active domain larger.</summary>
     OnlineResize,
 

@@ -122,6 +122,9 @@ public sealed record Catalog
     /// <summary>The merges on record, oldest first.</summary>
     public ImmutableArray<MergeJob> Jobs { get; init; } = [];
 
+    /// <summary>The disks that are being copied while their guest writes to them, oldest first.</summary>
+    public ImmutableArray<DiskMirror> Mirrors { get; init; } = [];
+
     /// <summary>The merged layers whose files are to have other names.</summary>
     public ImmutableArray<LayerRename> Renames { get; init; } = [];
 

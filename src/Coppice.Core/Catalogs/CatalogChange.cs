@@ -56,6 +56,12 @@ public sealed record CatalogChange
     /// <summary>Merges that are done or given up.</summary>
     public ImmutableArray<ShortId> DropJobs { get; init; } = [];
 
+    /// <summary>Disks that are being copied from now on.</summary>
+    public ImmutableArray<DiskMirror> PutMirrors { get; init; } = [];
+
+    /// <summary>Copies that have ended, whichever way.</summary>
+    public ImmutableArray<ShortId> DropMirrors { get; init; } = [];
+
     /// <summary>Merged layers whose files are to have other names.</summary>
     public ImmutableArray<LayerRename> PutRenames { get; init; } = [];
 
@@ -79,6 +85,7 @@ public sealed record CatalogChange
     {
         var dropTips = DropTips;
         var dropSpares = DropSpares;
+        var dropMirrors = DropMirrors;
         var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         var isLost = Head.SameAs is { } same && Drop.Contains(same);
@@ -102,6 +109,7 @@ public sealed record CatalogChange
             TipRetention = TipRetention ?? catalog.TipRetention,
             Layers = layers,
             Jobs = JobsAfter(catalog),
+            Mirrors = [.. catalog.Mirrors.Where(m => !dropMirrors.Contains(m.Id)), .. PutMirrors],
             Renames = RenamesAfter(catalog, layers, snapshots),
             Loans = [.. catalog.Loans.Except(DropLoans), .. PutLoans],
             Spares = [.. catalog.Spares.Where(s => !dropSpares.Contains(s.Process)), .. PutSpares],

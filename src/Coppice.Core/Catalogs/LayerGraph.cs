@@ -71,7 +71,7 @@ public sealed class LayerGraph
     public IEnumerable<Layer> FileChain(ShortId top) => Chain(top).Where(l => l.Inside is null);
 
     /// <summary>
-    /// The layers that no snapshot, head, tip or loan reaches. A disk that took no part in a snapshot is not kept by it; but
+    /// The layers that no snapshot, head, tip, loan or copy being made reaches. A disk that took no part in a snapshot is not kept by it; but
     /// where the user's own image is, is not forgotten.
     /// </summary>
     public ImmutableArray<Layer> Unreached()
@@ -154,6 +154,7 @@ public sealed class LayerGraph
             .Concat(_catalog.Tips.SelectMany(t => t.Head.Disks).Select(d => d.Layer))
             .Concat(_catalog.Snapshots.Values.SelectMany(s => s.Disks).Where(d => d.IsKept).Select(d => d.Layer))
             .Concat(_catalog.Snapshots.Values.Select(s => s.Memory.Layer).OfType<ShortId>())
+            .Concat(_catalog.Mirrors.Where(m => m.Kind is not MirrorKind.Commit).Select(m => m.Target))
             .Concat(_catalog.Loans.Select(l => l.Layer));
 
     private bool IsRemembered(DiskSnapshot disk) =>

@@ -88,7 +88,7 @@ public sealed record CheckedDomain
         ArgumentNullException.ThrowIfNull(catalog);
         var graph = LayerGraph.Of(catalog);
         var head = hypervisor is { IsAlive: false } ? [] : catalog.Head.Disks.SelectMany(d => graph.Chain(d.Layer)).Select(l => l.Id);
-        return [.. head, .. InMerge(catalog)];
+        return [.. head, .. InMerge(catalog), .. catalog.Mirrors.SelectMany(m => graph.Chain(m.Source)).Select(l => l.Id), .. catalog.Mirrors.Select(m => m.Target)];
     }
 
     /// <summary>

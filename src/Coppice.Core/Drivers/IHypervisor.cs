@@ -276,6 +276,25 @@ public interface IHypervisor : IStepExecutor
     Step FinishMerge(ShortId process, MergeRequest merge);
 
     /// <summary>
+    /// Begins to copy a disk into an image that exists, while its guest goes on; <see cref="ObserveMergeAsync"/> tells how far it is. From
+    /// <see cref="MergeState.Ready"/> on the copy follows the guest until it is ended. It cannot be taken back, only ended. Probing asks the
+    /// process; one that is gone may have begun.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="mirror">What is copied where.</param>
+    Step BeginMirror(ShortId process, MirrorRequest mirror);
+
+    /// <summary>
+    /// Ends it. <see cref="MirrorEnd.Pivot"/> and <see cref="MirrorEnd.Keep"/> fail, with nothing changed, unless it is ready; they cannot be
+    /// taken back. Probing asks the process; if that is gone, whether the guest had gone over is noted before it could write anything
+    /// there. <see cref="MirrorEnd.Discard"/> is for one that is gone too, and may be repeated.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="mirror">What is copied where.</param>
+    /// <param name="end">How it ends.</param>
+    Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end);
+
+    /// <summary>
     /// Lets a guest that stands still go on, and watches whether it comes up: until its agent answers, or something says that it
     /// has failed, or the time is over. Not a step: what it is done to is thrown away.
     /// </summary>

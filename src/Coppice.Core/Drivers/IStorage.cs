@@ -171,6 +171,9 @@ public interface IStorage : IStepExecutor
     /// <summary>An empty layer on another. Undone unless the guest has moved to it.</summary>
     Step CreateOverlay(Layer overlay, Layer backing);
 
+    /// <summary>An empty image that builds on nothing. Undone while it is empty.</summary>
+    Step CreateImage(Layer image);
+
     /// <summary>
     /// Uses an empty layer that somebody made beforehand, and checks that it is still empty, on the layer it is to build on, and
     /// used by nobody else. It is theirs: undo leaves it.

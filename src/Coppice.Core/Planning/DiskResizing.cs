@@ -10,7 +10,7 @@ internal static class DiskResizing
 
     public static Plan Plan(PlanContext context, ResizeDisk request)
     {
-        var layer = Writable(context, request.Target);
+        var layer = context.Writable(request.Target);
         RequireGrowable(context, layer, request.Size);
         var larger = layer with { VirtualSize = request.Size };
         if (larger == layer && layer.Type is StorageType.Block && context.LiveProcess is { } user)
@@ -38,17 +38,6 @@ internal static class DiskResizing
 
     private static Plan Noted(PlanContext context, Layer larger, string mechanism) =>
         context.Plan(mechanism) with { Commit = context.NoChange with { Head = context.DirtyHead, PutLayers = [larger] } };
-
-    private static Layer Writable(PlanContext context, string target)
-    {
-        var disks = context.Observed.Definition.Disks
-            .Where(d => d.IsWritten).Select(d => d.Target).ToArray();
-        return disks.Contains(target)
-            ? context.Current(context.Head.Disks.First(d => d.Target == target).Layer)
-            : throw new CoppiceException(
-                ErrorKind.NotFound, $"disk '{target}' of {context.Subject}", "is none that the guest writes to",
-                $"name one of: {string.Join(", ", disks)}");
-    }
 
     private static void RequireGrowable(PlanContext context, Layer layer, ByteCount size)
     {

@@ -46,6 +46,8 @@ public static class Merging
         var head = catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk);
         return built.Length > 1 ? $"disks {string.Join(" and ", built)} build on what is merged; it is when the domain is off"
             : head is null ? null
+            : catalog.Mirrors.FirstOrDefault(m => m.Process == catalog.Head.Process && graph.Chain(m.Source).Any(l => l.Id == job.Upper || l.Id == job.Lower)) is { } mirror
+                ? $"disk '{mirror.Disk}' is being copied ({mirror.Id})"
             : observation.Unplugged.Contains(head.Target) ? $"disk '{head.Target}' is gone from its guest"
             : head.Layer == job.Upper && job.Direction is MergeDirection.Commit ? "the guest writes to what is merged; it is when the domain is off"
             : null;
@@ -132,12 +134,13 @@ public static class Merging
         });
     }
 
-    /// <summary>Gives merges up. The layers read as before, and stay.</summary>
+    /// <summary>Gives merges up, and copies of disks. The layers read as before, and stay.</summary>
     /// <exception cref="CoppiceException">One writes an image of the user (<see cref="ErrorKind.WrongState"/>).</exception>
     internal static Plan Cancel(PlanContext context, CancelJobs request)
     {
-        var jobs = Jobs.Named(context.Catalog, request.Job);
-        if (jobs.IsEmpty)
+        ImmutableArray<DiskMirror> mirrors = [.. context.Catalog.Mirrors.Where(m => request.Job is null || m.Id.Value == request.Job)];
+        var jobs = mirrors.IsEmpty || request.Job is null ? Jobs.Named(context.Catalog, request.Job) : [];
+        if (jobs.IsEmpty && mirrors.IsEmpty)
         {
             return context.Plan("nothing to do");
         }
@@ -147,16 +150,16 @@ public static class Merging
             throw torn;
         }
 
-        var cancelled = context.Plan("halt, and keep both layers") with
+        var change = context.NoChange with
         {
-            Prepare = [.. jobs.Where(j => j.Process is not null).Select(j => Halt(context.Catalog, context.Hypervisor, j))],
-            Commit = context.NoChange with
-            {
-                DropJobs = [.. jobs.Select(j => j.Id)],
-                Refrozen = [.. jobs.SelectMany(j => MergedCatalog.Rewritten(context.Catalog, j)).Distinct()],
-            },
+            DropJobs = [.. jobs.Select(j => j.Id)],
+            Refrozen = [.. jobs.SelectMany(j => MergedCatalog.Rewritten(context.Catalog, j)).Distinct()],
         };
-        return Begin(context, cancelled);
+        var plan = mirrors.IsEmpty
+            ? context.Plan("halt, and keep both layers") with { Commit = change }
+            : Mirroring.Discarded(context, change, mirrors);
+        var halts = jobs.Where(j => j.Process is not null).Select(j => Halt(context.Catalog, context.Hypervisor, j));
+        return Begin(context, plan with { Prepare = [.. halts, .. plan.Prepare] });
     }
 
     /// <summary>Whether a merge runs in a process that has no guest.</summary>

@@ -110,6 +110,18 @@ internal sealed record PlanContext(Request Request, Observed Observed, IHypervis
         return size.Bytes > 0 ? recorded with { VirtualSize = size } : recorded;
     }
 
+    /// <summary>The layer of a disk that the guest writes to, as large as its image is now.</summary>
+    /// <exception cref="CoppiceException">There is no such disk (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Layer Writable(string target)
+    {
+        var disks = Observed.Definition.Disks.Where(d => d.IsWritten).Select(d => d.Target).ToArray();
+        return disks.Contains(target)
+            ? Current(Head.Disks.First(d => d.Target == target).Layer)
+            : throw new CoppiceException(
+                ErrorKind.NotFound, $"disk '{target}' of {Subject}", "is none that the guest writes to",
+                $"name one of: {string.Join(", ", disks)}");
+    }
+
     /// <summary>The version of the hypervisor that would write memory now; null if none is to be written.</summary>
     public string? WriterOf(MemoryMode mode) => mode is MemoryMode.None ? null : Observed.Hypervisor.Version;
 

@@ -12,7 +12,8 @@ public static class Planner
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(observed);
         var context = new PlanContext(request, observed, hypervisor, storage);
-        if (request is SaveDomain or ResizeDisk or DetachDisk or CreateSnapshot or RevertSnapshot or UndoRevert or RevertToTip
+        Mirroring.RequireNone(context);
+        if (request is SaveDomain or ResizeDisk or CopyDisk or CommitDisk or DetachDisk or CreateSnapshot or RevertSnapshot or UndoRevert or RevertToTip
             or DeleteSnapshot { Mode: not DeleteMode.MetadataOnly } or CollectGarbage or AdoptSnapshots or AdoptChain)
         {
             OutsideChanges.RequireInPlace(context);
@@ -69,6 +70,9 @@ public static class Planner
             SetLink link => Cabling.Plan(context, link),
             RenewCard renew => CardRenewal.Plan(context, renew),
             ResizeDisk resize => DiskResizing.Plan(context, resize),
+            CopyDisk copy => Mirroring.Copy(context, copy),
+            CommitDisk commit => Mirroring.Commit(context, commit),
+            EndMirror end => Mirroring.End(context, end),
             DetachDisk detach => DiskPlugging.Detach(context, detach),
             CreateSnapshot { Branch: { } branch } create => Branching.Plan(context, create, branch),
             CreateSnapshot create => SnapshotCreation.Plan(context, create),

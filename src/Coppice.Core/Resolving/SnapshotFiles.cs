@@ -1,7 +1,7 @@
 namespace Coppice.Core;
 
 /// <summary>
-/// The files that a snapshot makes. One that was given is used if it is free; the others get names that are never used
+/// The files that a snapshot makes, or a copy of a disk. One that was given is used if it is free; the others get names that are never used
 /// again (R185, R186).
 /// </summary>
 internal sealed class SnapshotFiles
@@ -87,6 +87,12 @@ internal sealed class SnapshotFiles
 
         return new NewOverlay(id, file, isThere);
     }
+
+    /// <summary>The image into which a disk is copied.</summary>
+    /// <param name="target">The disk, by target.</param>
+    /// <param name="file">The image.</param>
+    /// <exception cref="CoppiceException">It is not absolute, or the domain uses it.</exception>
+    public string Copy(string target, string file) => Take($"copy of disk '{target}'", file, $"the copy of disk '{target}'");
 
     private string OverlayFolder(Layer head) => _observed.Layers.TryGetValue(head.Id, out var layer)
         ? layer.OverlayFolder

@@ -18,7 +18,7 @@ namespace Coppice.Engine;
 public sealed class CatalogStore
 {
     /// <summary>The version of the format; another one is refused, never guessed.</summary>
-    public const int Version = 7;
+    public const int Version = 8;
 
     private const int MaximumRoot = 16 << 20;
     private const int MaximumRecord = 4 << 20;

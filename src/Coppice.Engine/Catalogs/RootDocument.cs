@@ -35,6 +35,8 @@ internal sealed record RootDocument
 
     public required ImmutableArray<MergeJob> Jobs { get; init; }
 
+    public required ImmutableArray<DiskMirror> Mirrors { get; init; }
+
     public required ImmutableArray<LayerRename> Renames { get; init; }
 
     public required ImmutableArray<Loan> Loans { get; init; }
@@ -61,6 +63,7 @@ internal sealed record RootDocument
         TipRetention = catalog.TipRetention,
         Layers = catalog.Layers,
         Jobs = catalog.Jobs,
+        Mirrors = catalog.Mirrors,
         Renames = catalog.Renames,
         Loans = catalog.Loans,
         Spares = catalog.Spares,
@@ -81,6 +84,7 @@ internal sealed record RootDocument
         TipRetention = TipRetention,
         Layers = Layers,
         Jobs = Jobs,
+        Mirrors = Mirrors,
         Renames = Renames,
         Loans = Loans,
         Spares = Spares,

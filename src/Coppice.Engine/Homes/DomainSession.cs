@@ -91,6 +91,7 @@ internal sealed class DomainSession : IDisposable
             await session.RecoverAsync().ConfigureAwait(false);
             if (!Merging.IsUnconcerned(call.Request))
             {
+                await session.EndMirrorsAsync().ConfigureAwait(false);
                 await session.FinishReadyAsync().ConfigureAwait(false);
                 await session.RenameMergedAsync().ConfigureAwait(false);
             }
@@ -176,6 +177,33 @@ internal sealed class DomainSession : IDisposable
         {
             await RunFirstAsync($"merge {job.Id} was not finished", () => PlanFinishAsync(job, foreseen: null)).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// Ends the copies of disks of which it was said how, once everything is copied, and takes off the record those that have failed or
+    /// have ended with their process.
+    /// </summary>
+    private async Task EndMirrorsAsync()
+    {
+        foreach (var mirror in _store.Read().Mirrors)
+        {
+            await RunFirstAsync($"the copy of disk '{mirror.Disk}' ({mirror.Id}) was not ended", () => PlanEndAsync(mirror)).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<Plan?> PlanEndAsync(DiskMirror mirror)
+    {
+        var observation = await _call.Home.Hypervisor
+            .ObserveMergeAsync(_folder, mirror.Process, mirror.Id, _call.Cancellation).ConfigureAwait(false);
+        MirrorEnd? end = observation.State switch
+        {
+            MergeState.Gone or MergeState.Failed => MirrorEnd.Discard,
+            MergeState.Ready => mirror.End,
+            _ => null,
+        };
+        return end is { } how
+            ? await PlanAsync(new EndMirror(Path.GetFileName(_folder.Path), mirror.Id.Value, how), foreseen: null).ConfigureAwait(false)
+            : null;
     }
 
     /// <summary>Gives merged layers the names that were chosen for them, where nothing has them open.</summary>

@@ -236,13 +236,14 @@ public sealed partial class Home
         return [.. new CatalogStore(_finder.Find(nameOrId)).Read().Tips.Select(t => t.Id.Value)];
     }
 
-    /// <summary>The ids of the merges of a domain, likewise.</summary>
+    /// <summary>The ids of the merges and copies of disks of a domain, likewise.</summary>
     /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>), or it cannot be
     /// read.</exception>
     public ImmutableArray<string> ReadJobIds(string nameOrId)
     {
         ArgumentNullException.ThrowIfNull(nameOrId);
-        return [.. new CatalogStore(_finder.Find(nameOrId)).Read().Jobs.Select(j => j.Id.Value)];
+        var catalog = new CatalogStore(_finder.Find(nameOrId)).Read();
+        return [.. catalog.Jobs.Select(j => j.Id.Value), .. catalog.Mirrors.Select(m => m.Id.Value)];
     }
 
     /// <summary>The definition in force of a domain, in libvirt's format. Takes no lock.</summary>
@@ -271,6 +272,11 @@ public sealed partial class Home
             var view = await ViewAsync(folder, cancellation).ConfigureAwait(false);
             return await JobView.OfAsync(view, Jobs.Named(view.Catalog, job), _options.Hypervisor, cancellation).ConfigureAwait(false);
         });
+
+    /// <summary>The disks of a domain that are being copied, and how far that has come. Takes no lock.</summary>
+    /// <exception cref="CoppiceException">There is no such domain (<see cref="ErrorKind.NotFound"/>).</exception>
+    public Task<ImmutableArray<MirrorView>> ReadMirrorsAsync(string nameOrId, CancellationToken cancellation = default) =>
+        ReadAsync(nameOrId, folder => MirrorView.OfAsync(folder, new CatalogStore(folder).Read(), _options.Hypervisor, cancellation));
 
     private async Task<T> ReadAsync<T>(string nameOrId, Func<DomainFolder, Task<T>> read)
     {

@@ -171,6 +171,7 @@ public sealed partial class Home
         RenameDomain rename => new Renamer(call, _folder, _finder).RunAsync(rename),
         RepairDomain repair => new Repairer(call, _folder, _finder).RunAsync(repair),
         UndefineDomain undefine => new Undefiner(call, _folder, _finder).RunAsync(undefine),
+        CopyDisk or CommitDisk => new DiskCopier(call, _folder, _finder).RunAsync((DomainRequest)call.Request),
         DeleteSnapshot or CollectGarbage or WaitForJobs => new Merger(call, _folder, _finder).RunAsync((DomainRequest)call.Request),
         WarmSnapshot warm => WarmAsync(call, warm),
         StopDomain stop => new Stopper(call, _finder.Find(stop.Domain)).RunAsync(stop),

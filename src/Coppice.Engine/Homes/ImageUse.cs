@@ -42,7 +42,7 @@ internal sealed record ImageUse(
         return new ImageUse(
             catalog.Name,
             [[.. graph.Relied().Select(l => l.Path)]],
-            [.. WrittenBy(definition, heads), .. catalog.Jobs.Where(j => graph.Has(j.Kept)).Select(j => graph[j.Kept].Path)],
+            [.. WrittenBy(definition, heads), .. catalog.Jobs.Select(j => j.Kept).Concat(catalog.Mirrors.Select(m => m.Target)).Where(graph.Has).Select(id => graph[id].Path)],
             [.. graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path)]);
     }
 

@@ -25,13 +25,14 @@ internal sealed class MergeObserver(HomeOptions options, DomainFolder folder, Ca
     public async Task<ObservedMerges> ObserveAsync(
         Request request, Catalog catalog, ImmutableDictionary<string, FileObservation> files, CancellationToken cancellation)
     {
-        var states = await Task.WhenAll(catalog.Jobs.Where(j => j.Process is not null).Select(
-            j => ObserveAsync(j, cancellation))).ConfigureAwait(false);
+        var merges = catalog.Jobs.Where(j => j.Process is not null).Select(j => ObserveAsync(j, cancellation));
+        var mirrors = catalog.Mirrors.Select(m => options.Hypervisor.ObserveMergeAsync(folder, m.Process, m.Id, cancellation));
+        var states = await Task.WhenAll(merges.Concat(mirrors)).ConfigureAwait(false);
         var next = request switch
         {
             DeleteSnapshot { Mode: DeleteMode.Merge } delete =>
                 DeletedSnapshots.Of(catalog, delete).Change(keeps: false).ApplyTo(catalog, catalog.Last),
-            CollectGarbage => catalog,
+            CollectGarbage or CommitDisk => catalog,
             _ => null,
         };
         var used = next is null ? [] : await UsedElsewhereAsync(catalog, files, cancellation).ConfigureAwait(false);

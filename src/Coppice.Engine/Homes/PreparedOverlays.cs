@@ -12,12 +12,20 @@ internal sealed class PreparedOverlays(HomeOptions options, DomainFolder folder)
         Request request, Catalog catalog, DomainDefinition definition, CancellationToken cancellation)
     {
         var found = ImmutableDictionary.CreateBuilder<string, LayerObservation>(StringComparer.Ordinal);
+        var graph = LayerGraph.Of(catalog);
+        if (request is CopyDisk { Reuse: true } copy && Path.IsPathFullyQualified(copy.Path) && HeadOf(copy.Target, catalog, definition, graph) is { } source)
+        {
+            var below = copy.Shallow ? graph.Chain(source.Id).RemoveAt(0) : [];
+            var prepared = CopyTarget.Layer(copy, source, options.Ids.NextShort());
+            await options.Storage.CheckAsync(below.Insert(0, prepared), cancellation).ConfigureAwait(false);
+            found[copy.Path] = await options.Storage.ObserveAsync(folder, prepared, cancellation).ConfigureAwait(false);
+        }
+
         if (request is not CreateSnapshot { ReuseExternal: true } create)
         {
             return found.ToImmutable();
         }
 
-        var graph = LayerGraph.Of(catalog);
         foreach (var disk in create.Disks.Where(d => d.File is not null && Path.IsPathFullyQualified(d.File)))
         {
             if (HeadOf(disk.Target, catalog, definition, graph) is { } head)

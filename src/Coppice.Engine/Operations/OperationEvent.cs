@@ -28,7 +28,7 @@ public enum OperationPoint
     /// <summary>The root has been replaced: the operation stands.</summary>
     Committed,
 
-    /// <summary>A merge that is waited for has come further. It is no step, and runs whether anybody waits or not.</summary>
+    /// <summary>A merge or copy of a disk that is waited for has come further. It is no step, and runs whether anybody waits or not.</summary>
     JobProgressed,
 
     /// <summary>A step is about to be undone.</summary>
@@ -54,4 +54,7 @@ public sealed record OperationEvent(OperationPoint Point, ShortId Operation, Ste
 {
     /// <summary>The merge, for <see cref="OperationPoint.JobProgressed"/>.</summary>
     public MergeJob? Job { get; init; }
+
+    /// <summary>The copy of a disk, likewise.</summary>
+    public DiskMirror? Mirror { get; init; }
 }

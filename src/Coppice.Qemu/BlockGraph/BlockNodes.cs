@@ -56,6 +56,22 @@ internal static class BlockNodes
         return node;
     }
 
+    /// <summary>An image into which a disk is copied, on what it builds on, which is open already.</summary>
+    public static JsonObject Copy(Layer layer, DriveMode mode)
+    {
+        var node = Format(layer, File(layer, readOnly: false, mode), readOnly: false, mode);
+        if (layer.Format is ImageFormat.Qcow2)
+        {
+            node["backing"] = layer.Parent is { } below ? NameOf(below) : null;
+        }
+        else if (layer.Type is StorageType.Block)
+        {
+            node["size"] = layer.VirtualSize.Bytes;
+        }
+
+        return node;
+    }
+
     /// <summary>
     /// The file of a layer that is open to be read: QEMU opens it anew for writing whenever a job writes to the layer, or to its
     /// header.

@@ -115,7 +115,13 @@ internal static class MergeJobs
 
     /// <summary>Has a commit of the topmost layer, which goes on until it is told to end, copy what is left.</summary>
     /// <exception cref="QmpRefusalException">That failed.</exception>
-    public static async Task SettleAsync(QmpConnection qmp, ShortId job, TimeProvider time, CancellationToken cancellation)
+    public static Task SettleAsync(QmpConnection qmp, ShortId job, TimeProvider time, CancellationToken cancellation) =>
+        SettleAsync(qmp, job, "job-complete", new JsonObject { ["id"] = NameOf(job) }, time, cancellation);
+
+    /// <summary>Likewise, by another command.</summary>
+    /// <exception cref="QmpRefusalException">That failed.</exception>
+    public static async Task SettleAsync(
+        QmpConnection qmp, ShortId job, string command, JsonObject arguments, TimeProvider time, CancellationToken cancellation)
     {
         for (var isTold = false;
             await FindAsync(qmp, job, cancellation) is { } found && found.TextOrEmpty("status") is not "pending";
@@ -123,12 +129,12 @@ internal static class MergeJobs
         {
             if (ErrorOf(found) is { } error)
             {
-                throw new QmpRefusalException("job-complete", "GenericError", error);
+                throw new QmpRefusalException(command, "GenericError", error);
             }
 
             if (!isTold && found.TextOrEmpty("status") is "ready")
             {
-                await qmp.ExecuteAsync("job-complete", new JsonObject { ["id"] = NameOf(job) }, cancellation);
+                await qmp.ExecuteAsync(command, arguments, cancellation);
                 isTold = true;
             }
         }

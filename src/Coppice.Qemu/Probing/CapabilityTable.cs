@@ -13,6 +13,7 @@ internal static class CapabilityTable
     private static readonly string[] s_plugging = ["device_add", "device_del", "blockdev-add", "blockdev-del"];
     private static readonly string[] s_merging =
         ["block-commit", "block-stream", "blockdev-reopen", "query-block-jobs", "job-cancel", "job-complete", "job-finalize"];
+    private static readonly string[] s_mirroring = ["blockdev-mirror", "blockdev-add", "blockdev-del", "block-job-cancel"];
     private static readonly string[] s_savingInside = ["snapshot-save", "query-jobs", "job-dismiss", "migrate-incoming", "getfd"];
     private static readonly string[] s_saving =
         ["stop", "cont", "getfd", "migrate", "migrate-incoming", "migrate_cancel", "query-migrate"];
@@ -29,6 +30,7 @@ internal static class CapabilityTable
         return found
             .Union(When(commands.Contains("block_resize"), Capability.OnlineResize))
             .Union(When(s_merging.All(commands.Contains), Capability.MergeLayers))
+            .Union(When(s_merging.Concat(s_mirroring).All(commands.Contains), Capability.MirrorDisk))
             .Union(When(s_plugging.All(commands.Contains), Capability.HotPlug))
             .Union(When(commands.Contains("query-chardev"), Capability.GuestTime))
             .Union(When(commands.Contains("query-chardev") && (switches || marks), Capability.Quiesce))

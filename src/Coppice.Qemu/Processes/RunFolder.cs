@@ -60,7 +60,10 @@ internal sealed record RunFolder(string Path)
     /// <summary>The image in which an operation has the state of devices saved; it goes with the operation.</summary>
     public string DeviceState(ShortId operation) => $"{Path}/devices.{operation}.qcow2";
 
-    /// <summary>It is there once a merge was finished in the process.</summary>
+    /// <summary>It is there once the copy of a disk was told to end.</summary>
+    public string Told(ShortId job) => $"{Path}/told.{job}";
+
+    /// <summary>It is there once a merge was finished in the process, or the copy of a disk has ended.</summary>
     public string Merged(ShortId job) => $"{Path}/merged.{job}";
 
     /// <summary>It is there while an operation may have left the guest's file systems frozen.</summary>

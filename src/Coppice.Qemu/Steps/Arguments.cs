@@ -135,6 +135,12 @@ internal sealed record HaltMergeArguments(ShortId Process, ShortId Job, bool Gue
 /// <summary>A merge to finish.</summary>
 internal sealed record FinishMergeArguments(ShortId Process, MergeRequest Merge);
 
+/// <summary>A disk to copy.</summary>
+internal sealed record BeginMirrorArguments(ShortId Process, MirrorRequest Mirror);
+
+/// <summary>A copy of a disk to end.</summary>
+internal sealed record EndMirrorArguments(ShortId Process, MirrorRequest Mirror, MirrorEnd End);
+
 /// <summary>A TPM to make or remove.</summary>
 internal sealed record TpmArguments(ShortId State);
 
@@ -181,6 +187,8 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(BeginMergeArguments))]
 [JsonSerializable(typeof(HaltMergeArguments))]
 [JsonSerializable(typeof(FinishMergeArguments))]
+[JsonSerializable(typeof(BeginMirrorArguments))]
+[JsonSerializable(typeof(EndMirrorArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]
 [JsonSerializable(typeof(GuestTimeArguments))]

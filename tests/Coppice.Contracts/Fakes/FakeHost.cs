@@ -121,7 +121,8 @@ public sealed class FakeHost
             (d.IsWritable && chain.Contains(d.Path)) || (drive.IsWritable && State.Chain(d.Path).Contains(drive.Path)));
         var merged = State.Merges.Values.Where(m => m.IsGuestless)
             .Any(m => chain.Contains(m.Written) || (drive.IsWritable && m.Holds(drive.Path)));
-        if (locked || merged)
+        var mirrored = State.Mirrors.Values.Any(m => chain.Contains(m.Request.Target.Path));
+        if (locked || merged || mirrored)
         {
             throw new CoppiceException(ErrorKind.WrongState, $"image {drive.Path}", "failed to get a lock: another process uses it");
         }
@@ -166,6 +167,11 @@ public sealed class FakeHost
         {
             State = State.Merges[job].Advance(State);
         }
+
+        foreach (var job in State.Mirrors.Keys.OrderBy(k => k.Value).ToArray())
+        {
+            State = State.Mirrors[job].Advance(State);
+        }
     }
 
     /// <summary>The manager is killed; the guards that it had armed do their work.</summary>
@@ -205,7 +211,7 @@ public sealed class FakeHost
     }
 
     /// <summary>The power fails: what runs is gone, what was acknowledged is on disk.</summary>
-    public void LosePower() => State = State with { Processes = State.Processes.Clear(), Merges = State.Merges.Clear() };
+    public void LosePower() => State = State with { Processes = State.Processes.Clear(), Merges = State.Merges.Clear(), Mirrors = State.Mirrors.Clear() };
 
     /// <summary>Changes a process, if it lives.</summary>
     public static FakeHostState Set(FakeHostState state, ShortId id, Func<FakeProcess, FakeProcess> change) =>

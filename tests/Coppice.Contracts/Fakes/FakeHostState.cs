@@ -103,6 +103,12 @@ public sealed record FakeHostState(
     /// <summary>The merges that processes carry out, by job.</summary>
     public ImmutableDictionary<ShortId, FakeMerge> Merges { get; init; } = ImmutableDictionary<ShortId, FakeMerge>.Empty;
 
+    /// <summary>The disks that processes copy, by job.</summary>
+    public ImmutableDictionary<ShortId, FakeMirror> Mirrors { get; init; } = ImmutableDictionary<ShortId, FakeMirror>.Empty;
+
+    /// <summary>The copies of disks that have ended, and were not given up.</summary>
+    public ImmutableHashSet<ShortId> Ended { get; init; } = [];
+
     /// <summary>The files that claim room on the memory volume.</summary>
     public ImmutableSortedDictionary<string, RoomClaim> Claims { get; init; } = ImmutableSortedDictionary.Create<string, RoomClaim>(StringComparer.Ordinal);
 
@@ -111,6 +117,7 @@ public sealed record FakeHostState(
     {
         Processes = Processes.Remove(process),
         Merges = Merges.RemoveRange(Merges.Values.Where(m => m.Process == process).Select(m => m.Request.Job)),
+        Mirrors = Mirrors.RemoveRange(Mirrors.Values.Where(m => m.Process == process).Select(m => m.Request.Job)),
     };
 
     /// <summary>The images of a chain, top first.</summary>
@@ -180,5 +187,5 @@ public sealed record FakeHostState(
         Images.ContainsKey(path) ? With(path, i => i with { Internals = i.Internals.Remove(tag) }) : this;
 
     /// <summary>Whether some process has an image open.</summary>
-    public bool Uses(string path) => Merges.Values.Any(m => m.Holds(path)) || Processes.Values.SelectMany(p => p.Drives).Any(d => Chain(d.Path).Contains(path));
+    public bool Uses(string path) => Mirrors.Values.Any(m => m.Request.Target.Path == path) || Merges.Values.Any(m => m.Holds(path)) || Processes.Values.SelectMany(p => p.Drives).Any(d => Chain(d.Path).Contains(path));
 }

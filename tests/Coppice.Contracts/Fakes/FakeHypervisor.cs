@@ -19,6 +19,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
     private readonly FakeHotPlug _hotPlug = new(host);
     private readonly FakeCards _cards = new(host);
     private readonly FakeMerges _merges = new(host);
+    private readonly FakeMirrors _mirrors = new(host);
 
     public string Prefix => "machine";
 
@@ -29,7 +30,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
             Capability.LiveMemory, Capability.MixedDisks, Capability.OfflineInternalDisk, Capability.OnlineInternalDiskOnly,
             Capability.InternalMemory, Capability.ExternalMemoryInternalDisk, Capability.InternalMemoryExternalDisk,
             Capability.ManualDisk, Capability.SavedDomain, Capability.OnlineResize, Capability.HotPlug, Capability.GuestTime,
-            Capability.Quiesce, Capability.SharedMemoryImage,
+            Capability.Quiesce, Capability.SharedMemoryImage, Capability.MirrorDisk,
             .. host.CanMerge ? [Capability.MergeLayers] : Array.Empty<Capability>(),
         ]));
 
@@ -113,7 +114,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         host.Asked?.Invoke();
         return !host.ProcessesAnswer
             ? Task.FromException<MergeObservation>(new CoppiceException(ErrorKind.Hypervisor, $"process {process}", "does not answer"))
-            : Task.FromResult(_merges.Observe(process, job));
+            : Task.FromResult(host.State.Mirrors.ContainsKey(job) ? _mirrors.Observe(process, job) : _merges.Observe(process, job));
     }
 
     public Step Launch(LaunchRequest request) => FakeLaunches.Launch(request);
@@ -163,6 +164,10 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     public Step FinishMerge(ShortId process, MergeRequest merge) => FakeMerges.Finish(process, merge);
 
+    public Step BeginMirror(ShortId process, MirrorRequest mirror) => FakeMirrors.Begin(process, mirror);
+
+    public Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) => FakeMirrors.End(process, mirror, end);
+
     public Step Resize(ShortId process, Layer layer, ByteCount size) => Step.Of(
         ResizeKind, $"grow {layer?.Path}", StepUndo.None, new ResizeArguments(process, layer!, size), FakeJson.Default.ResizeArguments);
 
@@ -182,7 +187,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         return Task.FromResult(_tpm.TryApply(step, context.Folder) || _hotPlug.TryApply(step) || _cards.TryApply(step)
             ? StepReport.Nothing
             : _launches.TryApply(step, context) ?? _checkpoints.TryApply(step, context, cancellation)
-                ?? _merges.TryApply(step, context.Folder) ?? _signals.TryApply(step)
+                ?? _merges.TryApply(step, context.Folder) ?? _mirrors.TryApply(step) ?? _signals.TryApply(step)
                 ?? throw new InvalidOperationException($"{step.Kind} is no step of this hypervisor"));
     }
 
@@ -209,7 +214,7 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
         }
 
         var done = step.Kind == ResizeKind ? host.IsGrown(step.Read(FakeJson.Default.ResizeArguments))
-            : _launches.Probe(step) ?? _signals.Probe(step) ?? _hotPlug.Probe(step) ?? _cards.Probe(step) ?? _merges.Probe(step);
+            : _launches.Probe(step) ?? _signals.Probe(step) ?? _hotPlug.Probe(step) ?? _cards.Probe(step) ?? _merges.Probe(step) ?? _mirrors.Probe(step);
         return Task.FromResult(done switch { true => StepOutcome.Done, false => StepOutcome.NotDone, null => StepOutcome.Unknown });
     }
 

@@ -7,12 +7,15 @@ namespace Coppice.Contracts.Fakes;
 internal sealed class FakeLayers(FakeHost host)
 {
     private const string OverlayKind = "store.overlay", AdoptKind = "store.adopt", VariablesKind = "store.variables", ResizeKind = "store.resize",
-        RelinkKind = "store.relink", RepairKind = "store.repair-leaks", RemoveKind = "store.remove", RemoveUnwrittenKind = "store.remove-unwritten";
+        CreateKind = "store.image", RelinkKind = "store.relink", RepairKind = "store.repair-leaks", RemoveKind = "store.remove", RemoveUnwrittenKind = "store.remove-unwritten";
 
     private readonly FakeFiles _files = new(host);
 
     public static Step CreateOverlay(Layer overlay, Layer backing) => Step.Of(
         OverlayKind, $"create {overlay.Path}", StepUndo.UnlessSwitched, new OverlayArguments(overlay, backing), FakeJson.Default.OverlayArguments);
+
+    public static Step CreateImage(Layer image) => Step.Of(
+        CreateKind, $"create {image.Path}", StepUndo.UnlessSwitched, new ImageArguments(image), FakeJson.Default.ImageArguments);
 
     public static Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => Step.Of(
         AdoptKind, $"use {overlay.Path}", StepUndo.Exact, new OverlayArguments(overlay, below[0]), FakeJson.Default.OverlayArguments);
@@ -48,6 +51,10 @@ internal sealed class FakeLayers(FakeHost host)
                 return StepReport.Nothing;
             case AdoptKind:
                 Adopt(step.Read(FakeJson.Default.OverlayArguments));
+                return StepReport.Nothing;
+            case CreateKind:
+                var made = step.Read(FakeJson.Default.ImageArguments).Image;
+                _files.Add(made.Path, FakeImage.Empty(made.Format, null, made.VirtualSize));
                 return StepReport.Nothing;
             case VariablesKind:
                 Create(step.Read(FakeJson.Default.VariablesArguments));
@@ -86,6 +93,9 @@ internal sealed class FakeLayers(FakeHost host)
 
                 _files.Remove(overlay);
                 break;
+            case CreateKind when IsEmpty(step.Read(FakeJson.Default.ImageArguments).Image):
+                _files.Remove(step.Read(FakeJson.Default.ImageArguments).Image.Path);
+                break;
             case VariablesKind when IsMade(step.Read(FakeJson.Default.VariablesArguments)):
                 _files.Remove(step.Read(FakeJson.Default.VariablesArguments).Variables.Path);
                 break;
@@ -100,6 +110,7 @@ internal sealed class FakeLayers(FakeHost host)
     public bool? Probe(Step step) => step.Kind switch
     {
         OverlayKind => IsMade(step.Read(FakeJson.Default.OverlayArguments)),
+        CreateKind => IsEmpty(step.Read(FakeJson.Default.ImageArguments).Image),
         AdoptKind or RepairKind or RemoveUnwrittenKind => false,
         VariablesKind => IsMade(step.Read(FakeJson.Default.VariablesArguments)),
         ResizeKind => host.IsGrown(step.Read(FakeJson.Default.ResizeArguments)),
@@ -113,6 +124,9 @@ internal sealed class FakeLayers(FakeHost host)
         {
             Files = [new FileChange(FileEffect.Delete, path, bytes)],
         };
+
+    private bool IsEmpty(Layer made) =>
+        host.State.Images.TryGetValue(made.Path, out var image) && image is { Backing: null, Blocks.Count: 0 } && image.VirtualSize == made.VirtualSize;
 
     private bool IsMade(OverlayArguments arguments) =>
         host.State.Images.TryGetValue(arguments.Overlay.Path, out var image) && image.Backing == arguments.Backing.Path;

@@ -37,6 +37,10 @@ internal sealed record MergeArguments(ShortId Process, MergeRequest Merge, bool 
 
 internal sealed record HaltArguments(ShortId Process, ShortId Job, bool Guestless);
 
+internal sealed record MirrorArguments(ShortId Process, MirrorRequest Mirror, MirrorEnd? End);
+
+internal sealed record ImageArguments(Layer Image);
+
 internal sealed record RelinkArguments(Layer Layer, string From, string To);
 
 internal sealed record OverlayArguments(Layer Overlay, Layer Backing);
@@ -55,6 +59,8 @@ internal sealed record WriteArguments(string Path, string Content);
 
 [JsonSerializable(typeof(LaunchArguments))]
 [JsonSerializable(typeof(SpareArguments))]
+[JsonSerializable(typeof(MirrorArguments))]
+[JsonSerializable(typeof(ImageArguments))]
 [JsonSerializable(typeof(CableArguments))]
 [JsonSerializable(typeof(CardArguments))]
 [JsonSerializable(typeof(ResizeArguments))]

@@ -180,6 +180,8 @@ public sealed class FakeStorage(FakeHost host) : IStorage
 
     public Step CreateOverlay(Layer overlay, Layer backing) => FakeLayers.CreateOverlay(overlay, backing);
 
+    public Step CreateImage(Layer image) => FakeLayers.CreateImage(image);
+
     public Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => FakeLayers.AdoptOverlay(overlay, below);
 
     public Step CreateVariables(Layer variables, string template) => FakeLayers.CreateVariables(variables, template);

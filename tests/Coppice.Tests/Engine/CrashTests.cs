@@ -221,6 +221,12 @@ public abstract class CrashTests(ITestOutputHelper output)
             await world.DefineAsync();
         }
 
+        await (world.Catalog.Mirrors.IsEmpty ? Task.CompletedTask : world.RunAsync(new CollectGarbage(World.Id)));
+        foreach (var mirror in world.Catalog.Mirrors)
+        {
+            await world.RunAsync(new CancelJobs(World.Id, mirror.Id.Value));
+        }
+
         await world.RunAsync(new CreateSnapshot(World.Id) { Name = "after", Disks = [.. Scenario.External("vda", "vdb")] });
         world.Host.Tick();
         await world.RunAsync(Scenario.Revert("after") with { Domain = World.Id });

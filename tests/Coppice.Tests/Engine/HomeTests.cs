@@ -119,8 +119,8 @@ public sealed class HomeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{ \"version\": 8, \"future\": true }", "has version 8, and this Coppice reads version 7")]
-    [InlineData("{ \"version\": 7 }", "cannot be read")]
+    [InlineData("{ \"version\": 9, \"future\": true }", "has version 9, and this Coppice reads version 8")]
+    [InlineData("{ \"version\": 8 }", "cannot be read")]
     [InlineData("{}", "cannot be read")]
     [InlineData("", "cannot be read")]
     [InlineData("not json", "cannot be read")]

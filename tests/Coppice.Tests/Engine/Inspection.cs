@@ -60,6 +60,7 @@ internal static class Inspection
             Assert.Contains(p.Key, domains.Single(d => d.Catalog.Domain == p.Value.Domain).Catalog is var c && p.Value.Waits ? c.Spares.Select(s => s.Process) : [c.Head.Process!.Value]));
         Assert.All(world.Host.State.Processes.Values, p => Assert.Null(p.Guard));
         Assert.All(world.Host.State.Merges.Values, m => Assert.Contains(domains.SelectMany(d => d.Catalog.Jobs), j => j.Id == m.Request.Job && j.Process == m.Process));
+        Assert.All(world.Host.State.Mirrors.Values, m => Assert.Contains(domains.SelectMany(d => d.Catalog.Mirrors), j => j.Id == m.Request.Job && j.Process == m.Process));
         Assert.All(world.Host.State.Processes.Values, p => Assert.False(p.IsFrozen, "file systems are left frozen"));
     }
 
@@ -112,7 +113,7 @@ internal static class Inspection
         foreach (var (folder, catalog) in domains)
         {
             var graph = LayerGraph.Of(catalog);
-            expected.UnionWith(graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null }).Select(l => l.Path));
+            expected.UnionWith(graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && catalog.Mirrors.All(m => m.Target != l.Id)).Select(l => l.Path));
             expected.UnionWith(catalog.Spares.SelectMany(s => s.Layers).Select(l => l.Path));
             expected.UnionWith(catalog.Tpms.Select(folder.Tpm));
             listed.AddRange(graph.All);

@@ -54,7 +54,7 @@ public sealed class PlanAfterCrashTests
         }
         catch (CoppiceException e) when (e.Kind is ErrorKind.WrongState)
         {
-            Assert.Matches("was interrupted|has yet to|has ended", e.Problem);
+            Assert.Matches("was interrupted|has yet to|has ended|is being copied|is being committed", e.Problem);
             Assert.Contains("without --plan", e.NextStep, StringComparison.Ordinal);
             return false;
         }

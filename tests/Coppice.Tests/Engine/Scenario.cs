@@ -21,6 +21,7 @@ internal sealed record Scenario(Request Request, Func<World, Task>? Prepare, boo
         CreateScenarios.All,
         RevertScenarios.All,
         DeleteScenarios.All,
+        MirrorScenarios.All,
         RecordScenarios.All,
         ForkScenarios.All,
         ExportScenarios.All,

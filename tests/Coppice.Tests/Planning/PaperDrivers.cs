@@ -49,6 +49,12 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Files = [new FileChange(FileEffect.Create, overlay.Path, default)],
     };
 
+    public Step CreateImage(Layer image) => Step("image", image.Path) with
+    {
+        Undo = StepUndo.UnlessSwitched,
+        Files = [new FileChange(FileEffect.Create, image.Path, default)],
+    };
+
     public Step AdoptOverlay(Layer overlay, ImmutableArray<Layer> below) => Step("adopt", $"{overlay.Path} on {below[0].Path}");
 
     public Step CopyInternal(Layer copy, Layer snapshot, Layer? parent, ByteCount estimate) =>
@@ -120,6 +126,10 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
         Step("begin-merge", $"{process} {merge.Job}{(guestless ? " without guest" : "")}");
 
     public Step HaltMerge(ShortId process, ShortId job, bool guestless) => Step("halt-merge", $"{process} {job}");
+
+    public Step BeginMirror(ShortId process, MirrorRequest mirror) => Step("begin-mirror", $"{process} {mirror.Job} {mirror.Kind} {mirror.Target.Path}");
+
+    public Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) => Step("end-mirror", $"{process} {mirror.Job} {end}");
 
     public Step FinishMerge(ShortId process, MergeRequest merge) => Step("finish-merge", $"{process} {merge.Job}");
 

@@ -68,7 +68,7 @@ internal sealed record Deed(string Name, Func<Draw, Request> Ask)
     public bool Ends { get; init; }
 
     /// <summary>Every operation. A new one is one line in one of these lists: the tests that draw from them need not know more.</summary>
-    public static IReadOnlyList<Deed> All { get; } = [.. SnapshotDeeds.All, .. RevertDeeds.All, .. DeleteDeeds.All, .. DomainDeeds.All, .. ProcessDeeds.All];
+    public static IReadOnlyList<Deed> All { get; } = [.. SnapshotDeeds.All, .. RevertDeeds.All, .. DeleteDeeds.All, .. DomainDeeds.All, .. ProcessDeeds.All, .. MirrorDeeds.All];
 
     /// <summary>One of those that can be made with a machine, or without one; one in eight also where it makes no sense.</summary>
     public static Deed Pick(Random random, Scene scene)

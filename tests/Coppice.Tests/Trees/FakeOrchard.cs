@@ -26,6 +26,8 @@ internal sealed class FakeOrchard(World world) : Orchard
 
     public override NewDisk Spare => new("/images/more.qcow2", ImageFormat.Qcow2);
 
+    public override string NewImage(int number) => $"/images/copy-{number}.qcow2";
+
     /// <summary>A home with two domains in it.</summary>
     /// <param name="hasVolume">Whether it has a memory volume.</param>
     public static async Task<FakeOrchard> PlantAsync(bool hasVolume = false)

@@ -22,6 +22,10 @@ internal abstract class Orchard : IDisposable
     /// <summary>An image for a disk more.</summary>
     public virtual NewDisk Spare => throw new InvalidOperationException("there is none");
 
+    /// <summary>Where a user may want a copy of a disk.</summary>
+    /// <param name="number">Tells one from another.</param>
+    public virtual string NewImage(int number) => throw new InvalidOperationException("there is no machine that copies");
+
     /// <summary>The documents of snapshots that were forgotten; null where nobody keeps them.</summary>
     public IList<KeptDocument>? Documents { get; init; }
 
@@ -147,7 +151,7 @@ internal abstract class Orchard : IDisposable
     private static IEnumerable<string> Known(Sight domain)
     {
         var (catalog, folder) = (domain.Catalog, domain.View.Folder);
-        var layers = LayerGraph.Of(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null })
+        var layers = LayerGraph.Of(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && catalog.Mirrors.All(m => m.Target != l.Id))
             .Concat(catalog.Spares.SelectMany(s => s.Layers)).Select(l => l.Path);
         var memories = catalog.Memories.Select(m => m.File).OfType<string>();
         return [.. layers, .. memories, .. catalog.Tpms.Select(folder.Tpm), .. catalog.Definitions.Select(folder.Definition), folder.CatalogRoot];

@@ -17,6 +17,8 @@ internal sealed record Scene(Orchard Orchard, ImmutableArray<Sight> Home, Sight 
 
     public bool HasJobs => !Catalog.Jobs.IsEmpty;
 
+    public bool HasMirrors => !Catalog.Mirrors.IsEmpty;
+
     public bool IsAlive => Sight.View.Hypervisor.IsAlive;
 
     /// <summary>Whether a disk can come without the others: a guest of the fake machine formats one that it is shown.</summary>
@@ -46,6 +48,9 @@ internal sealed record Draw(Random Random, Scene Scene)
 
     /// <summary>A merge, likewise.</summary>
     public string Job => One(Scene.Catalog.Jobs.Select(j => j.Id.Value));
+
+    /// <summary>A disk that is being copied, by the job, likewise.</summary>
+    public string Mirror => One(Scene.Catalog.Mirrors.Select(m => m.Id.Value));
 
     /// <summary>A disk of the head.</summary>
     public string Disk => One(Scene.Catalog.Head.Disks.Select(d => d.Target));
