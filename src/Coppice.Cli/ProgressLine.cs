@@ -27,6 +27,11 @@ internal sealed class ProgressLine(Surroundings surroundings) : IDisposable
             Write($"merge {job.Id} of disk '{job.Disk}' {Share(merged)}");
         }
 
+        if (happened is { Mirror: { } mirror, Progress: { } copied })
+        {
+            Write($"copy {mirror.Id} of disk '{mirror.Disk}' {Share(copied)}");
+        }
+
         if (happened.Step is not { } step)
         {
             return;

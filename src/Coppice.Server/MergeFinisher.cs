@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Coppice.Server;
 
 /// <summary>
-/// Finishes merges that are ready. Without a server whoever comes next does so, which may be in a week: until then a disk is on two layers
+/// Finishes merges that are ready, and copies of disks as it was said how. Without a server whoever comes next does so, which may be in a week: until then a disk is on two layers
 /// where one would do.
 /// </summary>
 internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
@@ -23,9 +23,10 @@ internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
         {
             try
             {
-                foreach (var catalog in home.ReadCatalogs().Where(c => !c.Jobs.IsEmpty))
+                foreach (var catalog in home.ReadCatalogs().Where(c => !c.Jobs.IsEmpty || !c.Mirrors.IsEmpty))
                 {
                     await FinishAsync(catalog, stopping).ConfigureAwait(false);
+                    await EndAsync(catalog, stopping).ConfigureAwait(false);
                 }
             }
             catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
@@ -41,20 +42,43 @@ internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
         var jobs = await home.ReadJobsAsync(domain, null, stopping).ConfigureAwait(false);
         foreach (var job in jobs.Where(j => j.Observation.State is MergeState.Ready).Select(j => j.Job.Id).Where(IsDue))
         {
-            try
+            await TryAsync(catalog, job, new FinishJob(domain, job), stopping).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>One that has failed, or has ended with its process, is taken off the record.</summary>
+    private async Task EndAsync(Catalog catalog, CancellationToken stopping)
+    {
+        var domain = catalog.Domain.ToString();
+        foreach (var found in await home.ReadMirrorsAsync(domain, stopping).ConfigureAwait(false))
+        {
+            MirrorEnd? end = found.Observation.State switch
             {
-                await home.RunAsync(new FinishJob(domain, job), new RunOptions { LockWait = TimeSpan.Zero }, stopping).ConfigureAwait(false);
-            }
-            catch (CoppiceException e) when (e.Kind is ErrorKind.Busy or ErrorKind.NotFound)
+                MergeState.Gone or MergeState.Failed => MirrorEnd.Discard,
+                MergeState.Ready => found.Mirror.End,
+                _ => null,
+            };
+            if (end is { } how && IsDue(found.Mirror.Id))
             {
-                // Whoever holds the domain finishes it, or has.
-                continue;
+                await TryAsync(catalog, found.Mirror.Id, new EndMirror(domain, found.Mirror.Id.Value, how), stopping).ConfigureAwait(false);
             }
-            catch (CoppiceException e)
-            {
-                _failed[job] = time.GetTimestamp();
-                log.LogWarning("merge {Job} of domain '{Domain}' could not be finished: {Problem}", job, catalog.Name, e.Message);
-            }
+        }
+    }
+
+    private async Task TryAsync(Catalog catalog, ShortId job, DomainRequest request, CancellationToken stopping)
+    {
+        try
+        {
+            await home.RunAsync(request, new RunOptions { LockWait = TimeSpan.Zero }, stopping).ConfigureAwait(false);
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.Busy or ErrorKind.NotFound)
+        {
+            // Whoever holds the domain finishes it, or has.
+        }
+        catch (CoppiceException e)
+        {
+            _failed[job] = time.GetTimestamp();
+            log.LogWarning("job {Job} of domain '{Domain}' could not be finished: {Problem}", job, catalog.Name, e.Message);
         }
     }
 

@@ -8,23 +8,31 @@ namespace Coppice.Cli.Commands;
 internal static class JobCommands
 {
     public static IEnumerable<Command> All() =>
-        [new CoppiceCommand("job", "Show, wait for and cancel the merges of a domain", List(), Show(), Wait(), Cancel()), Collect()];
+        [new CoppiceCommand("job", "Show, wait for and end the merges and copies of disks of a domain", List(), Show(), Wait(), Finish(), Cancel()), Collect()];
 
     private static CoppiceCommand List()
     {
         var domain = KnownNames.Domain();
-        return new CoppiceCommand("list", "List the merges of a domain and how far they have come", domain)
+        return new CoppiceCommand("list", "List the merges and copies of disks of a domain, and how far they have come", domain)
             .Does(async (run, cancellation) => run.Output.Jobs(
-                [.. (await run.Home.ReadJobsAsync(run.Get(domain), null, cancellation)).Select(JobReport.Of)]));
+            [
+                .. (await run.Home.ReadMirrorsAsync(run.Get(domain), cancellation)).Select(JobReport.Of),
+                .. (await run.Home.ReadJobsAsync(run.Get(domain), null, cancellation)).Select(JobReport.Of),
+            ]));
     }
 
     private static CoppiceCommand Show()
     {
         var domain = KnownNames.Domain();
         var job = KnownNames.Job(domain, ArgumentArity.ExactlyOne);
-        return new CoppiceCommand("show", "Show a merge: what is merged into what, and how far it has come", domain, job)
-            .Does(async (run, cancellation) => run.Output.Job(
-                JobReport.Of((await run.Home.ReadJobsAsync(run.Get(domain), run.Get(job), cancellation))[0])));
+        return new CoppiceCommand("show", "Show a merge or copy of a disk: from where to where, and how far it has come", domain, job)
+            .Does(async (run, cancellation) =>
+            {
+                var mirrors = await run.Home.ReadMirrorsAsync(run.Get(domain), cancellation);
+                run.Output.Job(mirrors.FirstOrDefault(m => m.Mirror.Id.Value == run.Get(job)) is { } mirror
+                    ? JobReport.Of(mirror)
+                    : JobReport.Of((await run.Home.ReadJobsAsync(run.Get(domain), run.Get(job), cancellation))[0]));
+            });
     }
 
     private static CoppiceCommand Wait()
@@ -35,13 +43,22 @@ internal static class JobCommands
             .Requests(run => new WaitForJobs(run.Get(domain), run.Get(job)), "merged");
     }
 
+    private static CoppiceCommand Finish()
+    {
+        var domain = KnownNames.Domain();
+        var job = KnownNames.Job(domain, ArgumentArity.ExactlyOne);
+        var keep = new Option<bool>("--keep") { Description = "Keep the copy as it is now; the guest stays where it is" };
+        return new CoppiceCommand("finish", "Let a guest go over to the copy of its disk, once all is copied", domain, job, keep)
+            .Requests(run => new EndMirror(run.Get(domain), run.Get(job)!, run.Get(keep) ? MirrorEnd.Keep : MirrorEnd.Pivot), "finished");
+    }
+
     private static CoppiceCommand Cancel()
     {
         var domain = KnownNames.Domain();
         var job = KnownNames.Job(domain, ArgumentArity.ZeroOrOne);
         return new CoppiceCommand(
-                "cancel", "Give merges up: both layers stay, one without a name; refused once one writes an image of yours", domain, job)
-            .Requests(run => new CancelJobs(run.Get(domain), run.Get(job)), "merges given up");
+                "cancel", "Give merges up: both layers stay, one without a name; refused once one writes an image of yours. Give copies up: what was made goes", domain, job)
+            .Requests(run => new CancelJobs(run.Get(domain), run.Get(job)), "given up");
     }
 
     private static CoppiceCommand Collect()

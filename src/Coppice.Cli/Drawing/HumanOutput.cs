@@ -117,8 +117,8 @@ internal sealed class HumanOutput(Surroundings surroundings) : Output
         sheet.Add("way", job.Direction);
         sheet.Add("state", job.Reason is null ? job.State : $"{job.State}: {job.Reason}");
         sheet.Add("done", Wording.Done(job));
-        sheet.Add("older", job.Lower);
-        sheet.Add("newer", job.Upper);
+        sheet.Add(job.IsCopy ? "into" : "older", job.Lower);
+        sheet.Add(job.IsCopy ? "from" : "newer", job.Upper);
         sheet.Draw(surroundings);
     }
 

@@ -107,6 +107,13 @@ internal static class Word
 
     public static string Of(MergeDirection direction) => direction is MergeDirection.Commit ? "commit" : "stream";
 
+    public static string Of(MirrorKind kind) => kind switch
+    {
+        MirrorKind.Whole => "copy",
+        MirrorKind.Shallow => "shallow copy",
+        _ => "commit and go over",
+    };
+
     public static string Of(MergeState state) => state switch
     {
         MergeState.Running => Running,

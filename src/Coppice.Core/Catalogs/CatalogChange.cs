@@ -56,7 +56,7 @@ public sealed record CatalogChange
     /// <summary>Merges that are done or given up.</summary>
     public ImmutableArray<ShortId> DropJobs { get; init; } = [];
 
-    /// <summary>Disks that are being copied from now on.</summary>
+    /// <summary>Disks that are being copied from now on, or of which it is known now how that ends.</summary>
     public ImmutableArray<DiskMirror> PutMirrors { get; init; } = [];
 
     /// <summary>Copies that have ended, whichever way.</summary>
@@ -85,7 +85,7 @@ public sealed record CatalogChange
     {
         var dropTips = DropTips;
         var dropSpares = DropSpares;
-        var dropMirrors = DropMirrors;
+        var dropMirrors = DropMirrors.AddRange(PutMirrors.Select(m => m.Id));
         var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         var isLost = Head.SameAs is { } same && Drop.Contains(same);

@@ -72,17 +72,19 @@ internal static class Mirroring
         }
 
         RequireReady(context, mirror, request.End);
+        // Were it not known, nobody would bring to its end what was told to end.
+        var mark = mirror.End == request.End ? null : context.NoChange with { PutMirrors = [mirror with { End = request.End }] };
         var end = context.Hypervisor.EndMirror(mirror.Process, RequestOf(context.Graph, mirror), request.End);
         if (request.End is MirrorEnd.Keep)
         {
-            return context.Plan("keep the copy as it is now") with { Switch = end, Commit = MirroredCatalog.Kept(context.Catalog, mirror) };
+            return context.Plan("keep the copy as it is now") with { Mark = mark, Switch = end, Commit = MirroredCatalog.Kept(context.Catalog, mirror) };
         }
 
         var reclaimed = Reclaiming.After(
             context.Observed, context.Hypervisor, context.Storage, MirroredCatalog.Pivoted(context.Catalog, mirror));
         return context.Plan($"let the guest go over to {context.Graph[mirror.Target].Path}") with
         {
-            Switch = end, Commit = reclaimed.Change, CleanUp = reclaimed.Removals,
+            Mark = mark, Switch = end, Commit = reclaimed.Change, CleanUp = reclaimed.Removals,
         };
     }
 

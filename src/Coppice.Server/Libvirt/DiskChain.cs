@@ -17,7 +17,7 @@ internal sealed record LayerRange(Layer Top, ImmutableArray<Layer> Below, int Jo
 internal sealed class DiskChain
 {
     // virDomainBlockCommitFlags and virDomainBlockRebaseFlags.
-    private const uint Shallow = 1, Active = 4, Copy = 8;
+    private const uint Shallow = 1, Active = 4;
 
     private readonly Layer[] _layers;
 
@@ -27,10 +27,6 @@ internal sealed class DiskChain
         _layers = [.. LayerGraph.Of(catalog).FileChain(head.Layer)];
     }
 
-    /// <summary>What is answered to whoever wants a disk copied.</summary>
-    public static RpcException NoCopy => RpcException.Unsupported(
-        "a disk is not copied while its guest runs; take a snapshot, and fork or export that (coppice snapshot fork, coppice export)");
-
     /// <summary>The catalog that it stands in.</summary>
     public Catalog Catalog { get; }
 
@@ -39,6 +35,9 @@ internal sealed class DiskChain
 
     /// <summary>The image that it is on.</summary>
     public string Path => _layers[0].Path;
+
+    /// <summary>That it is being copied; null if it is not.</summary>
+    public DiskMirror? Mirror => Catalog.Mirrors.FirstOrDefault(m => m.Disk == Target && m.Process == Catalog.Head.Process);
 
     /// <summary>The disk that a call names, by its target or the path of its image.</summary>
     /// <exception cref="RpcException">There is none.</exception>
@@ -50,8 +49,26 @@ internal sealed class DiskChain
             : throw RpcException.InvalidArgument($"disk '{disk}' not found in domain");
     }
 
-    /// <summary>Whether a rebase is a copy.</summary>
-    public static bool IsCopy(uint flags) => flags.Has(Copy);
+    /// <summary>Whether a commit is of what the guest writes to.</summary>
+    /// <param name="topName">The highest that is merged, by path; null for that.</param>
+    /// <param name="flags">virDomainBlockCommitFlags.</param>
+    public bool IsActive(string? topName, uint flags) => flags.Has(Active) && (topName is null || topName == Path);
+
+    /// <summary>The layers below what the guest writes to, down to the one that a commit of it writes.</summary>
+    /// <param name="baseName">That one, by path; null for the lowest of all, or the next one if the flags say so.</param>
+    /// <param name="flags">virDomainBlockCommitFlags.</param>
+    /// <exception cref="RpcException">There is none.</exception>
+    public ImmutableArray<Layer> ToCommitInto(string? baseName, uint flags) => [.. _layers[1..(LowestOf(baseName, top: 0, flags) + 1)]];
+
+    /// <summary>Refuses another job of a disk that is being copied.</summary>
+    /// <exception cref="RpcException">It is.</exception>
+    public void RequireNotMirrored()
+    {
+        if (Mirror is not null)
+        {
+            throw RpcException.CopyActive($"disk '{Target}' already in active block job");
+        }
+    }
 
     /// <summary>The layers that a commit merges.</summary>
     /// <param name="baseName">The lowest, by path; null for the lowest of all, or the next one if the flags say so.</param>
@@ -61,25 +78,9 @@ internal sealed class DiskChain
     public LayerRange ToCommit(string? baseName, string? topName, uint flags)
     {
         var top = topName is null ? 0 : IndexOf(topName, from: 0);
-        if (top is 0 && !flags.Has(Active))
-        {
-            throw RpcException.InvalidArgument($"commit of '{Target}' active layer requires active flag");
-        }
-
-        if (top is 0)
-        {
-            // Whoever commits it removes it afterwards.
-            throw RpcException.Unsupported(
-                $"what the guest writes to is not committed while it runs: pull what is below it instead (virsh blockpull {Catalog.Name} {Target}), or switch the domain off");
-        }
-
-        if (top + 1 >= _layers.Length)
-        {
-            throw RpcException.InvalidArgument($"could not find base image in chain for '{Target}'");
-        }
-
-        var lowest = baseName is not null ? IndexOf(baseName, top + 1) : flags.Has(Shallow) ? top + 1 : _layers.Length - 1;
-        return new LayerRange(_layers[top], [.. _layers[(top + 1)..(lowest + 1)]], RequestedMerge.Commit);
+        return top is 0
+            ? throw RpcException.InvalidArgument($"commit of '{Target}' active layer requires active flag")
+            : new LayerRange(_layers[top], [.. _layers[(top + 1)..(LowestOf(baseName, top, flags) + 1)]], RequestedMerge.Commit);
     }
 
     /// <summary>The layers that a pull merges: what the guest writes to, and those below it.</summary>
@@ -110,6 +111,12 @@ internal sealed class DiskChain
             }
         }
     }
+
+    private int LowestOf(string? baseName, int top, uint flags) =>
+        top + 1 >= _layers.Length ? throw RpcException.InvalidArgument($"could not find base image in chain for '{Target}'")
+        : baseName is not null ? IndexOf(baseName, top + 1)
+        : flags.Has(Shallow) ? top + 1
+        : _layers.Length - 1;
 
     private int IndexOf(string path, int from)
     {

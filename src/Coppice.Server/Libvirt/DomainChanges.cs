@@ -47,10 +47,15 @@ internal readonly record struct LifecycleChange(int Event, int Detail)
 /// <param name="Status">What has become of it.</param>
 internal readonly record struct BlockJobChange(string Target, string Path, int Type, int Status)
 {
-    public const int Completed = 0, Failed = 1, Cancelled = 2;
+    public const int Completed = 0, Failed = 1, Cancelled = 2, Ready = 3;
+
+    private const int Copy = 2, ActiveCommit = 4;
 
     /// <summary>What libvirt calls a merge of a direction.</summary>
     public static int TypeOf(MergeDirection direction) => direction is MergeDirection.Commit ? RequestedMerge.Commit : RequestedMerge.Pull;
+
+    /// <summary>What libvirt calls a copy of a disk.</summary>
+    public static int TypeOf(MirrorKind kind) => kind is MirrorKind.Commit ? ActiveCommit : Copy;
 
     /// <summary>A job that is over.</summary>
     public static BlockJobChange Of(MergeJob job, string path, bool isMerged) =>
@@ -97,6 +102,19 @@ internal static class DomainChanges
                where now.Catalog.Jobs.All(j => j.Id != job.Id)
                let head = was.Catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk)
                select BlockJobChange.Of(job, head is null ? "" : before[head.Layer].Path, isMerged: !after.Has(job.Gone));
+    }
+
+    /// <summary>The copies of disks that are over: the guest has gone over, or it has not.</summary>
+    public static IEnumerable<BlockJobChange> MirrorsBetween(SeenDomain was, SeenDomain now)
+    {
+        var (before, after) = (LayerGraph.Of(was.Catalog), LayerGraph.Of(now.Catalog));
+        return from mirror in was.Catalog.Mirrors
+               where now.Catalog.Mirrors.All(m => m.Id != mirror.Id)
+               let head = now.Catalog.Head.Disks.FirstOrDefault(d => d.Target == mirror.Disk)
+               let hasMoved = head?.Layer == mirror.Target
+               select new BlockJobChange(
+                   mirror.Disk, hasMoved ? after[mirror.Target].Path : before[mirror.Source].Path, BlockJobChange.TypeOf(mirror.Kind),
+                   hasMoved ? BlockJobChange.Completed : BlockJobChange.Cancelled);
     }
 
     /// <summary>The notes that differ, where nothing else of the definition does and no snapshot brought another.</summary>

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Coppice.Core;
+using Coppice.Engine;
 using Coppice.Libvirt.Wire;
 
 namespace Coppice.Server.Libvirt;
@@ -30,7 +32,7 @@ internal sealed class DomainFigureCalls(Domains domains)
         });
         calls.Reads(DomainProcedures.GetManagedSaveXml, async (caller, asked) => (await domains.FindAsync(asked.Domain).ConfigureAwait(false)).Head.Saved is null
             ? throw RpcException.OperationInvalid("domain does not have managed save image")
-            : await XmlAsync(caller.Client, asked.Domain, asked.Flags).ConfigureAwait(false));
+            : await XmlAsync(caller, asked.Domain, asked.Flags).ConfigureAwait(false));
         calls.Reads(DomainFigureProcedures.GetMaximumMemory, async (caller, domain) =>
             (await domains.ObserveAsync(domain, caller.Cancellation).ConfigureAwait(false)).Definition.Memory.InKibibytes());
         calls.Reads(DomainFigureProcedures.GetMaximumVcpus, async (caller, domain) => await VcpusAsync(caller, domain, 0).ConfigureAwait(false));
@@ -46,7 +48,7 @@ internal sealed class DomainFigureCalls(Domains domains)
         });
         calls.Reads(DomainProcedures.GetAutostart, async (_, domain) =>
             (await domains.FindAsync(domain).ConfigureAwait(false)).Persistence is Persistence.Autostart);
-        calls.Reads(DomainProcedures.GetXml, (caller, asked) => XmlAsync(caller.Client, asked.Domain, asked.Flags));
+        calls.Reads(DomainProcedures.GetXml, (caller, asked) => XmlAsync(caller, asked.Domain, asked.Flags));
         calls.Reads(DomainFigureProcedures.GetMessages, async (_, asked) =>
         {
             await domains.FindAsync(asked.Domain).ConfigureAwait(false);
@@ -73,10 +75,10 @@ internal sealed class DomainFigureCalls(Domains domains)
             : view.Definition.VirtualCpus;
     }
 
-    private async Task<string> XmlAsync(Client client, RemoteDomain domain, uint flags)
+    private async Task<string> XmlAsync(Caller caller, RemoteDomain domain, uint flags)
     {
         Flags.Require(flags, XmlSecure | XmlInactive | XmlUpdateCpu | XmlMigratable, "domain XML");
-        if (client.IsReadOnly && flags.Has(XmlSecure))
+        if (caller.Client.IsReadOnly && flags.Has(XmlSecure))
         {
             throw new RpcException(RpcCode.OperationDenied, RpcOrigin.Domain, "operation forbidden: read only access cannot see secrets");
         }
@@ -84,6 +86,9 @@ internal sealed class DomainFigureCalls(Domains domains)
         var catalog = await domains.FindAsync(domain).ConfigureAwait(false);
         var xml = await domains.Home.ReadDefinitionXmlAsync(catalog.Domain.ToString()).ConfigureAwait(false);
         var id = flags.Has(XmlInactive) ? null : domains.Home.ReadProcessId(catalog);
-        return new DomainXmlView(catalog, domains.Home.FolderOf(catalog)).Of(xml, id, flags.Has(XmlSecure));
+        ImmutableArray<MirrorView> mirrors = id is null || catalog.Mirrors.IsEmpty
+            ? []
+            : await domains.Home.ReadMirrorsAsync(catalog.Domain.ToString(), caller.Cancellation).ConfigureAwait(false);
+        return new DomainXmlView(catalog, domains.Home.FolderOf(catalog), mirrors).Of(xml, id, flags.Has(XmlSecure));
     }
 }

@@ -20,6 +20,9 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
     private readonly ConcurrentDictionary<ShortId, Task> _listening = new();
     private readonly ConcurrentDictionary<DomainId, SeenDomain> _seen = new();
 
+    /// <summary>The copies of disks that were heard to be ready: nobody has been told yet, or somebody has.</summary>
+    private readonly ConcurrentDictionary<ShortId, bool> _ready = new();
+
     /// <summary>The processes that tell what becomes of their guests.</summary>
     private readonly ConcurrentDictionary<ShortId, bool> _heard = new();
 
@@ -194,6 +197,11 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
             events.Tell(remote, job);
         }
 
+        foreach (var change in DomainChanges.MirrorsBetween(before, now).Concat(Ready(now)))
+        {
+            events.Tell(remote, change);
+        }
+
         if (DomainChanges.SavedBetween(before, now) is { } saved)
         {
             events.Tell(remote, saved);
@@ -203,6 +211,15 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
         {
             events.Tell(remote, note);
         }
+    }
+
+    /// <summary>The copies of disks that have become ready and wait for whoever has asked for them.</summary>
+    private IEnumerable<BlockJobChange> Ready(SeenDomain now)
+    {
+        var graph = LayerGraph.Of(now.Catalog);
+        return from mirror in now.Catalog.Mirrors
+               where mirror.End is null && _ready.TryUpdate(mirror.Id, true, false)
+               select new BlockJobChange(mirror.Disk, graph[mirror.Source].Path, BlockJobChange.TypeOf(mirror.Kind), BlockJobChange.Ready);
     }
 
     private static RemoteDomain Remote(SeenDomain named, SeenDomain? now) =>
@@ -250,6 +267,12 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
 
     private async Task HearAsync(DomainId domain, ShortId process, GuestEvent told, CancellationToken cancellation)
     {
+        if (told.Job is { State: MergeState.Ready } job)
+        {
+            // It may be ready before it is on record: whoever puts it there looks again.
+            _ready.TryAdd(job.Id, false);
+        }
+
         if (told.Kind is GuestEventKind.Began or GuestEventKind.JobChanged)
         {
             await LookAsync(domain, hasEnded: false, cancellation).ConfigureAwait(false);

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Xml.Linq;
 using Coppice.Core;
+using Coppice.Engine;
 
 namespace Coppice.Server.Libvirt;
 
@@ -7,7 +9,10 @@ namespace Coppice.Server.Libvirt;
 /// A definition as libvirt shows it. The stored one has each disk as it was defined, and the catalog says on which layer it is now; libvirt's
 /// clients look for that layer in the definition, with what it builds on if the domain is active.
 /// </summary>
-internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder)
+/// <param name="catalog">What is stored of the domain.</param>
+/// <param name="folder">Its folder.</param>
+/// <param name="mirrors">Its disks that are being copied.</param>
+internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder, ImmutableArray<MirrorView> mirrors)
 {
     private const string Screen = "vnc.sock";
 
@@ -50,6 +55,20 @@ internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder)
             Below(rest))
         : new XElement("backingStore");
 
+    /// <summary>Of a new image some is said twice, for clients that read older words.</summary>
+    private static XElement Mirror(MirrorView found)
+    {
+        var (target, isCommit) = (found.Target, found.Mirror.Kind is MirrorKind.Commit);
+        return new XElement(
+            "mirror",
+            new XAttribute("type", target.Type is StorageType.Block ? "block" : "file"),
+            isCommit || target.Type is StorageType.Block ? null : new[] { Source(target), new XAttribute("format", FormatOf(target)) },
+            new XAttribute("job", isCommit ? "active-commit" : "copy"),
+            found.Observation.State is MergeState.Ready ? new XAttribute("ready", "yes") : null,
+            new XElement("format", new XAttribute("type", FormatOf(target))),
+            new XElement("source", Source(target)));
+    }
+
     private void Show(XElement disk, bool isActive)
     {
         var target = disk.Element("target")?.Attribute("dev")?.Value;
@@ -66,7 +85,7 @@ internal sealed class DomainXmlView(Catalog catalog, DomainFolder folder)
         disk.Element("source")?.Add(Source(top));
         if (isActive)
         {
-            disk.Element("source")?.AddAfterSelf(Below(chain.AsSpan(1)));
+            disk.Element("source")?.AddAfterSelf([Below(chain.AsSpan(1)), .. mirrors.Where(m => m.Mirror.Disk == target).Select(Mirror)]);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Engine;
 using Coppice.Libvirt.Wire;
@@ -11,6 +10,8 @@ namespace Coppice.Server.Libvirt;
 /// </summary>
 internal sealed class JobCalls(Domains domains, RequestedMerges merges)
 {
+    private readonly MirrorCalls _mirrors = new(domains);
+
     // virDomainJobType, virDomainGetJobStatsFlags and virDomainBlockJobAbortFlags.
     private const int NoJob = 0;
     private const uint LastCompleted = 1;
@@ -47,7 +48,10 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
         calls.Changes(JobProcedures.BlockCommit, async (caller, asked) =>
         {
             var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
-            return await MergeAsync(caller, asked.Domain, disk, disk.ToCommit(asked.Layers.Base, asked.Layers.Top, asked.Flags)).ConfigureAwait(false);
+            var (lower, upper, bandwidth) = asked.Layers;
+            return disk.IsActive(upper, asked.Flags)
+                ? await _mirrors.CommitAsync(caller, asked.Domain, disk, (lower, bandwidth), asked.Flags).ConfigureAwait(false)
+                : await MergeAsync(caller, asked.Domain, disk, disk.ToCommit(lower, upper, asked.Flags)).ConfigureAwait(false);
         });
         calls.Changes(JobProcedures.BlockPull, async (caller, asked) =>
         {
@@ -57,8 +61,8 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
         calls.Changes(JobProcedures.BlockRebase, async (caller, asked) =>
         {
             var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
-            return DiskChain.IsCopy(asked.Flags)
-                ? throw DiskChain.NoCopy
+            return CopyDestination.IsCopy(asked.Flags)
+                ? await _mirrors.CopyAsync(caller, asked.Domain, disk, CopyDestination.Of(asked.Base, asked.Bandwidth, asked.Flags)).ConfigureAwait(false)
                 : await MergeAsync(caller, asked.Domain, disk, disk.ToPull(asked.Base)).ConfigureAwait(false);
         });
         calls.Changes(JobProcedures.BlockResize, async (caller, asked) =>
@@ -71,17 +75,18 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
                 : await domains.RunAsync(
                     asked.Domain, id => new ResizeDisk(id, disk.Target, new ByteCount((long)(asked.Size * unit))), caller).ConfigureAwait(false);
         });
-        calls.Changes<(RemoteDomain Domain, string Disk, string Xml, ImmutableArray<TypedParameter> Parameters, uint Flags), ValueTuple>(
-            JobProcedures.BlockCopy, async (_, asked) =>
-            {
-                await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
-                throw DiskChain.NoCopy;
-            });
+        calls.Changes(JobProcedures.BlockCopy, async (caller, asked) =>
+        {
+            var disk = await DiskAsync(asked.Domain, asked.Disk).ConfigureAwait(false);
+            return await _mirrors.CopyAsync(
+                caller, asked.Domain, disk, CopyDestination.Of(asked.Xml, asked.Parameters, asked.Flags)).ConfigureAwait(false);
+        });
     }
 
     /// <summary>Merges layers without a name, unless snapshots have them.</summary>
     private async Task<ValueTuple> MergeAsync(Caller caller, RemoteDomain domain, DiskChain disk, LayerRange range)
     {
+        disk.RequireNotMirrored();
         disk.RequireUnnamed(range.Below);
         var merge = new RequestedMerge(
             disk.Catalog.Domain, disk.Target, disk.Path, range.JobType, [.. range.Below.Append(range.Top).Select(l => l.Id)]);
@@ -110,6 +115,11 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
     private async Task<(bool Found, int Type, ulong Bandwidth, ulong Current, ulong End)> ProgressAsync(Caller caller, RemoteDomain domain, string disk)
     {
         var chain = DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
+        if (await _mirrors.ProgressAsync(caller, chain).ConfigureAwait(false) is var (type, current, end))
+        {
+            return (true, type, 0ul, current, end);
+        }
+
         var asked = merges.Find(chain.Catalog.Domain, chain.Target);
         var job = await FindAsync(caller, chain).ConfigureAwait(false);
         return job is null ? (asked is not null, asked?.Type ?? 0, 0ul, 0ul, asked is null ? 0ul : 1ul) :
@@ -120,6 +130,11 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
     private async Task<ValueTuple> AbortAsync(Caller caller, (RemoteDomain Domain, string Disk, uint Flags) asked)
     {
         var chain = DiskChain.Find(await domains.FindActiveAsync(asked.Domain).ConfigureAwait(false), asked.Disk);
+        if (await _mirrors.TryEndAsync(caller, asked.Domain, chain, asked.Flags.Has(Pivot)).ConfigureAwait(false))
+        {
+            return default;
+        }
+
         var job = await FindAsync(caller, chain).ConfigureAwait(false)
             ?? throw RpcException.InvalidArgument($"disk {asked.Disk} does not have an active block job");
         await domains.RunAsync(

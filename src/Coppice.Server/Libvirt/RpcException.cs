@@ -9,7 +9,7 @@ internal static class RpcCode
     public const int InternalError = 1, NoSupport = 3, InvalidArgument = 8, OperationFailed = 9, XmlError = 27, DomainExists = 28,
         OperationDenied = 29, SystemError = 38, Rpc = 39, NoDomain = 42, NoNetwork = 43, NoStoragePool = 49,
         OperationInvalid = 55, ConfigurationUnsupported = 67, OperationTimeout = 68, NoSnapshot = 72, ArgumentUnsupported = 74,
-        RevertRisky = 77, OperationAborted = 78, NoMetadata = 80, OperationUnsupported = 84, InvalidDocument = 92,
+        RevertRisky = 77, OperationAborted = 78, CopyActive = 83, NoMetadata = 80, OperationUnsupported = 84, InvalidDocument = 92,
         NoCheckpoint = 103;
 }
 
@@ -37,6 +37,8 @@ internal sealed class RpcException(int code, int origin, string message) : Excep
 
     public static RpcException OperationInvalid(string problem) =>
         new(RpcCode.OperationInvalid, RpcOrigin.Qemu, $"Requested operation is not valid: {problem}");
+
+    public static RpcException CopyActive(string problem) => new(RpcCode.CopyActive, RpcOrigin.Qemu, $"block copy still active: {problem}");
 
     public static RpcException Unsupported(string problem) =>
         new(RpcCode.OperationUnsupported, RpcOrigin.Qemu, $"Operation not supported: {problem}");

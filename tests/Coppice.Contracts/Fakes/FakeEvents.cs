@@ -55,7 +55,9 @@ public sealed class FakeEvents
                 told.Writer.TryWrite(what);
             }
 
-            foreach (var job in before.Merges.Values.Concat(now.Merges.Values).Where(m => m.Process == id).Select(m => m.Request.Job).Distinct())
+            var merges = before.Merges.Values.Concat(now.Merges.Values).Where(m => m.Process == id).Select(m => m.Request.Job);
+            var mirrors = before.Mirrors.Values.Concat(now.Mirrors.Values).Where(m => m.Process == id).Select(m => m.Request.Job);
+            foreach (var job in merges.Concat(mirrors).Distinct())
             {
                 if (StateOf(now, job) is var state && state != StateOf(before, job))
                 {
@@ -91,7 +93,9 @@ public sealed class FakeEvents
         }
     }
 
-    private static MergeState StateOf(FakeHostState state, ShortId job) => state.Merges.GetValueOrDefault(job) switch
+    private static MergeState StateOf(FakeHostState state, ShortId job) => state.Mirrors.GetValueOrDefault(job) is { } mirror
+        ? mirror.IsReady ? MergeState.Ready : MergeState.Running
+        : state.Merges.GetValueOrDefault(job) switch
     {
         null or { IsDone: true } => MergeState.Gone,
         { IsReady: true } => MergeState.Ready,
