@@ -47,6 +47,11 @@ public static class CopyTarget
         {
             RequirePrepared(context, subject, request, target);
         }
+        else if (target.Type is StorageType.File && context.Observed.Files.ContainsKey(target.Path))
+        {
+            throw new CoppiceException(
+                ErrorKind.AlreadyExists, subject, "is there already", "name a new file, or say that it is to be overwritten: --reuse");
+        }
         else if (target.Type is StorageType.Block)
         {
             throw new CoppiceException(

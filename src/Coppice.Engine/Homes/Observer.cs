@@ -35,6 +35,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 [
                     .. OnlyAdds(request, stored) ? [] : Reclaiming.MadeFor(folder, stored).Concat(LayerGraph.Of(stored).All.Select(l => l.Path)),
                     .. chains.SelectMany(c => c).Select(l => l.Path), .. overlays.Keys, .. Restored(restoration), .. NewNames(request, catalog),
+                    .. request is CopyDisk copy && Path.IsPathFullyQualified(copy.Path) ? [copy.Path] : Array.Empty<string>(),
                 ],
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);

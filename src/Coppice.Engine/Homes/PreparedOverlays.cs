@@ -15,10 +15,15 @@ internal sealed class PreparedOverlays(HomeOptions options, DomainFolder folder)
         var graph = LayerGraph.Of(catalog);
         if (request is CopyDisk { Reuse: true } copy && Path.IsPathFullyQualified(copy.Path) && HeadOf(copy.Target, catalog, definition, graph) is { } source)
         {
+            // One that is not there is the planner's to put into words.
+            var files = await options.Storage.ObserveFilesAsync([copy.Path], cancellation).ConfigureAwait(false);
             var below = copy.Shallow ? graph.Chain(source.Id).RemoveAt(0) : [];
             var prepared = CopyTarget.Layer(copy, source, options.Ids.NextShort());
-            await options.Storage.CheckAsync(below.Insert(0, prepared), cancellation).ConfigureAwait(false);
-            found[copy.Path] = await options.Storage.ObserveAsync(folder, prepared, cancellation).ConfigureAwait(false);
+            if (files.ContainsKey(copy.Path))
+            {
+                await options.Storage.CheckAsync(below.Insert(0, prepared), cancellation).ConfigureAwait(false);
+                found[copy.Path] = await options.Storage.ObserveAsync(folder, prepared, cancellation).ConfigureAwait(false);
+            }
         }
 
         if (request is not CreateSnapshot { ReuseExternal: true } create)

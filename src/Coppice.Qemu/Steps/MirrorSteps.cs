@@ -54,7 +54,7 @@ internal sealed class MirrorSteps(TimeProvider time)
         }
         catch (QmpRefusalException e)
         {
-            throw LaunchErrors.OfImages(e, $"copy of disk '{mirror.Disk}'", [mirror.Target]) ?? (Exception)e;
+            throw LaunchErrors.OfImages(e, $"copy of disk '{mirror.Disk}' in {mirror.Target.Path}", [mirror.Target]) ?? (Exception)e;
         }
 
         return new StepReport { Mechanism = mirror.Kind is MirrorKind.Commit ? "block-commit of the topmost layer" : "blockdev-mirror" };

@@ -99,9 +99,12 @@ internal static class DomainChanges
     {
         var (before, after) = (LayerGraph.Of(was.Catalog), LayerGraph.Of(now.Catalog));
         return from job in was.Catalog.Jobs
-               where now.Catalog.Jobs.All(j => j.Id != job.Id)
+               where now.Catalog.Jobs.All(j => j.Id != job.Id) && !IsMirrored(job)
                let head = was.Catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk)
                select BlockJobChange.Of(job, head is null ? "" : before[head.Layer].Path, isMerged: !after.Has(job.Gone));
+
+        // What would have been merged later has ended with the copy that did the same.
+        bool IsMirrored(MergeJob job) => was.Catalog.Mirrors.Any(m => m.Disk == job.Disk && now.Catalog.Mirrors.All(left => left.Id != m.Id));
     }
 
     /// <summary>The copies of disks that are over: the guest has gone over, or it has not.</summary>

@@ -111,7 +111,7 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
         return default;
     }
 
-    /// <summary>How far what merges now has come.</summary>
+    /// <summary>How far what merges now has come. What only waits, and nobody has asked for, is no job of libvirt's.</summary>
     private async Task<(bool Found, int Type, ulong Bandwidth, ulong Current, ulong End)> ProgressAsync(Caller caller, RemoteDomain domain, string disk)
     {
         var chain = DiskChain.Find(await domains.FindActiveAsync(domain).ConfigureAwait(false), disk);
@@ -122,7 +122,7 @@ internal sealed class JobCalls(Domains domains, RequestedMerges merges)
 
         var asked = merges.Find(chain.Catalog.Domain, chain.Target);
         var job = await FindAsync(caller, chain).ConfigureAwait(false);
-        return job is null ? (asked is not null, asked?.Type ?? 0, 0ul, 0ul, asked is null ? 0ul : 1ul) :
+        return job is null || (asked is null && job.Observation.State is MergeState.Gone) ? (asked is not null, asked?.Type ?? 0, 0ul, 0ul, asked is null ? 0ul : 1ul) :
             (true, asked?.Type ?? BlockJobChange.TypeOf(job.Job.Direction), 0ul, (ulong)job.Observation.Done.Bytes, (ulong)job.Observation.Total.Bytes);
     }
 

@@ -43,9 +43,12 @@ internal sealed class MirrorCalls(Domains domains)
             return null;
         }
 
-        // Whoever sees that nothing is left takes it for ready.
+        // Whoever sees that nothing is left takes it for ready, and takes nothing of nothing for no job.
         var (current, end) = ((ulong)now.Done.Bytes, (ulong)now.Total.Bytes);
-        return (BlockJobChange.TypeOf(found.Mirror.Kind), current, now.State is MergeState.Ready ? Math.Max(end, current) : Math.Max(end, current + 1));
+        var type = BlockJobChange.TypeOf(found.Mirror.Kind);
+        return now.State is not MergeState.Ready ? (type, current, Math.Max(end, current + 1))
+            : current is 0 ? (type, 1, 1)
+            : (type, current, current);
     }
 
     /// <summary>Ends the copy of a disk. False if it is not copied.</summary>

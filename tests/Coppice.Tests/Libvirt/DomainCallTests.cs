@@ -326,8 +326,8 @@ public sealed class DomainCallTests
 
         Assert.Equal(8, (await EndpointBed.RefusedAsync(CommitAsync(0))).Code);
         var active = await EndpointBed.RefusedAsync(CommitAsync(4));
-        Assert.Equal(84, active.Code);
-        Assert.Contains("virsh blockpull web vda", active.Message, StringComparison.Ordinal);
+        Assert.Equal(55, active.Code);
+        Assert.Contains("is what snapshot 'three' has of disk 'vda'", active.Message, StringComparison.Ordinal);
         var pull = await EndpointBed.RefusedAsync(client.CallAsync(JobProcedures.BlockPull, (EndpointBed.Web, "vda", 0ul, 0u)));
         Assert.Contains("is what snapshot 'three' has of disk 'vda'", pull.Message, StringComparison.Ordinal);
         Assert.Equal((false, 0, 0ul, 0ul, 0ul), await client.CallAsync(JobProcedures.GetBlockJob, (EndpointBed.Web, "vda", 0u)));
