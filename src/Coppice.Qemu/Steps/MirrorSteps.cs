@@ -92,39 +92,27 @@ internal sealed class MirrorSteps(TimeProvider time)
                 "see how far it is: coppice job list");
         }
 
+        // While the guest writes: now there is less left to flush.
+        await Task.Run(() => DurableFile.Flush(mirror.Target.Path), cancellation);
         notes.Tell();
-        return new StepReport { Warning = await CompleteAsync(machine, ending, notes, cancellation) };
+        var parts = new Stopwatches(time);
+        return new StepReport { Warning = await CompleteAsync(machine, ending, notes, parts, cancellation), Timings = parts.Timings };
     }
 
     /// <summary>Brings to its end what was told to end.</summary>
     /// <returns>What was lost; null if nothing.</returns>
-    private async Task<string?> CompleteAsync(Machine machine, EndMirrorArguments ending, Notes notes, CancellationToken cancellation)
+    private async Task<string?> CompleteAsync(
+        Machine machine, EndMirrorArguments ending, Notes notes, Stopwatches parts, CancellationToken cancellation)
     {
         var (_, mirror, end) = ending;
-        await MirrorJobs.SettleAsync(machine.Qmp, mirror, end, time, cancellation);
+        await parts.TimeAsync("copy what is left", () => MirrorJobs.SettleAsync(machine.Qmp, mirror, end, time, cancellation));
         var lost = end is MirrorEnd.Pivot
             ? await DirtyBitmaps.CarryAsync(machine.Qmp, mirror.Source, mirror.Target, fromBelow: false, cancellation)
             : null;
-        await Task.Run(() => DurableFile.Flush(mirror.Target.Path), CancellationToken.None);
-        if (end is MirrorEnd.Pivot)
-        {
-            // From here on it is not left in between: the guest waits.
-            await notes.TakeDownAsync();
-            try
-            {
-                await MergeJobs.FinalizeAsync(machine.Qmp, mirror.Job, CancellationToken.None);
-            }
-            catch (QmpRefusalException)
-            {
-                notes.Remove();
-                throw;
-            }
-        }
-        else
-        {
-            await MergeJobs.FinalizeAsync(machine.Qmp, mirror.Job, CancellationToken.None);
-        }
-
+        await parts.TimeAsync("flush, while writes wait", () => Task.Run(() => DurableFile.Flush(mirror.Target.Path), CancellationToken.None));
+        await parts.TimeAsync("go over, while writes wait", () => end is MirrorEnd.Pivot
+            ? GoOverAsync(machine, mirror, notes)
+            : MergeJobs.FinalizeAsync(machine.Qmp, mirror.Job, CancellationToken.None));
         foreach (var layer in end is MirrorEnd.Pivot ? mirror.Left : [mirror.Target])
         {
             await MirrorJobs.CloseAsync(machine.Qmp, layer, CancellationToken.None);
@@ -137,6 +125,21 @@ internal sealed class MirrorSteps(TimeProvider time)
         }
 
         return lost;
+    }
+
+    /// <summary>It is not left in between: the guest's writes wait.</summary>
+    private static async Task GoOverAsync(Machine machine, MirrorRequest mirror, Notes notes)
+    {
+        await notes.TakeDownAsync();
+        try
+        {
+            await MergeJobs.FinalizeAsync(machine.Qmp, mirror.Job, CancellationToken.None);
+        }
+        catch (QmpRefusalException)
+        {
+            notes.Remove();
+            throw;
+        }
     }
 
     private async Task DiscardAsync(Machine machine, MirrorRequest mirror, Notes notes, CancellationToken cancellation)
@@ -167,7 +170,7 @@ internal sealed class MirrorSteps(TimeProvider time)
 
         if (notes.IsTold && await MergeJobs.ObserveAsync(machine.Qmp, ending.Mirror.Job, cancellation) is { State: MergeState.Ready })
         {
-            await CompleteAsync(machine, ending, notes, cancellation);
+            await CompleteAsync(machine, ending, notes, new Stopwatches(time), cancellation);
         }
 
         return await HasEndedAsync(machine, ending, notes, cancellation) ? StepOutcome.Done : StepOutcome.NotDone;

@@ -16,6 +16,9 @@ internal sealed record CopyDestination(string Path, ImageFormat? Format, bool Is
     // virDomainBlockRebaseFlags; the first two are the same.
     private const uint RebaseRaw = 4, RebaseCopy = 8, RebaseDevice = 32, RebaseInBytes = 64;
 
+    /// <summary>Whether it was made beforehand.</summary>
+    public bool IsThere => Flags.Has(Reuse) || IsDevice;
+
     private MirrorPace Pace { get; init; } = new();
 
     /// <summary>Whether a rebase is a copy.</summary>
@@ -85,7 +88,7 @@ internal sealed record CopyDestination(string Path, ImageFormat? Format, bool Is
             ? throw RpcException.OperationInvalid("domain is not transient")
             : new CopyDisk(domain, disk.Target, Path)
             {
-                Format = Format, Shallow = Flags.Has(Shallow), Reuse = Flags.Has(Reuse) || IsDevice, Pace = Pace,
+                Format = Format, Shallow = Flags.Has(Shallow), Reuse = IsThere, Pace = Pace,
             };
 
     private static ImageFormat FormatOf(string name) => name switch

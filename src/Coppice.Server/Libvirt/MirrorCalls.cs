@@ -14,10 +14,18 @@ internal sealed class MirrorCalls(Domains domains)
     private const uint Delete = 2, Relative = 8, InBytes = 16;
 
     /// <summary>Begins to copy a disk.</summary>
-    public Task<ValueTuple> CopyAsync(Caller caller, RemoteDomain domain, DiskChain disk, CopyDestination destination)
+    public async Task<ValueTuple> CopyAsync(Caller caller, RemoteDomain domain, DiskChain disk, CopyDestination destination)
     {
         disk.RequireNotMirrored();
-        return domains.RunAsync(domain, id => destination.ToRequest(id, disk), caller);
+        try
+        {
+            return await domains.RunAsync(domain, id => destination.ToRequest(id, disk), caller).ConfigureAwait(false);
+        }
+        catch (CoppiceException e) when (e.Kind is ErrorKind.NotFound && destination.IsThere)
+        {
+            throw new RpcException(
+                RpcCode.SystemError, RpcOrigin.Qemu, $"missing destination file for disk {disk.Target}: {destination.Path}: No such file or directory");
+        }
     }
 
     /// <summary>Begins to write what the guest writes to into an image below.</summary>

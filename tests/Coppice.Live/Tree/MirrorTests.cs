@@ -1,6 +1,9 @@
 using Coppice.Core;
+using Coppice.Engine;
 using Coppice.Live.Cli;
 using Coppice.Live.Witness;
+using Coppice.Qemu.BlockGraph;
+using Coppice.Qemu.Processes;
 
 namespace Coppice.Live.Tree;
 
@@ -8,6 +11,8 @@ namespace Coppice.Live.Tree;
 public sealed class MirrorTests
 {
     private const long Filled = 32L << 20, Length = 8L << 20;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
     [InlineData(false)]
@@ -67,6 +72,36 @@ public sealed class MirrorTests
         await using var again = await domain.ConnectAsync();
         Assert.True((await again.ScanAsync("vda")).Highest >= acked);
         Assert.Equal(0, await Aftermath.CountBrokenImagesAsync(domain));
+    }
+
+    [Fact]
+    public async Task From_when_a_copy_is_told_to_end_until_it_has_the_guests_writes_wait()
+    {
+        LiveDomain.Require();
+        await using var domain = await LiveDomain.BootAsync("vda");
+        await using var witness = await domain.ConnectAsync();
+        await witness.StartWritingAsync();
+        await domain.RunAsync(new CopyDisk(LiveDomain.Name, "vda", Path.Combine(domain.Folder, "moved.qcow2")));
+        MirrorView found;
+        while ((found = (await domain.Home.ReadMirrorsAsync(LiveDomain.Name, Cancellation)).Single()).Observation.State is not MergeState.Ready)
+        {
+            await Task.Delay(20, Cancellation);
+        }
+
+        var folder = RunFolder.Of(new HomeFolder(domain.HomePath), found.Mirror.Process);
+        await using (var machine = await Machine.ConnectAsync(folder, TimeProvider.System, Cancellation))
+        {
+            await MergeJobs.SettleAsync(machine!.Qmp, found.Mirror.Id, TimeProvider.System, Cancellation);
+        }
+
+        // What was acknowledged before is on its way to whoever counts.
+        await Task.Delay(500, Cancellation);
+        var acked = witness.LastAcked;
+        await Task.Delay(1000, Cancellation);
+        Assert.Equal(acked, witness.LastAcked);
+        await domain.RunAsync(new EndMirror(LiveDomain.Name, found.Mirror.Id.Value, MirrorEnd.Pivot));
+        await witness.WaitForAckAsync(acked + 5);
+        await VerifyAsync(witness);
     }
 
     [Fact]

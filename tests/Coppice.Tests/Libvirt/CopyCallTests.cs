@@ -81,7 +81,9 @@ public sealed class CopyCallTests
         Assert.Equal(8, (await RefusedAsync(Disk("a"), TransientJob)).Code);
         Assert.Equal(8, (await RefusedAsync(Disk("/copies/a"), TransientJob, new TypedParameter("colour", 1u))).Code);
         Assert.Equal(8, (await RefusedAsync(Disk("/copies/a"), TransientJob, new TypedParameter("bandwidth", "much"))).Code);
-        Assert.Contains("is not there", (await RefusedAsync(Disk("/copies/a"), TransientJob | Reuse | Shallow)).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "missing destination file for disk vda: /copies/a: No such file or directory",
+            (await RefusedAsync(Disk("/copies/a"), TransientJob | Reuse | Shallow)).Message);
         Assert.Equal(8, (await RefusedAsync(Disk("/copies/a"), 64)).Code);
         Assert.Equal(8, (await EndpointBed.RefusedAsync(client.CallAsync(JobProcedures.BlockRebase, (EndpointBed.Web, "vda", (string?)null, 0ul, 8u)))).Code);
         Assert.Equal(8, (await EndpointBed.RefusedAsync(client.CallAsync(JobProcedures.AbortBlockJob, (EndpointBed.Web, "vda", Pivot)))).Code);
