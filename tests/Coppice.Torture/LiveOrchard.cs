@@ -47,7 +47,7 @@ internal sealed class LiveOrchard(LiveDomain domain) : Orchard
         .Select(d => new CatalogStore(new DomainFolder(new HomeFolder(domain.HomePath), d)))
         .Any(store => store.Exists && store.Read().Processes.Contains(new ShortId(Path.GetFileNameWithoutExtension(file))));
 
-    protected override bool IsShared(string path) => false;
+    protected override bool IsShared(string path) => HasOtherNames(path);
 
     protected override IEnumerable<string> Internals(string path)
     {

@@ -6,6 +6,8 @@ namespace Coppice.Cli.Commands;
 /// <summary>The words below <c>disk</c>.</summary>
 internal static class DiskCommands
 {
+    private const string Begun = "being copied";
+
     public static Command Disk() => new CoppiceCommand("disk", "Change the disks of a domain", Attach(), Detach(), Resize(),
         Copied("copy", "Copy a disk while its guest writes to it: the copy has it as it is when all is copied, and is yours", MirrorEnd.Keep, "copied"),
         Copied("move", "Copy a disk while its guest writes to it, and let the guest go over to the copy", MirrorEnd.Pivot, "moved"),
@@ -60,12 +62,12 @@ internal static class DiskCommands
         var (limit, noWait) = (Limit(), NoWait());
         return new CoppiceCommand(name, description, domain, disk, image, shallow, reuse, synchronous, limit, noWait)
             .Requests(
-                run => new CopyDisk(run.Get(domain), run.Get(disk), run.Get(image)!.Path)
+                (run, _) => Task.FromResult<Request?>(new CopyDisk(run.Get(domain), run.Get(disk), run.Get(image)!.Path)
                 {
                     Format = run.Get(image)!.Format, Shallow = run.Get(shallow), Reuse = run.Get(reuse), End = run.Get(noWait) ? null : end,
                     Pace = new MirrorPace { PerSecond = run.Get(limit), Synchronous = run.Get(synchronous) },
-                },
-                done);
+                }),
+                request => request is CopyDisk { End: null } ? Begun : done);
     }
 
     private static CoppiceCommand Commit()
@@ -77,12 +79,12 @@ internal static class DiskCommands
         return new CoppiceCommand(
             "commit", "Write what a guest writes to into an image below that no snapshot has, and let the guest go over to that", domain, disk, into, limit, noWait)
             .Requests(
-                run => new CommitDisk(run.Get(domain), run.Get(disk))
+                (run, _) => Task.FromResult<Request?>(new CommitDisk(run.Get(domain), run.Get(disk))
                 {
                     Base = run.Get(into) is { } path ? Path.GetFullPath(path) : null, End = run.Get(noWait) ? null : MirrorEnd.Pivot,
                     Pace = new MirrorPace { PerSecond = run.Get(limit) },
-                },
-                "committed");
+                }),
+                request => request is CommitDisk { End: null } ? Begun : "committed");
     }
 
     private static Argument<string> Disk(string example) => new("DISK") { Description = $"The target of the disk, {example}" };

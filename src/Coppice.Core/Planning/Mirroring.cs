@@ -84,7 +84,16 @@ internal static class Mirroring
             context.Observed, context.Hypervisor, context.Storage, MirroredCatalog.Pivoted(context.Catalog, mirror));
         return context.Plan($"let the guest go over to {context.Graph[mirror.Target].Path}") with
         {
-            Mark = mark, Switch = end, Commit = reclaimed.Change, CleanUp = reclaimed.Removals,
+            Mark = mark,
+            Switch = end,
+            Commit = reclaimed.Change,
+            CleanUp = reclaimed.Removals,
+            Warnings =
+            [
+                .. from id in MirroredCatalog.Left(context.Graph, mirror)
+                   where reclaimed.Change.DropLayers.Contains(id) && context.Graph[id].Origin is LayerOrigin.User
+                   select $"{context.Graph[id].Path} is yours and stays; the domain needs it no more",
+            ],
         };
     }
 
@@ -134,6 +143,10 @@ internal static class Mirroring
         {
             Switch = context.Hypervisor.BeginMirror(process, request),
             Commit = context.NoChange with { PutMirrors = [mirror] },
+            Warnings = how.End is not null ? [] :
+            [
+                $"job {mirror.Id} goes on until you say how it ends: coppice job finish {context.Catalog.Name} {mirror.Id}, or job cancel",
+            ],
         };
     }
 

@@ -16,7 +16,8 @@ internal static class SnapshotRedefining
         var document = request.Document;
         SnapshotNaming.CheckDescription(document.Description, context.Catalog);
         var observed = context.Observed;
-        var plan = SnapshotRestoration.Of(document, context.Catalog, observed.Folder, observed.Definitions.Values) is { } restoration
+        var plan = request.CopyOf is { } original ? Copy(context, document, original)
+            : SnapshotRestoration.Of(document, context.Catalog, observed.Folder, observed.Definitions.Values) is { } restoration
             ? PutBack(context, restoration)
             : Change(context, document, SnapshotRedefinition.Known(document, context.Catalog)!);
         var put = plan.Commit!.Put[0].Id;
@@ -43,6 +44,25 @@ internal static class SnapshotRedefining
                 ],
             },
         };
+    }
+
+    /// <summary>A second reference to what a snapshot has: layers, memory and what a TPM kept are shared, as with a branch (R152).</summary>
+    private static Plan Copy(PlanContext context, SnapshotDocument document, SnapshotId original)
+    {
+        var catalog = context.Catalog;
+        var known = catalog.Find(original.ToString());
+        (document with { Id = null }).CheckRedefines(catalog);
+        SnapshotNaming.RequireFree(document.Name!, catalog, except: null);
+        SnapshotRedefinition.CheckKeepsContent(document, known, catalog, context.Observed.Definitions[known.Definition]);
+        var copy = known with
+        {
+            Id = context.Observed.Ids.NextSnapshot(),
+            Name = document.Name!,
+            Description = document.Description,
+            Parent = SnapshotRedefinition.Parent(document, catalog),
+            Layers = [],
+        };
+        return context.Plan($"a reference to what '{known.Name}' has") with { Commit = context.NoChange with { Put = [copy] } };
     }
 
     private static Plan PutBack(PlanContext context, SnapshotRestoration restoration)

@@ -9,7 +9,14 @@ namespace Coppice.Core;
 /// <param name="Document">The document, read as <see cref="SnapshotParseMode.Redefine"/>.</param>
 /// <param name="IsCurrent">Whether it becomes the current snapshot; head and disks stay as they are.</param>
 public sealed record RedefineSnapshot(string Domain, SnapshotDocument Document, bool IsCurrent)
-    : DomainRequest("snapshot create --redefine", Domain);
+    : DomainRequest("snapshot create --redefine", Domain)
+{
+    /// <summary>
+    /// The snapshot that has what the document says, under another name: both have it from then on, as virsh <c>snapshot-edit</c> makes one
+    /// before it drops the other. Null for the one that the document names.
+    /// </summary>
+    public SnapshotId? CopyOf { get; init; }
+}
 
 /// <summary>
 /// Take the internal snapshots that somebody else made in the images of a domain into its tree (R52, R56). They are Coppice's

@@ -22,7 +22,7 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
             c => (c, Definitions(c, plain ? [c.Head.Definition] : c.Definitions)));
         var catalog = foreseen ?? stored;
         var definition = definitions[catalog.Head.Definition];
-        var restoration = request is RedefineSnapshot { Document: { } document }
+        var restoration = request is RedefineSnapshot { CopyOf: null, Document: { } document }
             ? SnapshotRestoration.Of(document, stored, folder, definitions.Values)
             : null;
         var chains = restoration?.Chains ?? ChainsToCheck(request, stored);

@@ -49,7 +49,7 @@ internal sealed class Redefiner(Call call, HomeFolder home, DomainFinder finder)
 
     private async Task CheckAsync(RedefineSnapshot request, Observed observed, DomainFolder folder)
     {
-        if (SnapshotRestoration.Of(request.Document, observed.Catalog, folder, observed.Definitions.Values) is not { } restoration)
+        if (request.CopyOf is not null || SnapshotRestoration.Of(request.Document, observed.Catalog, folder, observed.Definitions.Values) is not { } restoration)
         {
             return;
         }

@@ -156,15 +156,11 @@ internal sealed class SnapshotCalls(Domains domains)
         Flags.Exclude(flags, Redefine, "redefine", Halt, "halt");
         Flags.Exclude(flags, Redefine, "redefine", Live, "live");
         var document = Documents.Snapshot(xml, flags.Has(Validate), SnapshotParseMode.Redefine);
-        if (document.Id is { } id && catalog.Snapshots.TryGetValue(id, out var known) && known.Name != document.Name)
-        {
-            // virsh snapshot-edit makes a copy first, whether it is to rename or to clone.
-            throw RpcException.Unsupported(
-                $"what snapshot '{known.Name}' has cannot be another one's too; to give it another name: coppice snapshot rename {catalog.Name} {known.Name} {document.Name}");
-        }
 
-        var result = await domains.CarryOutAsync(
-            new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)), catalog.Domain, caller).ConfigureAwait(false);
+        // virsh snapshot-edit makes a copy first, whether it is to rename or to clone.
+        var isCopy = document.Id is { } id && catalog.Snapshots.TryGetValue(id, out var known) && known.Name != document.Name;
+        var request = new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)) { CopyOf = isCopy ? document.Id : null };
+        var result = await domains.CarryOutAsync(request, catalog.Domain, caller).ConfigureAwait(false);
         return Made(result, catalog, document.Name);
     }
 

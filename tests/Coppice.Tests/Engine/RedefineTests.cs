@@ -55,6 +55,47 @@ public sealed class RedefineTests : IDisposable
         await RevertAsync();
     }
 
+    [Theory, MemberData(nameof(Ways))]
+    public async Task What_a_snapshot_has_another_one_has_too_under_its_own_name_and_either_may_go(string way)
+    {
+        await TakeAsync(way);
+        var (before, known) = (Inspection.Tree(_world.Catalog), _world.Catalog.Find("one"));
+        var document = SnapshotXml.Parse(await DumpAsync("one"), SnapshotParseMode.Redefine) with { Name = "twin", Description = "the same" };
+        await _world.RunAsync(new RedefineSnapshot(Name, document, IsCurrent: false) { CopyOf = known.Id });
+        var twin = _world.Catalog.Find("twin");
+        Assert.Equal((known.Parent, known.CreatedAt, known.Memory, known.Tpm), (twin.Parent, twin.CreatedAt, twin.Memory, twin.Tpm));
+        Assert.Equal(known.Disks, twin.Disks);
+        Inspection.CheckAll(_world);
+
+        // virsh renames by forgetting the first one.
+        await _world.RunAsync(new DeleteSnapshot(Name, "one", metadataOnly: true));
+        Inspection.CheckAll(_world);
+        document = SnapshotXml.Parse(await DumpAsync("twin"), SnapshotParseMode.Redefine) with { Name = "one", Description = known.Description };
+        await _world.RunAsync(new RedefineSnapshot(Name, document, IsCurrent: false) { CopyOf = twin.Id });
+        await _world.RunAsync(new DeleteSnapshot(Name, "twin", metadataOnly: false));
+        Assert.Equal(before.Split('\n').Length, Inspection.Tree(_world.Catalog).Split('\n').Length);
+        await RevertAsync();
+    }
+
+    [Fact]
+    public async Task Another_one_has_what_the_first_has_and_no_more()
+    {
+        await TakeAsync("disks only");
+        var known = _world.Catalog.Find("one");
+        var document = SnapshotXml.Parse(await DumpAsync("one"), SnapshotParseMode.Redefine) with { Name = "twin" };
+        foreach (var (changed, words) in new[]
+            {
+                (document with { Name = "base" }, "'base'"), (document with { Parent = "nowhere" }, "'nowhere'"),
+                (document with { CreatedAt = document.CreatedAt!.Value.AddSeconds(5) }, "<creationTime>"),
+            })
+        {
+            var error = await HomeTests.FailAsync(() => _world.RunAsync(new RedefineSnapshot(Name, changed, IsCurrent: false) { CopyOf = known.Id }));
+            Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(2, _world.Catalog.Snapshots.Count);
+    }
+
     [Fact]
     public async Task One_whose_layers_are_being_merged_is_not_put_back()
     {

@@ -117,16 +117,20 @@ public sealed class SnapshotCallTests
     }
 
     [Fact]
-    public async Task One_that_is_edited_to_have_another_name_is_refused_with_the_way_to_rename_it()
+    public async Task One_that_is_edited_to_have_another_name_is_there_twice_until_the_first_is_forgotten()
     {
         await using var bed = await EndpointBed.StartAsync();
         await bed.World.ThreeAsync(runs: false);
         await using var client = await bed.OpenAsync();
-        var xml = await client.CallAsync(SnapshotProcedures.GetXml, (new RemoteSnapshot("two", EndpointBed.Web), 0u));
-        var error = await EndpointBed.RefusedAsync(CreateAsync(client, xml.Replace("<name>two<", "<name>deux<", StringComparison.Ordinal), 1));
-        Assert.Equal(84, error.Code);
-        Assert.EndsWith("coppice snapshot rename web two deux", error.Message, StringComparison.Ordinal);
-        Assert.Equal(["one", "three", "two"], await NamesAsync(client, 0));
+        var two = new RemoteSnapshot("two", EndpointBed.Web);
+        var xml = await client.CallAsync(SnapshotProcedures.GetXml, (two, 0u));
+        Assert.Equal("deux", (await CreateAsync(client, xml.Replace("<name>two<", "<name>deux<", StringComparison.Ordinal), 1)).Name);
+        Assert.Equal(["deux", "one", "three", "two"], await NamesAsync(client, 0));
+        await client.CallAsync(SnapshotProcedures.Delete, (two, 2u));
+        Assert.Equal(["deux", "one", "three"], await NamesAsync(client, 0));
+        await client.CallAsync(SnapshotProcedures.Revert, (new RemoteSnapshot("deux", EndpointBed.Web), 0u));
+        bed.World.Host.Tick();
+        Assert.Equal(0, bed.World.Host.State.Bad);
     }
 
     [Fact]

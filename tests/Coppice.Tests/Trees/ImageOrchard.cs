@@ -118,8 +118,7 @@ internal sealed class ImageOrchard : Orchard
         Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories).Except(_brought)
             .Where(f => !f.StartsWith($"{_home}/run/", StringComparison.Ordinal) && !f.StartsWith($"{_home}/cache/", StringComparison.Ordinal));
 
-    protected override bool IsShared(string path) => new FileStorage(TimeProvider.System)
-        .ObserveFilesAsync([path], CancellationToken.None).GetAwaiter().GetResult().TryGetValue(path, out var file) && file.Links > 1;
+    protected override bool IsShared(string path) => HasOtherNames(path);
 
     protected override IEnumerable<string> Internals(string path)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Engine;
+using Coppice.Storage;
 
 namespace Coppice.Tests.Trees;
 
@@ -124,6 +125,10 @@ internal abstract class Orchard : IDisposable
 
     /// <summary>Whether a file has several names.</summary>
     protected abstract bool IsShared(string path);
+
+    /// <summary>Likewise, of a file that is real.</summary>
+    protected static bool HasOtherNames(string path) => new FileStorage(TimeProvider.System)
+        .ObserveFilesAsync([path], CancellationToken.None).GetAwaiter().GetResult().TryGetValue(path, out var file) && file.Links > 1;
 
     private Sight Look(DomainView view)
     {

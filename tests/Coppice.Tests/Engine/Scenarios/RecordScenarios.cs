@@ -18,6 +18,12 @@ internal static class RecordScenarios
             await w.DumpAsync("two", d => d with { Parent = "off", Description = "moved" });
         })
         { Asks = Redefined },
+        ["redefine a snapshot under another name"] = new(s_redefined, async w =>
+        {
+            await WithSnapshots(w);
+            await w.DumpAsync("two", d => d with { Name = "twin" });
+        })
+        { Asks = w => Redefined(w) with { CopyOf = w.Catalog.Find("two").Id } },
         ["redefine a forgotten snapshot"] = new(s_redefined, async w =>
         {
             await WithSnapshots(w);
