@@ -19,7 +19,8 @@ internal static class SnapshotAdoption
         var documents = new ForeignDocuments(context.Catalog, request.Documents);
         var adopted = ImmutableArray.CreateBuilder<Snapshot>();
         List<string> left = [.. Borrowed(context)];
-        foreach (var found in Found(context).GroupBy(f => f.Internal.Tag).OrderBy(g => g.Min(f => f.Internal.TakenAt)))
+        var wanted = Found(context).Where(f => request.Only is null || f.Internal.Tag == request.Only);
+        foreach (var found in wanted.GroupBy(f => f.Internal.Tag).OrderBy(g => g.Min(f => f.Internal.TakenAt)))
         {
             if (Problem(context, [.. found]) is { } problem)
             {
@@ -39,7 +40,7 @@ internal static class SnapshotAdoption
                 Put = adopted.ToImmutable(),
 
                 // What the disks hold was written after the newest of them.
-                Current = context.Catalog.Current ?? documents.Current(adopted) ?? adopted[^1].Id,
+                Current = context.Catalog.Current ?? (request.Only is null ? documents.Current(adopted) ?? adopted[^1].Id : null),
             },
             Warnings =
             [

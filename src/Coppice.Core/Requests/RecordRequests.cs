@@ -30,6 +30,9 @@ public sealed record AdoptSnapshots(string Domain) : DomainRequest("snapshot imp
     /// which one is current.
     /// </summary>
     public ImmutableArray<SnapshotDocument> Documents { get; init; } = [];
+
+    /// <summary>The only one that is adopted, by its name; the current snapshot stays what it is. Null for all there are.</summary>
+    public string? Only { get; init; }
 }
 
 /// <summary>

@@ -157,11 +157,27 @@ internal sealed class SnapshotCalls(Domains domains)
         Flags.Exclude(flags, Redefine, "redefine", Live, "live");
         var document = Documents.Snapshot(xml, flags.Has(Validate), SnapshotParseMode.Redefine);
 
+        if (document.IsOfImages && SnapshotNames.Of(catalog).Find(document.Name!) is null)
+        {
+            return await AdoptAsync(caller, catalog, document, flags.Has(Current)).ConfigureAwait(false);
+        }
+
         // virsh snapshot-edit makes a copy first, whether it is to rename or to clone.
         var isCopy = document.Id is { } id && catalog.Snapshots.TryGetValue(id, out var known) && known.Name != document.Name;
         var request = new RedefineSnapshot(catalog.Domain.ToString(), document, flags.Has(Current)) { CopyOf = isCopy ? document.Id : null };
         var result = await domains.CarryOutAsync(request, catalog.Domain, caller).ConfigureAwait(false);
         return Made(result, catalog, document.Name);
+    }
+
+    /// <summary>What libvirt keeps inside images is found there, by its name.</summary>
+    private async Task<RemoteSnapshot> AdoptAsync(Caller caller, Catalog catalog, SnapshotDocument document, bool isCurrent)
+    {
+        var (domain, name) = (catalog.Domain.ToString(), document.Name!);
+        var result = await domains.CarryOutAsync(
+            new AdoptSnapshots(domain) { Documents = [document], Only = name }, catalog.Domain, caller).ConfigureAwait(false);
+        return Made(
+            isCurrent ? await domains.CarryOutAsync(new SetCurrentSnapshot(domain, name), catalog.Domain, caller).ConfigureAwait(false) : result,
+            catalog, name);
     }
 
     /// <summary>What was made. Without metadata there is nothing on record, and its name is only said.</summary>

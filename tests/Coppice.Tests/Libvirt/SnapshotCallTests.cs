@@ -134,6 +134,36 @@ public sealed class SnapshotCallTests
     }
 
     [Fact]
+    public async Task What_libvirt_keeps_inside_images_is_known_again_by_its_document()
+    {
+        await using var bed = await EndpointBed.StartAsync();
+        await bed.World.ThreeAsync(runs: false);
+        await bed.World.RunAsync(new RevertSnapshot(Engine.World.Name, "one", RevertState.AsTaken, DiscardCurrent: true, Force: false));
+        await bed.World.RunAsync(new KillDomain(Engine.World.Name));
+        var image = LayerGraph.Of(bed.World.Catalog)[bed.World.Catalog.Head.Disks[0].Layer].Path;
+        foreach (var tag in new[] { "theirs", "other" })
+        {
+            Engine.AdoptionTests.Make(bed.World, tag, 1, image);
+        }
+
+        await using var client = await bed.OpenAsync();
+        var current = bed.World.Catalog.Current;
+        string Document(string name) => $"""
+            <domainsnapshot><name>{name}</name><state>shutoff</state><creationTime>60</creationTime><description>of libvirt</description>
+            <parent><name>one</name></parent><memory snapshot='no'/><disks><disk name='vda' snapshot='internal'/><disk name='vdb' snapshot='no'/></disks>
+            <domain><uuid>{EndpointBed.Web.Uuid}</uuid></domain></domainsnapshot>
+            """;
+
+        Assert.Equal("theirs", (await CreateAsync(client, Document("theirs"), 1)).Name);
+        Assert.Equal(["one", "theirs", "three", "two"], await NamesAsync(client, 0));
+        Assert.Equal(current, bed.World.Catalog.Current);
+        Assert.Equal(("of libvirt", bed.World.Catalog.Find("one").Id), bed.World.Catalog.Find("theirs") is var found ? (found.Description, found.Parent) : default);
+        Assert.Equal(8, (await EndpointBed.RefusedAsync(CreateAsync(client, Document("nowhere"), 1))).Code);
+        Assert.Equal("other", (await CreateAsync(client, Document("other"), 1 | 2)).Name);
+        Assert.Equal("other", bed.World.Catalog.Snapshots[bed.World.Catalog.Current!.Value].Name);
+    }
+
+    [Fact]
     public async Task What_is_missing_is_an_argument_where_domain_and_snapshot_are_there()
     {
         await using var bed = await EndpointBed.StartAsync();

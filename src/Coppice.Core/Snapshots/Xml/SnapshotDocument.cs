@@ -85,6 +85,10 @@ public sealed record SnapshotDocument
         };
     }
 
+    /// <summary>Another program wrote it, and what it is of lies inside images, where it has the name of the snapshot.</summary>
+    public bool IsOfImages =>
+        Content is null && Name is not null && (Memory?.Mode is MemoryMode.Internal || Disks.Any(d => d.Mode is DiskMode.Internal));
+
     /// <summary>The request that this document makes; what the driver fills in is left to it (R27).</summary>
     /// <param name="domain">The domain's name or uuid.</param>
     public CreateSnapshot ToRequest(string domain) => new(domain)
