@@ -315,7 +315,11 @@ public sealed class QemuHypervisor : IHypervisor
     public Step BeginMirror(ShortId process, MirrorRequest mirror) => MirrorSteps.Begin(process, mirror);
 
     /// <inheritdoc/>
-    public Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) => MirrorSteps.End(process, mirror, end);
+    public (Step Switch, Step CleanUp) EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) =>
+        (MirrorSteps.End(process, mirror, end), MirrorSteps.LetGo(process, mirror));
+
+    /// <inheritdoc/>
+    public Step DiscardMirror(ShortId process, MirrorRequest mirror) => MirrorSteps.Discard(process, mirror);
 
     /// <inheritdoc/>
     public Task<GuestTrial> TryGuestAsync(
@@ -366,6 +370,7 @@ public sealed class QemuHypervisor : IHypervisor
         var signal = new SignalStep(guards, time);
         var hotPlug = new HotPlugSteps(time);
         var merge = new MergeSteps(new GuestlessProcess(binary, end, time), time);
+        var mirror = new MirrorSteps(time);
         var cable = new CableStep(time);
         var card = new CardSteps(time);
         return new Dictionary<string, StepKind>
@@ -395,8 +400,10 @@ public sealed class QemuHypervisor : IHypervisor
             [MergeSteps.BeginKind] = merge.BeginStep,
             [MergeSteps.HaltKind] = merge.HaltStep,
             [MergeSteps.FinishKind] = merge.FinishStep,
-            [MirrorSteps.BeginKind] = new MirrorSteps(time).BeginStep,
-            [MirrorSteps.EndKind] = new MirrorSteps(time).EndStep,
+            [MirrorSteps.BeginKind] = mirror.BeginStep,
+            [MirrorSteps.EndKind] = mirror.EndStep,
+            [MirrorSteps.LetGoKind] = mirror.LetGoStep,
+            [MirrorSteps.DiscardKind] = mirror.DiscardStep,
             [LinkKind] = new StepKind<CableArguments>(json.CableArguments, cable.ApplyAsync, cable.UndoAsync, Probe: null),
             [CardSteps.UnplugKind] = card.TakeOut,
             [CardSteps.PlugKind] = card.PlugIn,

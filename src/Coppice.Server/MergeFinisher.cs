@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Coppice.Core;
 using Coppice.Engine;
 using Microsoft.Extensions.Logging;
@@ -13,7 +15,7 @@ internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1), s_afterFailure = TimeSpan.FromMinutes(1);
 
     /// <summary>Those that could not be finished, and when.</summary>
-    private readonly Dictionary<ShortId, long> _failed = [];
+    private readonly ConcurrentDictionary<ShortId, long> _failed = new();
 
     /// <summary>Looks at all merges once a second, until it is stopped.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -21,18 +23,35 @@ internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
         using var timer = new PeriodicTimer(s_interval, time);
         while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false))
         {
-            try
-            {
-                foreach (var catalog in home.ReadCatalogs().Where(c => !c.Jobs.IsEmpty || !c.Mirrors.IsEmpty))
-                {
-                    await FinishAsync(catalog, stopping).ConfigureAwait(false);
-                    await EndAsync(catalog, stopping).ConfigureAwait(false);
-                }
-            }
-            catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
-            {
-                log.LogWarning("merges could not be looked at: {Problem}", e.Message);
-            }
+            // One that does not answer keeps no other waiting.
+            await Task.WhenAll(Catalogs().Select(c => LookAsync(c, stopping))).ConfigureAwait(false);
+        }
+    }
+
+    private ImmutableArray<Catalog> Catalogs()
+    {
+        try
+        {
+            return [.. home.ReadCatalogs().Where(c => !c.Jobs.IsEmpty || !c.Mirrors.IsEmpty)];
+        }
+        catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("merges could not be looked at: {Problem}", e.Message);
+            return [];
+        }
+    }
+
+    /// <summary>A guest may wait for the end of a copy, and for no merge.</summary>
+    private async Task LookAsync(Catalog catalog, CancellationToken stopping)
+    {
+        try
+        {
+            await EndAsync(catalog, stopping).ConfigureAwait(false);
+            await FinishAsync(catalog, stopping).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("merges of domain '{Domain}' could not be looked at: {Problem}", catalog.Name, e.Message);
         }
     }
 
@@ -52,13 +71,7 @@ internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
         var domain = catalog.Domain.ToString();
         foreach (var found in await home.ReadMirrorsAsync(domain, stopping).ConfigureAwait(false))
         {
-            MirrorEnd? end = found.Observation.State switch
-            {
-                MergeState.Gone or MergeState.Failed => MirrorEnd.Discard,
-                MergeState.Ready => found.Mirror.End,
-                _ => null,
-            };
-            if (end is { } how && IsDue(found.Mirror.Id))
+            if (found.Mirror.Due(found.Observation.State) is { } how && IsDue(found.Mirror.Id))
             {
                 await TryAsync(catalog, found.Mirror.Id, new EndMirror(domain, found.Mirror.Id.Value, how), stopping).ConfigureAwait(false);
             }

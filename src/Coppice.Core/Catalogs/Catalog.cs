@@ -125,6 +125,9 @@ public sealed record Catalog
     /// <summary>The disks that are being copied while their guest writes to them, oldest first.</summary>
     public ImmutableArray<DiskMirror> Mirrors { get; init; } = [];
 
+    /// <summary>Those that ended last, for whoever waits for them.</summary>
+    public ImmutableArray<EndedMirror> EndedMirrors { get; init; } = [];
+
     /// <summary>The merged layers whose files are to have other names.</summary>
     public ImmutableArray<LayerRename> Renames { get; init; } = [];
 

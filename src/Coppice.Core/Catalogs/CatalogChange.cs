@@ -60,7 +60,7 @@ public sealed record CatalogChange
     public ImmutableArray<DiskMirror> PutMirrors { get; init; } = [];
 
     /// <summary>Copies that have ended, whichever way.</summary>
-    public ImmutableArray<ShortId> DropMirrors { get; init; } = [];
+    public ImmutableArray<EndedMirror> DropMirrors { get; init; } = [];
 
     /// <summary>Merged layers whose files are to have other names.</summary>
     public ImmutableArray<LayerRename> PutRenames { get; init; } = [];
@@ -85,7 +85,7 @@ public sealed record CatalogChange
     {
         var dropTips = DropTips;
         var dropSpares = DropSpares;
-        var dropMirrors = DropMirrors.AddRange(PutMirrors.Select(m => m.Id));
+        var dropMirrors = DropMirrors.Select(m => m.Id).Concat(PutMirrors.Select(m => m.Id)).ToHashSet();
         var replaced = ReplaceTips;
         var dropLayers = DropLayers.AddRange(PutLayers.Select(l => l.Id));
         var isLost = Head.SameAs is { } same && Drop.Contains(same);
@@ -110,6 +110,7 @@ public sealed record CatalogChange
             Layers = layers,
             Jobs = JobsAfter(catalog),
             Mirrors = [.. catalog.Mirrors.Where(m => !dropMirrors.Contains(m.Id)), .. PutMirrors],
+            EndedMirrors = DropMirrors.IsEmpty ? catalog.EndedMirrors : DropMirrors,
             Renames = RenamesAfter(catalog, layers, snapshots),
             Loans = [.. catalog.Loans.Except(DropLoans), .. PutLoans],
             Spares = [.. catalog.Spares.Where(s => !dropSpares.Contains(s.Process)), .. PutSpares],

@@ -26,6 +26,12 @@ public enum MirrorEnd
     Discard,
 }
 
+/// <summary>A copy of a disk that has ended.</summary>
+/// <param name="Id">Which.</param>
+/// <param name="End">How.</param>
+/// <param name="HasFailed">It was given up because it had failed.</param>
+public sealed record EndedMirror(ShortId Id, MirrorEnd End, bool HasFailed = false);
+
 /// <summary>
 /// A disk that is on record as being copied while its guest writes to it. All that is written comes to the source at once and to the
 /// target a moment later, until somebody ends it. It lives in the process of the guest and ends with it.
@@ -52,4 +58,12 @@ public sealed record DiskMirror
 
     /// <summary>How it ends once everything is copied, whoever comes next; null if that is yet to be said.</summary>
     public MirrorEnd? End { get; init; }
+
+    /// <summary>How whoever comes next ends it, by what its process says; null if it is not to be ended yet.</summary>
+    public MirrorEnd? Due(MergeState state) => state switch
+    {
+        MergeState.Gone or MergeState.Failed => MirrorEnd.Discard,
+        MergeState.Ready => End,
+        _ => null,
+    };
 }

@@ -98,7 +98,8 @@ public sealed class LayerGraph
     {
         var named = Roots()
             .Concat(_layers.Values.SelectMany(IEnumerable<ShortId?> (l) => [l.Parent, l.Inside?.Holder]).OfType<ShortId>())
-            .Concat(_catalog.Jobs.SelectMany(IEnumerable<ShortId> (j) => [j.Lower, j.Upper]));
+            .Concat(_catalog.Jobs.SelectMany(IEnumerable<ShortId> (j) => [j.Lower, j.Upper]))
+            .Concat(_catalog.Mirrors.SelectMany(IEnumerable<ShortId> (m) => [m.Source, m.Target]));
         return [.. named.Where(id => !Has(id)).Distinct()];
     }
 

@@ -28,7 +28,7 @@ public static class MirroredCatalog
             },
             Current = catalog.Current,
             PutLayers = becomes == target ? [] : [becomes],
-            DropMirrors = [mirror.Id],
+            DropMirrors = [new EndedMirror(mirror.Id, MirrorEnd.Pivot)],
             DropJobs = mirror.Kind is MirrorKind.Commit
                 ? [.. catalog.Jobs.Where(j => left.Contains(j.Upper) || left.Contains(j.Lower)).Select(j => j.Id)]
                 : [],
@@ -38,16 +38,12 @@ public static class MirroredCatalog
     /// <summary>The change when the copy is kept: nothing names it any more, and its file stays.</summary>
     public static CatalogChange Kept(Catalog catalog, DiskMirror mirror)
     {
-        ArgumentNullException.ThrowIfNull(mirror);
-        return Ended(catalog, mirror) with { DropLayers = [mirror.Target] };
-    }
-
-    /// <summary>The change when it is given up. A new image is reached by nobody any more.</summary>
-    public static CatalogChange Ended(Catalog catalog, DiskMirror mirror)
-    {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(mirror);
-        return new CatalogChange { Head = catalog.Head, Current = catalog.Current, DropMirrors = [mirror.Id] };
+        return new CatalogChange
+        {
+            Head = catalog.Head, Current = catalog.Current, DropMirrors = [new EndedMirror(mirror.Id, MirrorEnd.Keep)], DropLayers = [mirror.Target],
+        };
     }
 
     /// <summary>The layers that the guest leaves when it goes over.</summary>

@@ -285,14 +285,22 @@ public interface IHypervisor : IStepExecutor
     Step BeginMirror(ShortId process, MirrorRequest mirror);
 
     /// <summary>
-    /// Ends it. <see cref="MirrorEnd.Pivot"/> and <see cref="MirrorEnd.Keep"/> fail, with nothing changed, unless it is ready; they cannot be
-    /// taken back. Probing asks the process; if that is gone, whether the guest had gone over is noted before it could write anything
-    /// there. <see cref="MirrorEnd.Discard"/> is for one that is gone too, and may be repeated.
+    /// Ends it, by <see cref="MirrorEnd.Pivot"/> or <see cref="MirrorEnd.Keep"/>. The switch fails unless it is ready and nothing much is left to copy;
+    /// it cannot be taken back. If it fails later than that, the copy is given up and the guest stays where it is. Probing asks the process, and
+    /// brings to its end what was told to end; if the process is gone, also if it was ended since, a note beside the domain tells. Clean-up closes
+    /// what the guest has left, and removes that note; also if the process is gone.
     /// </summary>
     /// <param name="process">The process.</param>
     /// <param name="mirror">What is copied where.</param>
     /// <param name="end">How it ends.</param>
-    Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end);
+    (Step Switch, Step CleanUp) EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end);
+
+    /// <summary>
+    /// Gives it up, and lets go of the other image. Prepare or clean-up; also for one that is gone already. Undo does nothing.
+    /// </summary>
+    /// <param name="process">The process.</param>
+    /// <param name="mirror">What is copied where.</param>
+    Step DiscardMirror(ShortId process, MirrorRequest mirror);
 
     /// <summary>
     /// Lets a guest that stands still go on, and watches whether it comes up: until its agent answers, or something says that it

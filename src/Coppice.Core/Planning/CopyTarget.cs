@@ -37,6 +37,11 @@ public static class CopyTarget
                 "name a file elsewhere");
         }
 
+        if (target.Type is StorageType.Block && request.Format is ImageFormat.Qcow2)
+        {
+            throw new CoppiceException(ErrorKind.InvalidInput, subject, "is a device, and holds the disk itself: raw", "leave the format out, or say raw");
+        }
+
         if (target.Format is ImageFormat.Raw && request.Shallow)
         {
             throw new CoppiceException(

@@ -9,7 +9,7 @@ namespace Coppice.Core;
 internal static class Mirroring
 {
     /// <summary>Whether a request of a kind gets along with disks that are being copied.</summary>
-    private static bool LetsRun(Request request) => Merging.LetsRun(request) || request is CopyDisk or CommitDisk or EndMirror;
+    private static bool LetsRun(Request request) => Merging.LetsRun(request) || request is CopyDisk or CommitDisk or EndMirror or KeepTips;
 
     /// <summary>Refuses what would move layers, or end the process, while a disk is being copied.</summary>
     /// <exception cref="CoppiceException">One is (<see cref="ErrorKind.WrongState"/>).</exception>
@@ -27,6 +27,11 @@ internal static class Mirroring
         var (process, source) = Required(context, request.Target);
         var kind = request.Shallow ? MirrorKind.Shallow : MirrorKind.Whole;
         var target = TargetOf(context, request, source);
+        if (request.End is not MirrorEnd.Keep && UsersImages.AgainstLeaving(context.Observed, context.Catalog.Jobs.Where(j => j.Upper == source.Id)) is { } torn)
+        {
+            throw torn;
+        }
+
         Step[] made = request.Reuse ? []
             : target.Parent is { } parent ? [context.Storage.CreateOverlay(target, context.Graph[parent])]
             : [context.Storage.CreateImage(target)];
@@ -74,18 +79,30 @@ internal static class Mirroring
         RequireReady(context, mirror, request.End);
         // Were it not known, nobody would bring to its end what was told to end.
         var mark = mirror.End == request.End ? null : context.NoChange with { PutMirrors = [mirror with { End = request.End }] };
-        var end = context.Hypervisor.EndMirror(mirror.Process, RequestOf(context.Graph, mirror), request.End);
-        if (request.End is MirrorEnd.Keep)
-        {
-            return context.Plan("keep the copy as it is now") with { Mark = mark, Switch = end, Commit = MirroredCatalog.Kept(context.Catalog, mirror) };
-        }
+        var (end, letGo) = context.Hypervisor.EndMirror(mirror.Process, RequestOf(context.Graph, mirror), request.End);
+        var plan = request.End is MirrorEnd.Keep ? Kept(context, mirror) : GoneOver(context, mirror);
+        return plan with { Mark = mark, Switch = end, CleanUp = [letGo, .. plan.CleanUp] };
+    }
 
+    private static Plan Kept(PlanContext context, DiskMirror mirror)
+    {
+        var target = context.Graph[mirror.Target];
+        return context.Plan("keep the copy as it is now") with
+        {
+            Commit = MirroredCatalog.Kept(context.Catalog, mirror),
+            Warnings = target.Parent is { } below
+                ? [$"{target.Path} builds on {context.Graph[below].Path}, and is whole only as long as that stays what it is"]
+                : [],
+        };
+    }
+
+    /// <summary>The guest has gone over: what it has left goes if Coppice made it and nothing needs it.</summary>
+    private static Plan GoneOver(PlanContext context, DiskMirror mirror)
+    {
         var reclaimed = Reclaiming.After(
             context.Observed, context.Hypervisor, context.Storage, MirroredCatalog.Pivoted(context.Catalog, mirror));
         return context.Plan($"let the guest go over to {context.Graph[mirror.Target].Path}") with
         {
-            Mark = mark,
-            Switch = end,
             Commit = reclaimed.Change,
             CleanUp = reclaimed.Removals,
             Warnings =
@@ -101,13 +118,20 @@ internal static class Mirroring
     public static Plan Discarded(PlanContext context, CatalogChange change, ImmutableArray<DiskMirror> mirrors)
     {
         var reclaimed = Reclaiming.After(
-            context.Observed, context.Hypervisor, context.Storage, change with { DropMirrors = [.. mirrors.Select(m => m.Id)] });
+            context.Observed, context.Hypervisor, context.Storage, change with
+            {
+                DropMirrors =
+                [
+                    .. mirrors.Select(m => new EndedMirror(
+                        m.Id, MirrorEnd.Discard, context.Observed.Merges.GetValueOrDefault(m.Id) is { State: MergeState.Failed })),
+                ],
+            });
         return context.Plan("give the copy up") with
         {
             Prepare =
             [
                 .. mirrors.Where(m => m.Process == context.LiveProcess)
-                    .Select(m => context.Hypervisor.EndMirror(m.Process, RequestOf(context.Graph, m), MirrorEnd.Discard)),
+                    .Select(m => context.Hypervisor.DiscardMirror(m.Process, RequestOf(context.Graph, m))),
             ],
             Commit = reclaimed.Change,
             CleanUp = reclaimed.Removals,

@@ -15,7 +15,9 @@ internal sealed class SnapshotFiles
     public SnapshotFiles(Observed observed, LayerGraph graph)
     {
         _observed = observed;
-        foreach (var disk in observed.Definition.DisksAndFlash.Where(d => d.Source is not null))
+        // Where a disk was defined is no matter once it is elsewhere; that its layer is, is said below.
+        var onLayers = observed.Catalog.Head.Disks.Select(d => d.Target).ToHashSet(StringComparer.Ordinal);
+        foreach (var disk in observed.Definition.DisksAndFlash.Where(d => d.Source is not null && !onLayers.Contains(d.Target)))
         {
             _taken[disk.Source!] = $"disk '{disk.Target}'";
         }

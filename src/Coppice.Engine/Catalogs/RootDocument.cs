@@ -37,6 +37,8 @@ internal sealed record RootDocument
 
     public required ImmutableArray<DiskMirror> Mirrors { get; init; }
 
+    public required ImmutableArray<EndedMirror> EndedMirrors { get; init; }
+
     public required ImmutableArray<LayerRename> Renames { get; init; }
 
     public required ImmutableArray<Loan> Loans { get; init; }
@@ -64,6 +66,7 @@ internal sealed record RootDocument
         Layers = catalog.Layers,
         Jobs = catalog.Jobs,
         Mirrors = catalog.Mirrors,
+        EndedMirrors = catalog.EndedMirrors,
         Renames = catalog.Renames,
         Loans = catalog.Loans,
         Spares = catalog.Spares,
@@ -85,6 +88,7 @@ internal sealed record RootDocument
         Layers = Layers,
         Jobs = Jobs,
         Mirrors = Mirrors,
+        EndedMirrors = EndedMirrors,
         Renames = Renames,
         Loans = Loans,
         Spares = Spares,

@@ -31,6 +31,14 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
         }
     }
 
+    /// <summary>Waits for a copy that somebody has begun.</summary>
+    /// <exception cref="CoppiceException">Nobody has said how it ends (<see cref="ErrorKind.WrongState"/>), or it was given up.</exception>
+    public Task<OperationResult> WaitAsync(DomainFolder folder, Catalog catalog, DiskMirror mirror, OperationResult result) => mirror.End is not null
+        ? WaitAsync(folder, mirror, result)
+        : throw new CoppiceException(
+            ErrorKind.WrongState, $"job {mirror.Id} of domain '{catalog.Name}'", "goes on until somebody says how it ends",
+            $"say so: coppice job finish {catalog.Name} {mirror.Id}, or job cancel");
+
     private async Task<OperationResult> BeginAsync(DomainRequest request, DomainFolder folder)
     {
         using var held = await call.LockHomeAsync(home).ConfigureAwait(false);
@@ -60,7 +68,7 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
             if (catalog.Mirrors.All(m => m.Id != mirror.Id))
             {
                 // Somebody else may have ended it, as it was said or otherwise.
-                return HasEnded(catalog, mirror) ? result with { Catalog = catalog } : throw Ended(mirror, catalog, "was given up");
+                return catalog.EndedMirrors.Any(e => e.Id == mirror.Id && e.End == mirror.End) ? result with { Catalog = catalog } : throw Ended(mirror, catalog, "was given up");
             }
 
             var observation = await call.Home.Hypervisor
@@ -85,9 +93,6 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
             }
         }
     }
-
-    private static bool HasEnded(Catalog catalog, DiskMirror mirror) =>
-        mirror.End is not MirrorEnd.Pivot || catalog.Head.Disks.Any(d => d.Target == mirror.Disk && LayerGraph.Of(catalog).Chain(d.Layer).Any(l => l.Id == mirror.Target));
 
     /// <summary>Ends what is ready, as every session does; null if another command is at work on the domain, which does it too.</summary>
     private async Task<OperationResult?> TryAdvanceAsync(DomainFolder folder)

@@ -185,24 +185,27 @@ internal sealed class DomainSession : IDisposable
     /// </summary>
     private async Task EndMirrorsAsync()
     {
-        foreach (var mirror in _store.Read().Mirrors)
+        foreach (var mirror in _store.Read().Mirrors.Where(m => !IsAbout(m)))
         {
-            await RunFirstAsync($"the copy of disk '{mirror.Disk}' ({mirror.Id}) was not ended", () => PlanEndAsync(mirror)).ConfigureAwait(false);
+            await RunFirstAsync($"the copy of disk '{mirror.Disk}' ({mirror.Id}) was not ended", () => PlanEndAsync(mirror, foreseen: null)).ConfigureAwait(false);
         }
     }
 
-    private async Task<Plan?> PlanEndAsync(DiskMirror mirror)
+    /// <summary>Whether the request itself says how a copy ends.</summary>
+    private bool IsAbout(DiskMirror mirror) => _call.Request switch
+    {
+        CancelJobs cancel => cancel.Job is null || cancel.Job == mirror.Id.Value,
+        EndMirror end => end.Job == mirror.Id.Value,
+        _ => false,
+    };
+
+    /// <summary>The plan that ends the copy of a disk; null if it is not to be ended yet.</summary>
+    private async Task<Plan?> PlanEndAsync(DiskMirror mirror, Catalog? foreseen)
     {
         var observation = await _call.Home.Hypervisor
             .ObserveMergeAsync(_folder, mirror.Process, mirror.Id, _call.Cancellation).ConfigureAwait(false);
-        MirrorEnd? end = observation.State switch
-        {
-            MergeState.Gone or MergeState.Failed => MirrorEnd.Discard,
-            MergeState.Ready => mirror.End,
-            _ => null,
-        };
-        return end is { } how
-            ? await PlanAsync(new EndMirror(Path.GetFileName(_folder.Path), mirror.Id.Value, how), foreseen: null).ConfigureAwait(false)
+        return mirror.Due(observation.State) is { } how
+            ? await PlanAsync(new EndMirror(Path.GetFileName(_folder.Path), mirror.Id.Value, how), foreseen).ConfigureAwait(false)
             : null;
     }
 
@@ -252,7 +255,7 @@ internal sealed class DomainSession : IDisposable
         }
 
         var catalog = _store.Read();
-        Catalog? foreseen = null;
+        var foreseen = await ForeseeAsync(catalog).ConfigureAwait(false);
         foreach (var job in catalog.Jobs)
         {
             try
@@ -274,6 +277,30 @@ internal sealed class DomainSession : IDisposable
         foreach (var rename in (foreseen ?? catalog).Renames)
         {
             await ForeseeAsync(rename, foreseen).ConfigureAwait(false);
+        }
+
+        return foreseen;
+    }
+
+    /// <summary>The catalog once the copies of disks are ended that come to their end first; null if there are none.</summary>
+    private async Task<Catalog?> ForeseeAsync(Catalog catalog)
+    {
+        Catalog? foreseen = null;
+        foreach (var mirror in catalog.Mirrors.Where(m => !IsAbout(m)))
+        {
+            try
+            {
+                if (await PlanEndAsync(mirror, foreseen).ConfigureAwait(false) is { Commit: { } change } plan)
+                {
+                    foreseen = change.ApplyTo(foreseen ?? catalog, catalog.Last);
+                    var acts = string.Join("; ", plan.Steps.Select(s => s.Summary));
+                    Warnings = [.. Warnings, $"the copy of disk '{mirror.Disk}' ({mirror.Id}) is ended first: {acts}", .. plan.Warnings];
+                }
+            }
+            catch (CoppiceException e)
+            {
+                Warnings = [.. Warnings, $"the copy of disk '{mirror.Disk}' ({mirror.Id}) cannot be ended: {e.Message}"];
+            }
         }
 
         return foreseen;

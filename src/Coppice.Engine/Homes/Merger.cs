@@ -23,7 +23,9 @@ internal sealed class Merger(Call call, HomeFolder home, DomainFinder finder)
 
         try
         {
-            return await WaitAsync(folder, request is WaitForJobs { Job: { } job } ? job : null, result).ConfigureAwait(false);
+            return MirrorOf(request, folder) is var (catalog, mirror)
+                ? await new DiskCopier(call, home, finder).WaitAsync(folder, catalog, mirror, result).ConfigureAwait(false)
+                : await WaitAsync(folder, request is WaitForJobs { Job: { } job } ? job : null, result).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
         {
@@ -37,10 +39,17 @@ internal sealed class Merger(Call call, HomeFolder home, DomainFinder finder)
         }
     }
 
+    /// <summary>The copy of a disk that is waited for; null if it is merges.</summary>
+    private static (Catalog Catalog, DiskMirror Mirror)? MirrorOf(DomainRequest request, DomainFolder folder)
+    {
+        var catalog = request is WaitForJobs { Job: not null } ? new CatalogStore(folder).Read() : null;
+        return catalog?.Mirrors.FirstOrDefault(m => m.Id.Value == ((WaitForJobs)request).Job) is { } mirror ? (catalog, mirror) : null;
+    }
+
     private async Task<OperationResult> PlanAsync(DomainRequest request, DomainFolder folder)
     {
         using var held = await call.LockHomeAsync(home).ConfigureAwait(false);
-        if (request is WaitForJobs { Job: { } job })
+        if (request is WaitForJobs { Job: { } job } && MirrorOf(request, folder) is null)
         {
             _ = Jobs.Named(new CatalogStore(folder).Read(), job);
         }

@@ -22,7 +22,7 @@ internal sealed class PreparedOverlays(HomeOptions options, DomainFolder folder)
             if (files.ContainsKey(copy.Path))
             {
                 await options.Storage.CheckAsync(below.Insert(0, prepared), cancellation).ConfigureAwait(false);
-                found[copy.Path] = await options.Storage.ObserveAsync(folder, prepared, cancellation).ConfigureAwait(false);
+                found[copy.Path] = await options.Storage.ObserveAsync(folder, prepared with { Origin = LayerOrigin.Coppice }, cancellation).ConfigureAwait(false);
             }
         }
 

@@ -116,20 +116,25 @@ internal static class MergeJobs
     /// <summary>Has a commit of the topmost layer, which goes on until it is told to end, copy what is left.</summary>
     /// <exception cref="QmpRefusalException">That failed.</exception>
     public static Task SettleAsync(QmpConnection qmp, ShortId job, TimeProvider time, CancellationToken cancellation) =>
-        SettleAsync(qmp, job, "job-complete", new JsonObject { ["id"] = NameOf(job) }, time, cancellation);
+        SettleAsync(qmp, job, "job-complete", new JsonObject { ["id"] = NameOf(job) }, Timeout.InfiniteTimeSpan, time, cancellation);
 
-    /// <summary>Likewise, by another command.</summary>
+    /// <summary>Likewise, by another command, and not for longer than that takes.</summary>
     /// <exception cref="QmpRefusalException">That failed.</exception>
     public static async Task SettleAsync(
-        QmpConnection qmp, ShortId job, string command, JsonObject arguments, TimeProvider time, CancellationToken cancellation)
+        QmpConnection qmp, ShortId job, string command, JsonObject arguments, TimeSpan limit, TimeProvider time, CancellationToken cancellation)
     {
-        for (var isTold = false;
-            await FindAsync(qmp, job, cancellation) is { } found && found.TextOrEmpty("status") is not "pending";
+        var (isTold, start) = (false, time.GetTimestamp());
+        for (; await FindAsync(qmp, job, cancellation) is { } found && found.TextOrEmpty("status") is not "pending";
             await Task.Delay(s_interval / 10, time, cancellation))
         {
             if (ErrorOf(found) is { } error)
             {
                 throw new QmpRefusalException(command, "GenericError", error);
+            }
+
+            if (limit > TimeSpan.Zero && time.GetElapsedTime(start) > limit)
+            {
+                throw new QmpRefusalException(command, "GenericError", "the guest writes faster than is copied");
             }
 
             if (!isTold && found.TextOrEmpty("status") is "ready")

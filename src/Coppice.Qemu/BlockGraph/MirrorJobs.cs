@@ -10,6 +10,10 @@ namespace Coppice.Qemu.BlockGraph;
 /// </summary>
 internal static class MirrorJobs
 {
+    private const long NextToNothing = 16 << 20;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20), s_interval = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Begins it. The image that it writes can be written already.</summary>
     /// <exception cref="QmpRefusalException">QEMU does not.</exception>
     public static async Task BeginAsync(QmpConnection qmp, MirrorRequest mirror, DriveMode mode, CancellationToken cancellation)
@@ -34,13 +38,33 @@ internal static class MirrorJobs
         }
     }
 
+    /// <summary>Waits, at full speed, until next to nothing is left to copy: from then on the guest would wait for the rest.</summary>
+    /// <returns>Whether that came about in a reasonable time.</returns>
+    public static async Task<bool> CatchUpAsync(QmpConnection qmp, ShortId job, TimeProvider time, CancellationToken cancellation)
+    {
+        await qmp.ExecuteAsync("block-job-set-speed", new JsonObject { ["device"] = MergeJobs.NameOf(job), ["speed"] = 0 }, cancellation);
+        for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < s_patience; await Task.Delay(s_interval, time, cancellation))
+        {
+            var found = await MergeJobs.ObserveAsync(qmp, job, cancellation);
+            if (found.State is not MergeState.Ready || found.Total.Bytes - found.Done.Bytes <= NextToNothing)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Has it copy what is left, and waits for that. The guest's writes wait from then on.</summary>
-    /// <exception cref="QmpRefusalException">That failed.</exception>
-    public static Task SettleAsync(QmpConnection qmp, MirrorRequest mirror, MirrorEnd end, TimeProvider time, CancellationToken cancellation) =>
-        end is MirrorEnd.Pivot
-            ? MergeJobs.SettleAsync(qmp, mirror.Job, time, cancellation)
+    /// <exception cref="QmpRefusalException">That failed, or the guest writes faster.</exception>
+    public static Task SettleAsync(QmpConnection qmp, MirrorRequest mirror, MirrorEnd end, TimeProvider time)
+    {
+        var name = MergeJobs.NameOf(mirror.Job);
+        return end is MirrorEnd.Pivot
+            ? MergeJobs.SettleAsync(qmp, mirror.Job, "job-complete", new JsonObject { ["id"] = name }, s_patience, time, CancellationToken.None)
             : MergeJobs.SettleAsync(
-                qmp, mirror.Job, "block-job-cancel", new JsonObject { ["device"] = MergeJobs.NameOf(mirror.Job), ["force"] = false }, time, cancellation);
+                qmp, mirror.Job, "block-job-cancel", new JsonObject { ["device"] = name, ["force"] = false }, s_patience, time, CancellationToken.None);
+    }
 
     /// <summary>Closes a layer that nothing uses any more.</summary>
     public static async Task CloseAsync(QmpConnection qmp, Layer layer, CancellationToken cancellation)

@@ -63,7 +63,7 @@ internal sealed record RunFolder(string Path)
     /// <summary>It is there once the copy of a disk was told to end.</summary>
     public string Told(ShortId job) => $"{Path}/told.{job}";
 
-    /// <summary>It is there once a merge was finished in the process, or the copy of a disk has ended.</summary>
+    /// <summary>It is there once a merge was finished in the process.</summary>
     public string Merged(ShortId job) => $"{Path}/merged.{job}";
 
     /// <summary>It is there while an operation may have left the guest's file systems frozen.</summary>

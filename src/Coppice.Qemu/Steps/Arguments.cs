@@ -135,8 +135,8 @@ internal sealed record HaltMergeArguments(ShortId Process, ShortId Job, bool Gue
 /// <summary>A merge to finish.</summary>
 internal sealed record FinishMergeArguments(ShortId Process, MergeRequest Merge);
 
-/// <summary>A disk to copy.</summary>
-internal sealed record BeginMirrorArguments(ShortId Process, MirrorRequest Mirror);
+/// <summary>A disk to copy, or no longer.</summary>
+internal sealed record MirrorArguments(ShortId Process, MirrorRequest Mirror);
 
 /// <summary>A copy of a disk to end.</summary>
 internal sealed record EndMirrorArguments(ShortId Process, MirrorRequest Mirror, MirrorEnd End);
@@ -187,7 +187,7 @@ internal sealed record SignalArguments(ShortId Process, DomainSignal Signal);
 [JsonSerializable(typeof(BeginMergeArguments))]
 [JsonSerializable(typeof(HaltMergeArguments))]
 [JsonSerializable(typeof(FinishMergeArguments))]
-[JsonSerializable(typeof(BeginMirrorArguments))]
+[JsonSerializable(typeof(MirrorArguments))]
 [JsonSerializable(typeof(EndMirrorArguments))]
 [JsonSerializable(typeof(TpmArguments))]
 [JsonSerializable(typeof(TpmCopy))]

@@ -84,7 +84,7 @@ internal sealed record CopyDestination(string Path, ImageFormat? Format, bool Is
     /// <summary>The request. A job that may not end with its guest is not for a domain that stays.</summary>
     /// <exception cref="RpcException">It is not.</exception>
     public CopyDisk ToRequest(string domain, DiskChain disk) =>
-        !Flags.Has(TransientJob) && disk.Catalog.Persistence is Persistence.Persistent
+        !Flags.Has(TransientJob) && disk.Catalog.Persistence is Persistence.Persistent or Persistence.Autostart
             ? throw RpcException.OperationInvalid("domain is not transient")
             : new CopyDisk(domain, disk.Target, Path)
             {

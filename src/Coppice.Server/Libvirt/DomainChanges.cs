@@ -107,17 +107,17 @@ internal static class DomainChanges
         bool IsMirrored(MergeJob job) => was.Catalog.Mirrors.Any(m => m.Disk == job.Disk && now.Catalog.Mirrors.All(left => left.Id != m.Id));
     }
 
-    /// <summary>The copies of disks that are over: the guest has gone over, or it has not.</summary>
+    /// <summary>The copies of disks that are over. One that is kept is one that was given up, as libvirt has it.</summary>
     public static IEnumerable<BlockJobChange> MirrorsBetween(SeenDomain was, SeenDomain now)
     {
-        var (before, after) = (LayerGraph.Of(was.Catalog), LayerGraph.Of(now.Catalog));
+        var graph = LayerGraph.Of(was.Catalog);
         return from mirror in was.Catalog.Mirrors
                where now.Catalog.Mirrors.All(m => m.Id != mirror.Id)
-               let head = now.Catalog.Head.Disks.FirstOrDefault(d => d.Target == mirror.Disk)
-               let hasMoved = head?.Layer == mirror.Target
+               let ended = now.Catalog.EndedMirrors.FirstOrDefault(e => e.Id == mirror.Id)
+               let hasMoved = ended is { End: MirrorEnd.Pivot }
                select new BlockJobChange(
-                   mirror.Disk, hasMoved ? after[mirror.Target].Path : before[mirror.Source].Path, BlockJobChange.TypeOf(mirror.Kind),
-                   hasMoved ? BlockJobChange.Completed : BlockJobChange.Cancelled);
+                   mirror.Disk, graph[hasMoved ? mirror.Target : mirror.Source].Path, BlockJobChange.TypeOf(mirror.Kind),
+                   hasMoved ? BlockJobChange.Completed : ended is { HasFailed: true } ? BlockJobChange.Failed : BlockJobChange.Cancelled);
     }
 
     /// <summary>The notes that differ, where nothing else of the definition does and no snapshot brought another.</summary>

@@ -20,8 +20,8 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
     private readonly ConcurrentDictionary<ShortId, Task> _listening = new();
     private readonly ConcurrentDictionary<DomainId, SeenDomain> _seen = new();
 
-    /// <summary>The copies of disks that were heard to be ready: nobody has been told yet, or somebody has.</summary>
-    private readonly ConcurrentDictionary<ShortId, bool> _ready = new();
+    /// <summary>The jobs that were heard to be ready, and of which nobody has been told yet.</summary>
+    private readonly ConcurrentDictionary<ShortId, JobChange> _ready = new();
 
     /// <summary>The processes that tell what becomes of their guests.</summary>
     private readonly ConcurrentDictionary<ShortId, bool> _heard = new();
@@ -218,7 +218,7 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
     {
         var graph = LayerGraph.Of(now.Catalog);
         return from mirror in now.Catalog.Mirrors
-               where mirror.End is null && _ready.TryUpdate(mirror.Id, true, false)
+               where mirror.End is null && _ready.TryRemove(mirror.Id, out _)
                select new BlockJobChange(mirror.Disk, graph[mirror.Source].Path, BlockJobChange.TypeOf(mirror.Kind), BlockJobChange.Ready);
     }
 
@@ -267,10 +267,14 @@ internal sealed class DomainWatch(Home home, EventPublisher events, RequestedMer
 
     private async Task HearAsync(DomainId domain, ShortId process, GuestEvent told, CancellationToken cancellation)
     {
-        if (told.Job is { State: MergeState.Ready } job)
+        if (told.Job is { State: MergeState.Ready } ready)
         {
             // It may be ready before it is on record: whoever puts it there looks again.
-            _ready.TryAdd(job.Id, false);
+            _ready.TryAdd(ready.Id, ready);
+        }
+        else if (told.Job is { State: MergeState.Gone } gone)
+        {
+            _ready.TryRemove(gone.Id, out _);
         }
 
         if (told.Kind is GuestEventKind.Began or GuestEventKind.JobChanged)

@@ -106,7 +106,7 @@ public sealed record FakeHostState(
     /// <summary>The disks that processes copy, by job.</summary>
     public ImmutableDictionary<ShortId, FakeMirror> Mirrors { get; init; } = ImmutableDictionary<ShortId, FakeMirror>.Empty;
 
-    /// <summary>The copies of disks that have ended, and were not given up.</summary>
+    /// <summary>The copies of disks that are noted as ended, until they are on record as that.</summary>
     public ImmutableHashSet<ShortId> Ended { get; init; } = [];
 
     /// <summary>The files that claim room on the memory volume.</summary>

@@ -166,7 +166,10 @@ public sealed class FakeHypervisor(FakeHost host) : IHypervisor
 
     public Step BeginMirror(ShortId process, MirrorRequest mirror) => FakeMirrors.Begin(process, mirror);
 
-    public Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) => FakeMirrors.End(process, mirror, end);
+    public (Step Switch, Step CleanUp) EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) =>
+        (FakeMirrors.End(process, mirror, end), FakeMirrors.LetGo(process, mirror));
+
+    public Step DiscardMirror(ShortId process, MirrorRequest mirror) => FakeMirrors.End(process, mirror, MirrorEnd.Discard);
 
     public Step Resize(ShortId process, Layer layer, ByteCount size) => Step.Of(
         ResizeKind, $"grow {layer?.Path}", StepUndo.None, new ResizeArguments(process, layer!, size), FakeJson.Default.ResizeArguments);

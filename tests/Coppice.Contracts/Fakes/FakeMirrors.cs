@@ -46,13 +46,16 @@ public sealed record FakeMirror(ShortId Process, MirrorRequest Request, bool IsR
 /// <summary>Copies of disks on a <see cref="FakeHost"/>.</summary>
 internal sealed class FakeMirrors(FakeHost host)
 {
-    private const string BeginKind = "machine.begin-mirror", EndKind = "machine.end-mirror";
+    private const string BeginKind = "machine.begin-mirror", EndKind = "machine.end-mirror", LetGoKind = "machine.let-go-of-mirror";
 
     public static Step Begin(ShortId process, MirrorRequest mirror) => Step.Of(
         BeginKind, $"begin mirror {mirror.Job} in {process}", StepUndo.None, new MirrorArguments(process, mirror, null), FakeJson.Default.MirrorArguments);
 
     public static Step End(ShortId process, MirrorRequest mirror, MirrorEnd end) => Step.Of(
         EndKind, $"end mirror {mirror.Job} in {process}: {end}", StepUndo.None, new MirrorArguments(process, mirror, end), FakeJson.Default.MirrorArguments);
+
+    public static Step LetGo(ShortId process, MirrorRequest mirror) => Step.Of(
+        LetGoKind, $"let go of mirror {mirror.Job}", StepUndo.None, new MirrorArguments(process, mirror, null), FakeJson.Default.MirrorArguments);
 
     public MergeObservation Observe(ShortId process, ShortId job)
     {
@@ -75,13 +78,17 @@ internal sealed class FakeMirrors(FakeHost host)
     /// <summary>Carries a step out if it is one of these.</summary>
     public StepReport? TryApply(Step step)
     {
-        if (step.Kind is not (BeginKind or EndKind))
+        if (step.Kind is not (BeginKind or EndKind or LetGoKind))
         {
             return null;
         }
 
         var (process, request, end) = step.Read(FakeJson.Default.MirrorArguments);
-        if (end is null)
+        if (step.Kind is LetGoKind)
+        {
+            host.Act("let go of mirror", s => s with { Ended = s.Ended.Remove(request.Job) });
+        }
+        else if (end is null)
         {
             Take(process, request);
         }
@@ -102,7 +109,7 @@ internal sealed class FakeMirrors(FakeHost host)
     {
         if (step.Kind is not (BeginKind or EndKind))
         {
-            return null;
+            return step.Kind is LetGoKind ? false : null;
         }
 
         var (process, request, end) = step.Read(FakeJson.Default.MirrorArguments);

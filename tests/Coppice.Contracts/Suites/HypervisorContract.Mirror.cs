@@ -17,7 +17,7 @@ public abstract partial class HypervisorContract
         var chain = Stack(bed, 2);
         var (process, before) = (await StartAsync(bed, chain), bed.Read(chain));
         var mirror = MirrorOf(bed, kind, chain) with { Pace = new MirrorPace { Synchronous = synchronous } };
-        var (begin, end) = (bed.Hypervisor.BeginMirror(process, mirror), bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot));
+        var (begin, (end, letGo)) = (bed.Hypervisor.BeginMirror(process, mirror), bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot));
         Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, begin));
         await ApplyAsync(bed, begin);
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, begin));
@@ -44,8 +44,12 @@ public abstract partial class HypervisorContract
         await ApplyAsync(bed, bed.Hypervisor.Checkpoint(new CheckpointRequest(
             process, DomainState.Running, bed.NewMemory(), [new DiskSwitch("vda", mirror.Target, next)], default)));
         await CountingAsync(bed, process);
-        await bed.KillAsync(process);
+
+        // A process that is ended leaves nothing of its own; that the guest had gone over is known all the same.
+        await ApplyAsync(bed, bed.Hypervisor.End(process));
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, end));
+        await ApplyAsync(bed, letGo);
+        await ApplyAsync(bed, letGo);
         await LaunchAsync(bed, MemoryImage.None, [next, .. now]);
     }
 
@@ -58,7 +62,7 @@ public abstract partial class HypervisorContract
         var chain = Stack(bed, 2);
         var (process, before) = (await StartAsync(bed, chain), bed.Read(chain));
         var mirror = MirrorOf(bed, kind, chain);
-        var end = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Keep);
+        var (end, letGo) = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Keep);
         await ApplyAsync(bed, bed.Hypervisor.BeginMirror(process, mirror));
         await ReadyAsync(bed, process);
         Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, end));
@@ -71,6 +75,7 @@ public abstract partial class HypervisorContract
         await CountingAsync(bed, process);
         await bed.KillAsync(process);
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, end));
+        await ApplyAsync(bed, letGo);
     }
 
     [Theory]
@@ -83,7 +88,7 @@ public abstract partial class HypervisorContract
         var chain = Stack(bed, 2);
         var (process, before) = (await StartAsync(bed, chain), bed.Read(chain));
         var mirror = MirrorOf(bed, kind, chain);
-        var discard = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Discard);
+        var discard = bed.Hypervisor.DiscardMirror(process, mirror);
         await ApplyAsync(bed, discard);
         await ApplyAsync(bed, bed.Hypervisor.BeginMirror(process, mirror));
         await ReadyAsync(bed, process);
@@ -96,7 +101,7 @@ public abstract partial class HypervisorContract
 
         await ApplyAsync(bed, bed.Hypervisor.BeginMirror(process, mirror));
         await ReadyAsync(bed, process);
-        await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot));
+        await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot).Switch);
         await CountingAsync(bed, process);
     }
 
@@ -107,7 +112,7 @@ public abstract partial class HypervisorContract
         var chain = Stack(bed, 1);
         var (process, before) = (await StartAsync(bed, chain), bed.Read(chain));
         var mirror = MirrorOf(bed, MirrorKind.Whole, chain);
-        var end = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot);
+        var (end, _) = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot);
         Assert.Equal(ErrorKind.WrongState, (await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, end))).Kind);
         Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, end));
         Assert.Equal(before, bed.Read(chain));
@@ -123,7 +128,7 @@ public abstract partial class HypervisorContract
         var chain = Stack(bed, 2);
         var (process, before) = (await StartAsync(bed, chain), bed.Read(chain));
         var mirror = MirrorOf(bed, kind, chain);
-        var (begin, end) = (bed.Hypervisor.BeginMirror(process, mirror), bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot));
+        var (begin, (end, letGo)) = (bed.Hypervisor.BeginMirror(process, mirror), bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot));
         await ApplyAsync(bed, begin);
         await ReadyAsync(bed, process);
         await bed.KillAsync(process);
@@ -131,7 +136,7 @@ public abstract partial class HypervisorContract
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, begin));
         Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, end));
         await Assert.ThrowsAsync<CoppiceException>(() => ApplyAsync(bed, end));
-        await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Discard));
+        await ApplyAsync(bed, bed.Hypervisor.DiscardMirror(process, mirror));
         Assert.Equal(before, bed.Read(chain));
         await LaunchAsync(bed, MemoryImage.None, chain);
     }
@@ -146,7 +151,7 @@ public abstract partial class HypervisorContract
         var mirror = MirrorOf(bed, MirrorKind.Whole, chain);
         await ApplyAsync(bed, bed.Hypervisor.BeginMirror(process, mirror));
         await ReadyAsync(bed, process);
-        await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot));
+        await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot).Switch);
         Assert.Equal(DomainState.Paused, (await ObserveAsync(bed, process)).State);
         await ApplyAsync(bed, bed.Hypervisor.Signal(process, DomainSignal.Resume));
         await CountingAsync(bed, process);

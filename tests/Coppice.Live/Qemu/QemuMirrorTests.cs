@@ -28,11 +28,11 @@ public sealed class QemuMirrorTests
 
         if (notes)
         {
-            await File.WriteAllBytesAsync(folder.Merged(s_job), [], QemuBed.Cancellation);
+            await File.WriteAllBytesAsync(Noted(bed), [], QemuBed.Cancellation);
         }
 
         await bed.KillAsync(process);
-        Assert.Equal(expected, await ProbeAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot)));
+        Assert.Equal(expected, await ProbeAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot).Switch));
         Assert.Equal(before, ImageContent.Read([.. chain]));
         ImageContent.RequireSound(mirror.Target);
     }
@@ -52,7 +52,7 @@ public sealed class QemuMirrorTests
             await SettleAsync(bed, process, mirror);
         }
 
-        var step = bed.Hypervisor.EndMirror(process, mirror, end);
+        var step = bed.Hypervisor.EndMirror(process, mirror, end).Switch;
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, step));
         Assert.Equal(StepOutcome.Done, await ProbeAsync(bed, step));
         var now = end is MirrorEnd.Pivot ? mirror.Target : chain[0];
@@ -67,11 +67,11 @@ public sealed class QemuMirrorTests
         await using var bed = new QemuBed();
         var (chain, before, mirror, process) = await ReadyAsync(bed);
         await SettleAsync(bed, process, mirror);
-        await File.WriteAllBytesAsync(RunFolder.Of(bed.Home, process).Merged(s_job), [], QemuBed.Cancellation);
-        await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Discard));
+        await File.WriteAllBytesAsync(Noted(bed), [], QemuBed.Cancellation);
+        await ApplyAsync(bed, bed.Hypervisor.DiscardMirror(process, mirror));
         await bed.CountingAsync(process);
         await bed.KillAsync(process);
-        Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot)));
+        Assert.Equal(StepOutcome.NotDone, await ProbeAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot).Switch));
         Assert.Equal(before, ImageContent.Read([.. chain]));
     }
 
@@ -83,7 +83,7 @@ public sealed class QemuMirrorTests
         {
             await using var bed = new QemuBed();
             var (chain, before, mirror, process) = await ReadyAsync(bed);
-            var end = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot);
+            var end = bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot).Switch;
             await Task.WhenAll(KillAfterAsync(bed, process, random.Next(30)), EndOrFailAsync(bed, end));
             var outcome = await ProbeAsync(bed, end);
             Assert.Equal(before, outcome is StepOutcome.Done ? ImageContent.Read(mirror.Target) : ImageContent.Read([.. chain]));
@@ -114,10 +114,13 @@ public sealed class QemuMirrorTests
         var mirror = new MirrorRequest(s_job, "vda", [top, bed.Base], Target(bed), MirrorKind.Whole);
         await ApplyAsync(bed, bed.Hypervisor.BeginMirror(process, mirror));
         await CopiedAsync(bed, process);
-        Assert.Null((await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot))).Warning);
+        Assert.Null((await ApplyAsync(bed, bed.Hypervisor.EndMirror(process, mirror, MirrorEnd.Pivot).Switch)).Warning);
         await ApplyAsync(bed, bed.Hypervisor.End(process));
         Assert.Contains("daily", ImageContent.Run("qemu-img", "info", "-f", "qcow2", mirror.Target.Path), StringComparison.Ordinal);
     }
+
+    /// <summary>Where it is noted that a copy has ended.</summary>
+    private static string Noted(QemuBed bed) => $"{bed.Folder.Path}/mirrored.{s_job}";
 
     private static Layer Target(QemuBed bed) => bed.NewImage() with { Disk = "vda", Origin = LayerOrigin.Coppice };
 
@@ -136,7 +139,7 @@ public sealed class QemuMirrorTests
     private static async Task SettleAsync(QemuBed bed, ShortId process, MirrorRequest mirror)
     {
         await using var machine = await Machine.ConnectAsync(RunFolder.Of(bed.Home, process), TimeProvider.System, QemuBed.Cancellation);
-        await MirrorJobs.SettleAsync(machine!.Qmp, mirror, MirrorEnd.Pivot, TimeProvider.System, QemuBed.Cancellation);
+        await MirrorJobs.SettleAsync(machine!.Qmp, mirror, MirrorEnd.Pivot, TimeProvider.System);
     }
 
     private static async Task<MergeObservation> CopiedAsync(QemuBed bed, ShortId process)

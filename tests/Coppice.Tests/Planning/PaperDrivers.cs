@@ -129,7 +129,10 @@ internal sealed class PaperDrivers : IHypervisor, IStorage
 
     public Step BeginMirror(ShortId process, MirrorRequest mirror) => Step("begin-mirror", $"{process} {mirror.Job} {mirror.Kind} {mirror.Target.Path}");
 
-    public Step EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) => Step("end-mirror", $"{process} {mirror.Job} {end}");
+    public (Step Switch, Step CleanUp) EndMirror(ShortId process, MirrorRequest mirror, MirrorEnd end) =>
+        (Step("end-mirror", $"{process} {mirror.Job} {end}"), Step("let-go-of-mirror", $"{process} {mirror.Job}"));
+
+    public Step DiscardMirror(ShortId process, MirrorRequest mirror) => Step("discard-mirror", $"{process} {mirror.Job}");
 
     public Step FinishMerge(ShortId process, MergeRequest merge) => Step("finish-merge", $"{process} {merge.Job}");
 
