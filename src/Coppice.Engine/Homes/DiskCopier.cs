@@ -62,19 +62,23 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
 
     private async Task<OperationResult> WaitAsync(DomainFolder folder, DiskMirror mirror, OperationResult result)
     {
+        var how = "was given up";
         while (true)
         {
             var catalog = new CatalogStore(folder).Read();
             if (catalog.Mirrors.All(m => m.Id != mirror.Id))
             {
                 // Somebody else may have ended it, as it was said or otherwise.
-                return catalog.EndedMirrors.Any(e => e.Id == mirror.Id && e.End == mirror.End) ? result with { Catalog = catalog } : throw Ended(mirror, catalog, "was given up");
+                return catalog.EndedMirrors.Any(e => e.Id == mirror.Id && e.End == mirror.End)
+                    ? result with { Catalog = catalog }
+                    : throw Ended(mirror, catalog, how);
             }
 
             var observation = await call.Home.Hypervisor
                 .ObserveMergeAsync(folder, mirror.Process, mirror.Id, call.Cancellation).ConfigureAwait(false);
             call.Announcer.Tell(new OperationEvent(
                 OperationPoint.JobProgressed, mirror.Id, Progress: new StepProgress(observation.Done, observation.Total)) { Mirror = mirror });
+            how = observation.Error is { } why ? $"has failed: {why}" : how;
             if (observation.State is MergeState.Running || await TryAdvanceAsync(folder).ConfigureAwait(false) is not { } next)
             {
                 await Task.Delay(s_interval, call.Home.Time, call.Cancellation).ConfigureAwait(false);
@@ -82,12 +86,7 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
             }
 
             result = result.Then(next);
-            if (observation.State is not MergeState.Ready)
-            {
-                throw Ended(mirror, catalog, observation.Error is { } why ? $"has failed: {why}" : "has ended with its process");
-            }
-
-            if (next.Catalog!.Mirrors.Any(m => m.Id == mirror.Id))
+            if (next.Catalog!.Mirrors.Any(m => m.Id == mirror.Id) && !next.Warnings.IsEmpty)
             {
                 throw Ended(mirror, catalog, $"could not be ended: {string.Join("; ", next.Warnings)}");
             }

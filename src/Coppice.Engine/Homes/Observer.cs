@@ -40,6 +40,12 @@ internal sealed class Observer(HomeOptions options, DomainFolder folder)
                 cancellation).ConfigureAwait(false);
         ImmutableArray<Loan> stale = catalog.Loans.IsEmpty ? [] : new Lending(options, folder.Home).Stale(catalog);
         var hypervisor = (await HypervisorAsync(request, catalog, definition, cancellation).ConfigureAwait(false)).For(catalog.Head);
+        if (foreseen is not null && hypervisor.IsAlive)
+        {
+            var moved = foreseen.Head.Disks.Except(stored.Head.Disks).Select(d => KeyValuePair.Create(d.Target, LayerGraph.Of(foreseen)[d.Layer].Path));
+            hypervisor = hypervisor with { ActiveImages = hypervisor.ActiveImages.SetItems(moved) };
+        }
+
         ImmutableHashSet<ShortId> waiting = [.. catalog.Spares.Select(s => s.Process).Where(p => options.Hypervisor.IsWaiting(folder, p))];
         var ended = EndedSpares(catalog, waiting);
         var all = plain ? null : await VolumeAsync(request, hypervisor, cancellation).ConfigureAwait(false);

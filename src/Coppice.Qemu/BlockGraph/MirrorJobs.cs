@@ -42,7 +42,15 @@ internal static class MirrorJobs
     /// <returns>Whether that came about in a reasonable time.</returns>
     public static async Task<bool> CatchUpAsync(QmpConnection qmp, ShortId job, TimeProvider time, CancellationToken cancellation)
     {
-        await qmp.ExecuteAsync("block-job-set-speed", new JsonObject { ["device"] = MergeJobs.NameOf(job), ["speed"] = 0 }, cancellation);
+        try
+        {
+            await qmp.ExecuteAsync("block-job-set-speed", new JsonObject { ["device"] = MergeJobs.NameOf(job), ["speed"] = 0 }, cancellation);
+        }
+        catch (QmpRefusalException)
+        {
+            // It was told to end already.
+        }
+
         for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < s_patience; await Task.Delay(s_interval, time, cancellation))
         {
             var found = await MergeJobs.ObserveAsync(qmp, job, cancellation);

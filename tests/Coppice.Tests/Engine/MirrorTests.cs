@@ -241,6 +241,94 @@ public sealed class MirrorTests : IDisposable
         Inspection.CheckAll(_world);
     }
 
+    [Theory]
+    [InlineData(MirrorEnd.Keep)]
+    [InlineData(MirrorEnd.Pivot)]
+    public async Task Whoever_waits_hears_that_somebody_else_has_given_the_copy_up(MirrorEnd end)
+    {
+        await _world.ThreeAsync(runs: true);
+        var asked = 0;
+        _world.Host.Asked = () =>
+        {
+            if (++asked == 8)
+            {
+                _world.Host.Asked = null;
+                _world.RunAsync(new CancelJobs(Name, null)).GetAwaiter().GetResult();
+            }
+        };
+        var error = await RefusedAsync(Copy() with { End = end }, ErrorKind.Storage);
+        Assert.Contains("was given up", error.Problem, StringComparison.Ordinal);
+        Assert.False(_world.Host.State.Images.ContainsKey(Copied));
+    }
+
+    [Fact]
+    public async Task Who_gives_a_copy_up_is_heeded_also_where_it_was_said_to_end_otherwise()
+    {
+        await _world.ThreeAsync(runs: true);
+        var before = Layer("vda");
+        using (var stopping = new CancellationTokenSource())
+        {
+            await Assert.ThrowsAsync<CoppiceException>(() => _world.Open().RunAsync(Copy() with { End = MirrorEnd.Pivot }, new RunOptions
+            {
+                OnEvent = e => { if (e.Point is OperationPoint.JobProgressed) { stopping.Cancel(); } },
+            }, stopping.Token));
+        }
+
+        Tick(5);
+        var job = Assert.Single(_world.Catalog.Mirrors).Id.Value;
+        var planned = await _world.Open().RunAsync(new CreateSnapshot(Name) { Name = "four" }, new RunOptions { PlanOnly = true });
+        Assert.Contains(planned.Plan.Warnings, w => w.Contains($"({job}) is ended first", StringComparison.Ordinal));
+        await _world.RunAsync(new CancelJobs(Name, job));
+        Assert.Equal(before, Layer("vda"));
+        Assert.False(_world.Host.State.Images.ContainsKey(Copied));
+        GoesOn();
+    }
+
+    [Fact]
+    public async Task A_disk_comes_back_to_where_it_was_and_a_copy_is_waited_for_by_its_job()
+    {
+        await _world.DefineAsync();
+        await _world.StartAsync();
+        _world.Host.MergesGoOnWhenAsked = true;
+        var before = Layer("vda").Path;
+        await _world.RunAsync(Copy() with { End = MirrorEnd.Pivot });
+        var moved = await _world.RunAsync(Copy() with { Path = before, Reuse = true });
+        var job = _world.Catalog.Mirrors.Single().Id.Value;
+        Assert.Contains(moved.Plan.Warnings, w => w.Contains($"coppice job finish web {job}", StringComparison.Ordinal));
+        Assert.Contains("coppice job finish", (await RefusedAsync(new WaitForJobs(Name, job), ErrorKind.WrongState)).NextStep, StringComparison.Ordinal);
+        Tick(3);
+        var back = await _world.RunAsync(new EndMirror(Name, job, MirrorEnd.Pivot));
+        Assert.Contains(back.Plan.Warnings, w => w.Contains($"{Copied} is yours and stays", StringComparison.Ordinal));
+        Assert.Equal(before, Layer("vda").Path);
+        GoesOn();
+    }
+
+    [Fact]
+    public async Task An_overlay_that_was_made_beforehand_takes_what_the_topmost_layer_has()
+    {
+        await OverlaidAsync();
+        var below = LayerGraph.Of(_world.Catalog).Chain(Layer("vda").Id)[1];
+        _world.AddImage(Copied, below.Path);
+        _world.Host.MergesGoOnWhenAsked = true;
+        var kept = await _world.RunAsync(Copy() with { Shallow = true, Reuse = true, End = MirrorEnd.Keep });
+        Assert.Contains(kept.Warnings, w => w.Contains($"{Copied} builds on {below.Path}", StringComparison.Ordinal));
+        await RefusedAsync(Copy() with { Shallow = true, Reuse = true }, ErrorKind.InvalidInput, "is not empty");
+
+    }
+
+    [Fact]
+    public async Task Where_the_guest_could_not_go_over_nothing_is_copied()
+    {
+        await OverlaidAsync();
+        await _world.RunAsync(new CommitDisk(Name, "vda"));
+        Tick(5);
+        await _world.RunAsync(new CancelJobs(Name, _world.Catalog.Mirrors.Single().Id.Value));
+        await RefusedAsync(Copy() with { End = MirrorEnd.Pivot }, ErrorKind.WrongState, "half written until it is done");
+        _world.Host.MergesGoOnWhenAsked = true;
+        await _world.RunAsync(Copy() with { End = MirrorEnd.Keep });
+        GoesOn();
+    }
+
     [Fact]
     public async Task Only_to_plan_it_touches_nothing_and_tells_all()
     {
