@@ -113,7 +113,7 @@ internal static class Inspection
         foreach (var (folder, catalog) in domains)
         {
             var graph = LayerGraph.Of(catalog);
-            expected.UnionWith(graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && catalog.Mirrors.All(m => m.Target != l.Id)).Select(l => l.Path));
+            expected.UnionWith(graph.All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && catalog.Mirrors.All(m => m.Target != l.Id || m.Kind is MirrorKind.Commit)).Select(l => l.Path));
             expected.UnionWith(catalog.Spares.SelectMany(s => s.Layers).Select(l => l.Path));
             expected.UnionWith(catalog.Tpms.Select(folder.Tpm));
             listed.AddRange(graph.All);

@@ -156,7 +156,7 @@ internal abstract class Orchard : IDisposable
     private static IEnumerable<string> Known(Sight domain)
     {
         var (catalog, folder) = (domain.Catalog, domain.View.Folder);
-        var layers = LayerGraph.Of(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && catalog.Mirrors.All(m => m.Target != l.Id))
+        var layers = LayerGraph.Of(catalog).All.Where(l => l is { Origin: LayerOrigin.Coppice, Inside: null } && catalog.Mirrors.All(m => m.Target != l.Id || m.Kind is MirrorKind.Commit))
             .Concat(catalog.Spares.SelectMany(s => s.Layers)).Select(l => l.Path);
         var memories = catalog.Memories.Select(m => m.File).OfType<string>();
         return [.. layers, .. memories, .. catalog.Tpms.Select(folder.Tpm), .. catalog.Definitions.Select(folder.Definition), folder.CatalogRoot];
