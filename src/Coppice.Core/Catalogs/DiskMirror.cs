@@ -33,7 +33,7 @@ public enum MirrorEnd
 public sealed record EndedMirror(ShortId Id, MirrorEnd End, bool HasFailed = false);
 
 /// <summary>
-/// A disk that is on record as being copied while its guest writes to it. All that is written comes to the source at once and to the
+/// A disk that is on record as being copied while its guest writes to it (R202). All that is written comes to the source at once and to the
 /// target a moment later, until somebody ends it. It lives in the process of the guest and ends with it.
 /// </summary>
 public sealed record DiskMirror

@@ -79,7 +79,7 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
             call.Announcer.Tell(new OperationEvent(
                 OperationPoint.JobProgressed, mirror.Id, Progress: new StepProgress(observation.Done, observation.Total)) { Mirror = mirror });
             how = observation.Error is { } why ? $"has failed: {why}" : how;
-            if (observation.State is MergeState.Running || await TryAdvanceAsync(folder).ConfigureAwait(false) is not { } next)
+            if (observation.State is MergeState.Running || await DomainSession.TryAdvanceAsync(call, folder).ConfigureAwait(false) is not { } next)
             {
                 await Task.Delay(s_interval, call.Home.Time, call.Cancellation).ConfigureAwait(false);
                 continue;
@@ -90,20 +90,6 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
             {
                 throw Ended(mirror, catalog, $"could not be ended: {string.Join("; ", next.Warnings)}");
             }
-        }
-    }
-
-    /// <summary>Ends what is ready, as every session does; null if another command is at work on the domain, which does it too.</summary>
-    private async Task<OperationResult?> TryAdvanceAsync(DomainFolder folder)
-    {
-        var request = new WaitForJobs(Path.GetFileName(folder.Path), Job: null);
-        try
-        {
-            return await DomainSession.RunAsync(call with { Request = request }, request, folder).ConfigureAwait(false);
-        }
-        catch (CoppiceException e) when (e.Kind is ErrorKind.Busy)
-        {
-            return null;
         }
     }
 

@@ -79,7 +79,7 @@ internal sealed class Merger(Call call, HomeFolder home, DomainFinder finder)
             }
 
             var advances = jobs.Any(j => IsReady(j) && !stuck.Contains(j.Job.Id)) || !jobs.Any(IsRunning);
-            if (!advances || await TryAdvanceAsync(folder).ConfigureAwait(false) is not { } next)
+            if (!advances || await DomainSession.TryAdvanceAsync(call, folder).ConfigureAwait(false) is not { } next)
             {
                 await Task.Delay(s_interval, call.Home.Time, call.Cancellation).ConfigureAwait(false);
                 continue;
@@ -116,23 +116,6 @@ internal sealed class Merger(Call call, HomeFolder home, DomainFinder finder)
 
     private static bool IsStuck(Catalog before, OperationResult next) =>
         next.Steps.IsEmpty || (next.Steps.Any(s => s.Report.Warning is not null) && next.Catalog?.Jobs.Length == before.Jobs.Length);
-
-    /// <summary>
-    /// Finishes what is ready, which every session does, and begins what waits; null if another command is at work on the domain,
-    /// which may well do it too.
-    /// </summary>
-    private async Task<OperationResult?> TryAdvanceAsync(DomainFolder folder)
-    {
-        var request = new WaitForJobs(Path.GetFileName(folder.Path), Job: null);
-        try
-        {
-            return await DomainSession.RunAsync(call with { Request = request }, request, folder).ConfigureAwait(false);
-        }
-        catch (CoppiceException e) when (e.Kind is ErrorKind.Busy)
-        {
-            return null;
-        }
-    }
 
     private void Tell(ImmutableArray<JobView> jobs)
     {

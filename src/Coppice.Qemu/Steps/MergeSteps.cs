@@ -271,22 +271,8 @@ internal sealed class MergeSteps(GuestlessProcess guestless, TimeProvider time)
     }
 
     /// <summary>Closes the layer that went, if it was opened by itself; else it has gone with what built on it.</summary>
-    private static async Task CloseAsync(Machine? machine, Layer gone, CancellationToken cancellation)
-    {
-        if (machine is null)
-        {
-            return;
-        }
-
-        try
-        {
-            await machine.Qmp.ExecuteAsync(
-                "blockdev-del", new JsonObject { ["node-name"] = BlockNodes.NameOf(gone.Id) }, cancellation);
-        }
-        catch (QmpRefusalException)
-        {
-        }
-    }
+    private static Task CloseAsync(Machine? machine, Layer gone, CancellationToken cancellation) =>
+        machine is null ? Task.CompletedTask : MirrorJobs.CloseAsync(machine.Qmp, gone, cancellation);
 
     private static DriveMode ModeOf(ShortId process, MergePair pair, StepContext context) =>
         DriveModes.Read(RunFolder.Of(context.Folder.Home, process)).GetValueOrDefault(pair.Kept.Disk, DriveMode.Default);

@@ -143,7 +143,8 @@ internal sealed class SnapshotCalls(Domains domains)
             Halt = flags.Has(Halt),
             DiskOnly = flags.Has(DiskOnly),
             ReuseExternal = flags.Has(ReuseExternal),
-            Quiesce = flags.Has(Quiesce),
+            // libvirt leaves it unheeded where only disks are kept and nothing runs.
+            Quiesce = flags.Has(Quiesce) && (!flags.Has(DiskOnly) || domains.IsActive(catalog)),
             Live = flags.Has(Live),
         };
         var result = await domains.CarryOutAsync(request, catalog.Domain, caller).ConfigureAwait(false);

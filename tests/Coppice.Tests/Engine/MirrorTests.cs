@@ -3,7 +3,7 @@ using Coppice.Engine;
 
 namespace Coppice.Tests.Engine;
 
-/// <summary>Disks are copied while their guest writes to them, and the guest goes over to the copy or stays (virsh blockcopy, blockcommit --active).</summary>
+/// <summary>Disks are copied while their guest writes to them, and the guest goes over to the copy or stays (virsh blockcopy, blockcommit --active; R202).</summary>
 public sealed class MirrorTests : IDisposable
 {
     private const string Name = World.Name, Copied = "/copies/vda.qcow2";

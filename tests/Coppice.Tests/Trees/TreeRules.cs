@@ -109,9 +109,10 @@ internal static class TreeRules
         CheckTips(old, now, deed, request);
         CheckHead(was, old, now, deed, request);
 
-        // Where disks part, as by a snapshot of one of them, each is somewhere; also in an image that the user has anyway. One to which
-        // nothing was ever written can be made again.
-        foreach (var disk in deed.Discards ? [] : old.Head.Disks.Each.Where(d => !d.IsBlank && !old.Brought.Any(d.IsSomewhereIn)))
+        // Where disks part, as by a snapshot of one of them, each is somewhere; also in an image that the user has anyway, or in another
+        // domain, with which it is shared (R176). One to which nothing was ever written can be made again.
+        var elsewhere = was.Home.Where(d => d != old).SelectMany(d => d.All).Concat(old.Brought).ToArray();
+        foreach (var disk in deed.Discards ? [] : old.Head.Disks.Each.Where(d => !d.IsBlank && !elsewhere.Any(d.IsSomewhereIn)))
         {
             Assert.True(now.All.Any(disk.IsSomewhereIn), $"{disk} is lost; there is {string.Join("\n", now.All)}");
         }
