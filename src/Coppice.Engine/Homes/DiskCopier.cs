@@ -95,5 +95,5 @@ internal sealed class DiskCopier(Call call, HomeFolder home, DomainFinder finder
 
     private static CoppiceException Ended(DiskMirror mirror, Catalog catalog, string how) => new(
         ErrorKind.Storage, $"copy of disk '{mirror.Disk}' of domain '{catalog.Name}' ({mirror.Id})",
-        $"{how}; the disk is where it was", "mend that and copy it again");
+        $"{how}; the disk is where it was", "copy it again, once nothing is in the way");
 }
