@@ -93,6 +93,9 @@ public sealed class CatalogStore
     /// <summary>Reads the name of the domain, and nothing but the root.</summary>
     internal string ReadName() => _known.Find(_root)?.Catalog.Name ?? ReadFront().Name;
 
+    /// <summary>The catalog, if this process knows it and one look at the root's file says that it is still that; null otherwise.</summary>
+    internal Catalog? Known => _known.Find(_root)?.Catalog;
+
     /// <summary>Whether the domain exists only as long as it runs. Reads nothing but the root.</summary>
     internal bool ReadIsPassing() =>
         (_known.Find(_root)?.Catalog.Persistence ?? ReadFront().Persistence) is Persistence.Transient or Persistence.Trial;

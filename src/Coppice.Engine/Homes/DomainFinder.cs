@@ -39,6 +39,10 @@ internal sealed class DomainFinder(HomeFolder home)
     /// <exception cref="CoppiceException">There is none (<see cref="ErrorKind.NotFound"/>).</exception>
     public DomainFolder Find(string nameOrId) => OfId(nameOrId) ?? Named(nameOrId) ?? throw NotFound(nameOrId);
 
+    /// <summary>What is stored of the domain of a uuid, if this process knows that already; null otherwise.</summary>
+    public Catalog? Known(string id) =>
+        Guid.TryParseExact(id, "D", out var uuid) ? new CatalogStore(home.Domain(new DomainId(uuid))).Known : null;
+
     /// <summary>The domain of a name, or null. One whose root cannot be read has none.</summary>
     public DomainFolder? Named(string name) => Folders().FirstOrDefault(f => NameOf(f, out _) == name);
 

@@ -80,16 +80,19 @@ public sealed partial class Home
     /// home is free.
     /// </summary>
     /// <exception cref="CoppiceException">There is none of that name or uuid (<see cref="ErrorKind.NotFound"/>).</exception>
-    public Task<Catalog> ReadCatalogAsync(string nameOrId, CancellationToken cancellation = default) => ReadAsync(nameOrId, async folder =>
-    {
-        if (_ends.HasEnded(folder))
+    public Task<Catalog> ReadCatalogAsync(string nameOrId, CancellationToken cancellation = default) =>
+        // Whoever serves clients asks this with each call, and one that stays when it ends needs no settling.
+        _finder.Known(nameOrId) is { Persistence: Persistence.Persistent or Persistence.Autostart } known ? Task.FromResult(known)
+        : ReadAsync(nameOrId, async folder =>
         {
-            await _ends.TidyIfFreeAsync([folder], cancellation).ConfigureAwait(false);
-            folder = _finder.Find(nameOrId);
-        }
+            if (_ends.HasEnded(folder))
+            {
+                await _ends.TidyIfFreeAsync([folder], cancellation).ConfigureAwait(false);
+                folder = _finder.Find(nameOrId);
+            }
 
-        return new CatalogStore(folder).Read();
-    });
+            return new CatalogStore(folder).Read();
+        });
 
     /// <summary>What is stored of every domain that can be read, by name. Asks no process, waits for no lock and settles nothing.</summary>
     public ImmutableArray<Catalog> ReadCatalogs() =>
