@@ -46,8 +46,9 @@ internal sealed class MergeFinisher(Home home, TimeProvider time, ILogger log)
     {
         try
         {
-            await EndAsync(catalog, stopping).ConfigureAwait(false);
-            await FinishAsync(catalog, stopping).ConfigureAwait(false);
+            // Processes are asked only where there is something to ask of.
+            await (catalog.Mirrors.IsEmpty ? Task.CompletedTask : EndAsync(catalog, stopping)).ConfigureAwait(false);
+            await (catalog.Jobs.IsEmpty ? Task.CompletedTask : FinishAsync(catalog, stopping)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is CoppiceException or IOException or UnauthorizedAccessException)
         {

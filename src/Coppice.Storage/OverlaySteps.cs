@@ -16,22 +16,14 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
     {
         var arguments = new OverlayArguments(
             overlay.Path, LayerFileName.BackingName(overlay.Path, backing.Path), backing.Format, overlay.VirtualSize.Bytes);
-        var summary = $"create an empty layer for {overlay.Disk} on {backing.Path}";
-        return Step.Of(CreateKind, summary, StepUndo.UnlessSwitched, arguments, StorageJson.Default.OverlayArguments) with
-        {
-            Files = [new FileChange(FileEffect.Create, overlay.Path, s_emptyImage)],
-        };
+        return Create(arguments, $"create an empty layer for {overlay.Disk} on {backing.Path}");
     }
 
     public static Step CreateAlone(Layer image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        var arguments = new OverlayArguments(image.Path, BackingName: null, default, image.VirtualSize.Bytes);
-        return Step.Of(
-            CreateKind, $"create an empty image for {image.Disk}", StepUndo.UnlessSwitched, arguments, StorageJson.Default.OverlayArguments) with
-        {
-            Files = [new FileChange(FileEffect.Create, image.Path, s_emptyImage)],
-        };
+        return Create(
+            new OverlayArguments(image.Path, BackingName: null, default, image.VirtualSize.Bytes), $"create an empty image for {image.Disk}");
     }
 
     public static Step Adopt(Layer overlay, ImmutableArray<Layer> below) => Step.Of(
@@ -95,6 +87,12 @@ internal sealed class OverlaySteps(QemuImg qemuImg)
         using var file = DurableFile.OpenNew(partial);
         DurableFile.WriteAt(file, partial, bytes, 0);
     }
+
+    private static Step Create(OverlayArguments overlay, string summary) =>
+        Step.Of(CreateKind, summary, StepUndo.UnlessSwitched, overlay, StorageJson.Default.OverlayArguments) with
+        {
+            Files = [new FileChange(FileEffect.Create, overlay.Path, s_emptyImage)],
+        };
 
     private static Func<Images.Qcow2Image, bool> IsEmpty(OverlayArguments overlay) =>
         image => image.Header.BackingName == overlay.BackingName && !image.HasAllocatedData();

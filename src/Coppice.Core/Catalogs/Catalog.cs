@@ -125,6 +125,9 @@ public sealed record Catalog
     /// <summary>The disks that are being copied while their guest writes to them, oldest first.</summary>
     public ImmutableArray<DiskMirror> Mirrors { get; init; } = [];
 
+    /// <summary>Those in the process that the head names: one in another has ended with it.</summary>
+    public IEnumerable<DiskMirror> HeadMirrors => Mirrors.Where(m => m.Process == Head.Process);
+
     /// <summary>Those that ended last, for whoever waits for them.</summary>
     public ImmutableArray<EndedMirror> EndedMirrors { get; init; } = [];
 

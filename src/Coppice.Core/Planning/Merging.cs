@@ -46,7 +46,7 @@ public static class Merging
         var head = catalog.Head.Disks.FirstOrDefault(d => d.Target == job.Disk);
         return built.Length > 1 ? $"disks {string.Join(" and ", built)} build on what is merged; it is when the domain is off"
             : head is null ? null
-            : catalog.Mirrors.FirstOrDefault(m => m.Process == catalog.Head.Process && graph.Chain(m.Source).Any(l => l.Id == job.Upper || l.Id == job.Lower)) is { } mirror
+            : catalog.HeadMirrors.FirstOrDefault(m => graph.Chain(m.Source).Any(l => l.Id == job.Upper || l.Id == job.Lower)) is { } mirror
                 ? $"disk '{mirror.Disk}' is being copied ({mirror.Id})"
             : observation.Unplugged.Contains(head.Target) ? $"disk '{head.Target}' is gone from its guest"
             : head.Layer == job.Upper && job.Direction is MergeDirection.Commit ? "the guest writes to what is merged; it is when the domain is off"

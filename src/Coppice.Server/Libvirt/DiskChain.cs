@@ -37,7 +37,7 @@ internal sealed class DiskChain
     public string Path => _layers[0].Path;
 
     /// <summary>That it is being copied; null if it is not.</summary>
-    public DiskMirror? Mirror => Catalog.Mirrors.FirstOrDefault(m => m.Disk == Target && m.Process == Catalog.Head.Process);
+    public DiskMirror? Mirror => Catalog.HeadMirrors.FirstOrDefault(m => m.Disk == Target);
 
     /// <summary>The disk that a call names, by its target or the path of its image.</summary>
     /// <exception cref="RpcException">There is none.</exception>
@@ -66,7 +66,7 @@ internal sealed class DiskChain
     {
         if (Mirror is not null)
         {
-            throw RpcException.CopyActive($"disk '{Target}' already in active block job");
+            throw RpcException.IsCopied(Target);
         }
     }
 

@@ -40,6 +40,8 @@ internal sealed class RpcException(int code, int origin, string message) : Excep
 
     public static RpcException CopyActive(string problem) => new(RpcCode.CopyActive, RpcOrigin.Qemu, $"block copy still active: {problem}");
 
+    public static RpcException IsCopied(string disk) => CopyActive($"disk '{disk}' already in active block job");
+
     public static RpcException Unsupported(string problem) =>
         new(RpcCode.OperationUnsupported, RpcOrigin.Qemu, $"Operation not supported: {problem}");
 }

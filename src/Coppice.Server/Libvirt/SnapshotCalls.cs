@@ -132,9 +132,9 @@ internal sealed class SnapshotCalls(Domains domains)
             throw RpcException.InvalidArgument("a snapshot becomes current anyway: 'current' is for one that is redefined");
         }
 
-        if (catalog.Mirrors.FirstOrDefault(m => m.Process == catalog.Head.Process) is { } mirror && domains.IsActive(catalog))
+        if (catalog.HeadMirrors.FirstOrDefault() is { } mirror && domains.IsActive(catalog))
         {
-            throw RpcException.CopyActive($"disk '{mirror.Disk}' already in active block job");
+            throw RpcException.IsCopied(mirror.Disk);
         }
 
         var request = Documents.Snapshot(xml, flags.Has(Validate), SnapshotParseMode.Create).ToRequest(catalog.Domain.ToString()) with
